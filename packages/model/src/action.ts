@@ -1,0 +1,51 @@
+/** What an operation asks of a host: the verb and its arguments. One action changes one container, or the host's images. */
+import { z } from "zod";
+
+import { containerSpecSchema } from "./container/spec.ts";
+import { containerIdSchema, operationIdSchema } from "./ids.ts";
+import { containerNameSchema } from "./name.ts";
+
+const onContainer = { containerId: containerIdSchema };
+
+export const actionSchema = z.discriminatedUnion("verb", [
+  z.object({
+    verb: z.literal("container.create"),
+    ...onContainer,
+    name: containerNameSchema,
+    spec: containerSpecSchema,
+  }),
+  z.object({ verb: z.literal("container.init"), ...onContainer }),
+  z.object({
+    verb: z.literal("container.start"),
+    ...onContainer,
+    /** Starts the containers it depends on first. */
+    recursive: z.boolean(),
+  }),
+  z.object({
+    verb: z.literal("container.stop"),
+    ...onContainer,
+    /** The spec's when absent. */
+    timeoutSeconds: z.number().int().min(0).optional(),
+  }),
+  z.object({
+    verb: z.literal("container.kill"),
+    ...onContainer,
+    signal: z.number().int().min(1).max(64),
+  }),
+  z.object({
+    verb: z.literal("container.remove"),
+    ...onContainer,
+    /** Kills it first when it runs. */
+    force: z.boolean(),
+    /** Removes the containers that depend on it first. */
+    dependents: z.boolean(),
+  }),
+  z.object({ verb: z.literal("container.sync"), ...onContainer }),
+  z.object({
+    verb: z.literal("image.load"),
+    /** The upload whose chunks have all been acknowledged. */
+    uploadId: operationIdSchema,
+    sizeBytes: z.number().int().min(0),
+  }),
+]);
+export type Action = z.infer<typeof actionSchema>;

@@ -1,0 +1,39 @@
+import { z } from "zod";
+
+import { containerIdSchema, imageIdSchema } from "../ids.ts";
+import { healthStates } from "./healthcheck.ts";
+import { containerStateSchema } from "./state.ts";
+
+/**
+ * What an agent has committed about one of its containers. `revision` grows by one with each commit, so of two
+ * snapshots the one with the higher revision is the newer.
+ */
+export const containerSnapshotSchema = z.object({
+  id: containerIdSchema,
+  name: z.string(),
+  revision: z.number().int().min(1),
+  state: containerStateSchema,
+  imageId: imageIdSchema,
+  /** Counts the starts; `wait` waits for the exit of a given run. 0 before the first start. */
+  run: z.number().int().min(0),
+  /** Process id on the host; absent when no process exists. */
+  pid: z.number().int().positive().optional(),
+  monitorPid: z.number().int().positive().optional(),
+  /** Exit code of the last run that ended; absent before that, and when it could not be learnt (`exitUnknown`). */
+  exitCode: z.number().int().min(0).max(255).optional(),
+  /** The run that `exitCode` or `exitUnknown` is about. */
+  exitedRun: z.number().int().min(0).default(0),
+  /** The last run ended and its exit code was lost with its monitor. */
+  exitUnknown: z.boolean().default(false),
+  oomKilled: z.boolean().default(false),
+  /** A user stopped or killed it: restart policies leave it alone. */
+  stoppedByUser: z.boolean().default(false),
+  restartCount: z.number().int().min(0).default(0),
+  health: z.enum(healthStates).optional(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().optional(),
+  finishedAt: z.iso.datetime().optional(),
+  /** Why the last start failed. */
+  error: z.string().optional(),
+});
+export type ContainerSnapshot = z.infer<typeof containerSnapshotSchema>;

@@ -1,0 +1,63 @@
+/**
+ * An operation is one mutation with an id that its caller chose. It takes effect exactly once:
+ *
+ *     pending ──sent to the host──▶ dispatched ──outcome known──▶ succeeded | failed
+ *        └───────────refused before it was sent───────────────────────────▶ failed
+ *
+ * The same id with the same request returns the recorded outcome or joins the one under way; with another request it is
+ * CONFLICT.
+ */
+import { z } from "zod";
+
+import { containerSnapshotSchema } from "./container/snapshot.ts";
+import { wireErrorSchema } from "./errors.ts";
+import { containerIdSchema, hostIdSchema, operationIdSchema, traceIdSchema } from "./ids.ts";
+import { imageSchema } from "./image.ts";
+
+export const operationVerbs = [
+  "container.create",
+  "container.init",
+  "container.start",
+  "container.stop",
+  "container.kill",
+  "container.remove",
+  "container.sync",
+  "image.load",
+] as const;
+export const operationVerbSchema = z.enum(operationVerbs);
+export type OperationVerb = (typeof operationVerbs)[number];
+
+export const operationStatuses = ["pending", "dispatched", "succeeded", "failed"] as const;
+export type OperationStatus = (typeof operationStatuses)[number];
+
+/** What came of it. A container operation carries the container as committed; one that removed it, its last snapshot. */
+export const operationOutcomeSchema = z.discriminatedUnion("status", [
+  z.object({
+    status: z.literal("succeeded"),
+    container: containerSnapshotSchema.optional(),
+    images: z.array(imageSchema).optional(),
+  }),
+  z.object({
+    status: z.literal("failed"),
+    error: wireErrorSchema,
+    /** The container as the failure left it. */
+    container: containerSnapshotSchema.optional(),
+  }),
+]);
+export type OperationOutcome = z.infer<typeof operationOutcomeSchema>;
+
+/** An operation as the control plane shows it. */
+export const operationRecordSchema = z.object({
+  id: operationIdSchema,
+  verb: operationVerbSchema,
+  status: z.enum(operationStatuses),
+  container: z.object({ id: containerIdSchema, name: z.string() }).optional(),
+  host: z.object({ id: hostIdSchema, name: z.string() }).optional(),
+  /** Name of the API token that asked for it. */
+  caller: z.string(),
+  traceId: traceIdSchema.optional(),
+  error: wireErrorSchema.optional(),
+  createdAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime().optional(),
+});
+export type OperationRecord = z.infer<typeof operationRecordSchema>;

@@ -1,0 +1,21 @@
+import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
+import { containerSpecSchema } from "@podfleet/model/container/spec";
+import { containerIdSchema } from "@podfleet/model/ids";
+/** `inspect`: the last committed snapshot and spec. It takes no lock, so it answers while the container is being worked on. */
+import { z } from "zod";
+
+export const inspectRequestSchema = z.object({ containerId: containerIdSchema });
+export type InspectRequest = z.infer<typeof inspectRequestSchema>;
+
+export const inspectReplySchema = z.object({
+  container: containerSnapshotSchema,
+  spec: containerSpecSchema,
+  asOf: z.iso.datetime(),
+  paths: z.object({
+    bundle: z.string(),
+    journal: z.string(),
+    /** Present while the root filesystem is mounted. */
+    rootfs: z.string().optional(),
+  }),
+});
+export type InspectReply = z.infer<typeof inspectReplySchema>;

@@ -1,0 +1,5 @@
+/** `ping`: is the agent there. It answers with an empty object, and sends a heartbeat. */
+import { z } from "zod";
+
+export const pingRequestSchema = z.object({});
+export const pingReplySchema = z.object({});

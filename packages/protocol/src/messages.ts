@@ -1,0 +1,41 @@
+/** Every message by the request it belongs to: what `bus` types its calls with, and what the hash test covers. */
+import { eventsReplySchema, eventsRequestSchema } from "./agent/events.ts";
+import { heartbeatSchema } from "./agent/heartbeat.ts";
+import { helloReplySchema, helloRequestSchema } from "./agent/hello.ts";
+import { doReplySchema, doRequestSchema } from "./host/do.ts";
+import { imageChunkHeadersSchema, imageChunkReplySchema } from "./host/image-chunk.ts";
+import { inspectReplySchema, inspectRequestSchema } from "./host/inspect.ts";
+import {
+  journalLocateReplySchema,
+  journalLocateRequestSchema,
+  journalReadHeadersSchema,
+  journalReadRequestSchema,
+} from "./host/journal.ts";
+import { pingReplySchema, pingRequestSchema } from "./host/ping.ts";
+import { settleReplySchema, settleRequestSchema } from "./host/settle.ts";
+import { waitReplySchema, waitRequestSchema } from "./host/wait.ts";
+
+/** Control plane to agent, JSON both ways. */
+export const hostMessages = {
+  do: { request: doRequestSchema, reply: doReplySchema },
+  ping: { request: pingRequestSchema, reply: pingReplySchema },
+  inspect: { request: inspectRequestSchema, reply: inspectReplySchema },
+  wait: { request: waitRequestSchema, reply: waitReplySchema },
+  "journal.locate": { request: journalLocateRequestSchema, reply: journalLocateReplySchema },
+  "operation.settle": { request: settleRequestSchema, reply: settleReplySchema },
+} as const;
+
+/** Control plane to agent, with a binary body one way. */
+export const hostBulkMessages = {
+  /** JSON request; the reply has these headers and raw bytes. */
+  "journal.read": { request: journalReadRequestSchema, replyHeaders: journalReadHeadersSchema },
+  /** These headers and raw bytes; JSON reply. */
+  "image.chunk": { requestHeaders: imageChunkHeadersSchema, reply: imageChunkReplySchema },
+} as const;
+
+/** Agent to control plane. `spans` is OTLP protobuf (ExportTraceServiceRequest) as it is. */
+export const agentMessageSchemas = {
+  hello: { request: helloRequestSchema, reply: helloReplySchema },
+  events: { request: eventsRequestSchema, reply: eventsReplySchema },
+  heartbeat: { message: heartbeatSchema },
+} as const;

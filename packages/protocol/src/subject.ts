@@ -1,0 +1,65 @@
+/**
+ * Every NATS subject. The version is part of each, so two versions never read each other's messages.
+ *
+ *     pf.v1.host.<hostId>.<request>      control plane → agent, request/reply
+ *     pf.v1.agent.<hostId>.<message>     agent → control plane; the server lets an agent publish under its own id only
+ */
+import type { HostId } from "@podfleet/model/ids";
+
+import { protocolVersion } from "./protocol-version.ts";
+
+const root = `pf.v${protocolVersion}`;
+
+export const hostRequests = [
+  "do",
+  "ping",
+  "inspect",
+  "wait",
+  "journal.locate",
+  "journal.read",
+  "operation.settle",
+  "image.chunk",
+] as const;
+export type HostRequest = (typeof hostRequests)[number];
+
+export const agentMessages = ["hello", "heartbeat", "events", "spans"] as const;
+export type AgentMessage = (typeof agentMessages)[number];
+
+export function hostSubject(hostId: HostId, request: HostRequest): string {
+  return `${root}.host.${hostId}.${request}`;
+}
+
+export function agentSubject(hostId: HostId, message: AgentMessage): string {
+  return `${root}.agent.${hostId}.${message}`;
+}
+
+/** What the control plane subscribes to: the message from every agent. */
+export function anyAgentSubject(message: AgentMessage): string {
+  return `${root}.agent.*.${message}`;
+}
+
+/** The host that a subject made by `agentSubject` speaks for; the NATS server has enforced it. */
+export function hostIdOfSubject(subject: string): string {
+  return subject.split(".")[3] ?? "";
+}
+
+/** Control-plane replicas share agents' messages through this queue group. */
+export const controlPlaneQueue = "control-plane";
+
+/** Permissions of the two NATS roles, in the form of a scoped signing key's template; `{{name()}}` is the host id. */
+export const natsRoles = {
+  agent: {
+    publish: [`${root}.agent.{{name()}}.>`],
+    subscribe: [`${root}.host.{{name()}}.>`, "_INBOX_{{name()}}.>"],
+  },
+  controlPlane: {
+    publish: [`${root}.host.>`],
+    subscribe: [`${root}.agent.>`, "_INBOX_control-plane.>"],
+  },
+} as const;
+
+export function agentInboxPrefix(hostId: HostId): string {
+  return `_INBOX_${hostId}`;
+}
+
+export const controlPlaneInboxPrefix = "_INBOX_control-plane";
