@@ -1,0 +1,133 @@
+/**
+ * Bundles the three programs: `apps/<app>/src/main.ts` to `apps/<app>/dist/main.mjs`. A bundle starts in a third of the time and
+ * memory of the sources. An app whose inputs are unchanged is left alone.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+
+import { build, type Plugin } from "esbuild";
+
+export const apps = ["control-plane", "agent", "cli"] as const;
+export type App = (typeof apps)[number];
+
+export interface BuiltApp {
+  readonly app: App;
+  /** False when the bundle on disk was already that of the present sources. */
+  readonly changed: boolean;
+  /** Names the bundle's content: a process that was started from another one is outdated. */
+  readonly hash: string;
+}
+
+const root = resolve(import.meta.dirname, "..");
+
+/** What every bundle depends on besides its sources: installed libraries and this script. */
+const sharedInputs = ["pnpm-lock.yaml", "scripts/build.ts"];
+
+/** Folders that a bundle reads at run time; they are copied beside it. */
+const assets: Partial<Record<App, string>> = { "control-plane": "packages/db/migrations" };
+
+interface Manifest {
+  readonly hash: string;
+  readonly inputs: readonly string[];
+}
+
+export async function buildApps(): Promise<BuiltApp[]> {
+  return await Promise.all(apps.map(buildApp));
+}
+
+async function buildApp(app: App): Promise<BuiltApp> {
+  const manifestPath = join(dist(app), "manifest.json");
+  const complete = existsSync(manifestPath) && existsSync(join(dist(app), "main.mjs"));
+  const known = complete ? await readManifest(manifestPath) : undefined;
+  if (known && (await hashFiles(known.inputs)) === known.hash) {
+    return { app, changed: false, hash: known.hash };
+  }
+  await rm(dist(app), { recursive: true, force: true });
+  const inputs = await bundle(app);
+  const hash = await hashFiles(inputs);
+  await writeFile(manifestPath, JSON.stringify({ hash, inputs } satisfies Manifest, null, 2));
+  return { app, changed: true, hash };
+}
+
+/** @returns the files the bundle was made from, relative to the root */
+async function bundle(app: App): Promise<string[]> {
+  const result = await build({
+    entryPoints: [join(root, "apps", app, "src/main.ts")],
+    outfile: join(dist(app), "main.mjs"),
+    absWorkingDir: root,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node24",
+    sourcemap: "linked",
+    // Stack traces name functions as the sources do; size hardly matters on a server.
+    minify: false,
+    metafile: true,
+    logLevel: "error",
+    loader: { ".node": "copy" },
+    plugins: [staticSqliteBinding],
+    // CommonJS dependencies call require() at run time, which an ES module lacks.
+    banner: {
+      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    },
+  });
+  const asset = assets[app];
+  const assetInputs = asset ? await copyAsset(app, asset) : [];
+  const sources = Object.keys(result.metafile.inputs).filter(
+    (path) => !path.includes("node_modules/"),
+  );
+  return [...sources, ...assetInputs, ...sharedInputs].toSorted();
+}
+
+/** better-sqlite3's entry for one platform requires its prebuilt addon by a fixed path, so that it can be copied beside the bundle. */
+const staticSqliteBinding: Plugin = {
+  name: "static-sqlite-binding",
+  setup: (builder) => {
+    builder.onResolve({ filter: /^better-sqlite3$/ }, (args) =>
+      builder.resolve(`better-sqlite3/linux-${process.arch}`, {
+        kind: args.kind,
+        resolveDir: args.resolveDir,
+      }),
+    );
+  },
+};
+
+async function copyAsset(app: App, folder: string): Promise<string[]> {
+  const copied: string[] = [];
+  await cp(join(root, folder), join(dist(app), "migrations"), {
+    recursive: true,
+    filter: (source) => {
+      if (/\.(sql|json)$/.test(source)) copied.push(source.slice(root.length + 1));
+      return true;
+    },
+  });
+  return copied;
+}
+
+/** A file that is gone counts as changed. */
+async function hashFiles(paths: readonly string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const path of paths) {
+    const full = join(root, path);
+    hash.update(`${path}\0`).update(existsSync(full) ? await readFile(full) : "\0");
+  }
+  return hash.digest("hex");
+}
+
+async function readManifest(path: string): Promise<Manifest> {
+  return JSON.parse(await readFile(path, "utf8")) as Manifest;
+}
+
+function dist(app: App): string {
+  return join(root, "apps", app, "dist");
+}
+
+if (import.meta.main) {
+  const startedMs = performance.now();
+  for (const { app, changed } of await buildApps()) {
+    console.log(`${app.padEnd(14)}${changed ? "built" : "unchanged"}`);
+  }
+  console.log(`${((performance.now() - startedMs) / 1000).toFixed(1)} s`);
+}
