@@ -1,0 +1,150 @@
+import { defineConfig } from "oxlint";
+import type { OxlintOverride } from "oxlint";
+
+import { layers, oneImporter, workspacePackages } from "./scripts/layers.ts";
+import type { Layer } from "./scripts/layers.ts";
+
+type RestrictedPattern = { readonly message: string; readonly allowTypeImports?: boolean } & (
+  | { readonly group: string[] }
+  | { readonly regex: string }
+);
+
+const testFiles = ["**/*.test.ts", "**/*.suite.ts", "packages/testkit/**", "test/**"];
+
+/** Folders below a layer whose one-importer permissions differ from the layer's own. */
+const zones: readonly { readonly layer: string; readonly folder: string }[] = [
+  ...Object.entries(layers).map(([layer, { folder }]) => ({ layer, folder })),
+  { layer: "engine", folder: "packages/engine/src/oci" },
+  { layer: "engine", folder: "packages/engine/src/state" },
+  { layer: "testkit", folder: "test" },
+];
+
+/** A later override replaces an earlier one's rule, so each zone lists all that it may not import. */
+function importOverrides(): OxlintOverride[] {
+  return zones.flatMap(({ layer: name, folder }) => {
+    const layer = layers[name];
+    if (!layer) throw new Error(`No layer is called "${name}"`);
+    const restricted = (allowed: readonly string[]): NonNullable<OxlintOverride["rules"]> => ({
+      "no-restricted-imports": [
+        "error",
+        { patterns: [...layerPatterns(name, layer, allowed), ...libraryPatterns(folder)] },
+      ],
+    });
+    const source = { files: [`${folder}/**`], rules: restricted(layer.imports) };
+    const tests = {
+      files: [`${folder}/**/*.test.ts`, `${folder}/**/*.suite.ts`],
+      rules: restricted([...layer.imports, "testkit"]),
+    };
+    return folder === "test"
+      ? [{ ...source, rules: restricted(workspacePackages) }]
+      : [source, tests];
+  });
+}
+
+function layerPatterns(
+  name: string,
+  layer: Layer,
+  allowed: readonly string[],
+): RestrictedPattern[] {
+  const forbidden = workspacePackages.filter((other) => other !== name && !allowed.includes(other));
+  const patterns = forbidden.map((other) => {
+    const exceptions = (layer.entries ?? []).filter(({ entry }) => entry.startsWith(`${other}/`));
+    return {
+      group: [`@podfleet/${other}/*`, ...exceptions.map(({ entry }) => `!@podfleet/${entry}`)],
+      message: `${name} may not import ${other}: ${layer.reason} (ARCHITECTURE.md, Layers)`,
+    };
+  });
+  const typesOnly = (layer.entries ?? [])
+    .filter((exception) => exception.typesOnly)
+    .map(({ entry }) => ({
+      group: [`@podfleet/${entry}`],
+      allowTypeImports: true,
+      message: `${name} may import types only from ${entry}: ${layer.reason}`,
+    }));
+  const acrossFolders = {
+    regex: String.raw`^(\.\./)+(apps|packages|node_modules)/|^(\.\./){3}`,
+    message: "Import another package by its name, and a file of this one by a short path",
+  };
+  return [...patterns, ...typesOnly, acrossFolders];
+}
+
+function libraryPatterns(folder: string): RestrictedPattern[] {
+  return oneImporter
+    .filter(({ folders }) => !folders.some((allowed) => `${folder}/`.startsWith(`${allowed}/`)))
+    .map(({ libraries, folders, reason }) => ({
+      group: [...libraries],
+      message: `Only ${folders.join(", ")} may import it: ${reason}`,
+    }));
+}
+
+export default defineConfig({
+  plugins: ["eslint", "typescript", "unicorn", "oxc", "import", "node", "promise", "vitest"],
+  options: { typeAware: true },
+  ignorePatterns: ["**/dist/**", "packages/db/migrations/**"],
+  categories: { correctness: "error" },
+  rules: {
+    eqeqeq: "error",
+    "no-var": "error",
+    "prefer-const": "error",
+    "no-empty": "error",
+    "no-empty-function": "error",
+    "no-console": "error",
+    "max-lines": ["error", { max: 600 }],
+    "max-lines-per-function": ["error", { max: 70 }],
+    "max-params": ["error", { max: 3 }],
+    "import/no-cycle": "error",
+    "import/no-default-export": "error",
+    "node/no-process-env": "error",
+    "oxc/no-barrel-file": "error",
+    "typescript/await-thenable": "error",
+    "typescript/consistent-type-imports": "error",
+    "typescript/no-explicit-any": "error",
+    "typescript/no-floating-promises": "error",
+    "typescript/no-misused-promises": "error",
+    "typescript/no-non-null-assertion": "error",
+    "typescript/only-throw-error": "error",
+    "typescript/return-await": ["error", "error-handling-correctness-only"],
+    "typescript/switch-exhaustiveness-check": [
+      "error",
+      { considerDefaultExhaustiveForUnions: true },
+    ],
+    "vitest/no-focused-tests": "error",
+    "vitest/no-disabled-tests": "error",
+  },
+  overrides: [
+    ...importOverrides(),
+    {
+      files: ["*.config.ts", "apps/*/*.config.ts", "packages/*/*.config.ts"],
+      rules: { "import/no-default-export": "off" },
+    },
+    {
+      files: ["apps/*/src/config.ts", "infra/**", "packages/testkit/**", "test/**"],
+      rules: { "node/no-process-env": "off" },
+    },
+    { files: ["infra/**", "scripts/**", "apps/cli/src/output/**"], rules: { "no-console": "off" } },
+    {
+      files: testFiles,
+      rules: { "max-lines": "off", "max-lines-per-function": "off" },
+    },
+    {
+      files: ["**/*.test.ts", "**/*.suite.ts"],
+      rules: {
+        "no-restricted-globals": [
+          "error",
+          ...["setTimeout", "setInterval"].map((name) => ({
+            name,
+            message: "A test waits for what it expects, with a deadline; it does not sleep",
+          })),
+        ],
+        "no-restricted-properties": [
+          "error",
+          ...["mock", "doMock"].map((property) => ({
+            object: "vi",
+            property,
+            message: "Use the real thing, or a fake that testkit supports",
+          })),
+        ],
+      },
+    },
+  ],
+});

@@ -1,0 +1,148 @@
+/**
+ * Who may import what. The linter enforces this table, and the tidy test compares it with the one in ARCHITECTURE.md and with every
+ * package.json.
+ */
+export interface Layer {
+  readonly folder: string;
+  /** Workspace packages whose every entry it may import. */
+  readonly imports: readonly string[];
+  /** Single entries of further packages: `package/entry`. */
+  readonly entries?: readonly { readonly entry: string; readonly typesOnly: boolean }[];
+  /** Why it may not import the others; ends the linter's message. */
+  readonly reason: string;
+}
+
+const everything = [
+  "base",
+  "model",
+  "protocol",
+  "planner",
+  "engine",
+  "db",
+  "bus",
+  "telemetry",
+  "client",
+];
+
+export const layers: Readonly<Record<string, Layer>> = {
+  base: {
+    folder: "packages/base",
+    imports: [],
+    reason: "base is what everything else stands on",
+  },
+  model: {
+    folder: "packages/model",
+    imports: ["base"],
+    reason: "model holds the words and no behaviour",
+  },
+  protocol: {
+    folder: "packages/protocol",
+    imports: ["base", "model"],
+    reason: "protocol is shapes only, so that both ends can read it",
+  },
+  planner: {
+    folder: "packages/planner",
+    imports: ["base", "model"],
+    reason: "planner is pure: no I/O and no clock",
+  },
+  engine: {
+    folder: "packages/engine",
+    imports: ["base", "model"],
+    reason: "the engine works without NATS and without Postgres",
+  },
+  db: {
+    folder: "packages/db",
+    imports: ["base", "model"],
+    reason: "db knows tables and queries, not who asks",
+  },
+  telemetry: {
+    folder: "packages/telemetry",
+    imports: ["base", "model"],
+    reason: "telemetry is set up before anything else is imported",
+  },
+  bus: {
+    folder: "packages/bus",
+    imports: ["base", "model", "protocol"],
+    reason: "bus carries messages and does not act on them",
+  },
+  client: {
+    folder: "packages/client",
+    imports: ["base", "model", "protocol"],
+    entries: [{ entry: "control-plane/router", typesOnly: true }],
+    reason: "scripts that import the client must not load a server",
+  },
+  "control-plane": {
+    folder: "apps/control-plane",
+    imports: ["base", "model", "protocol", "planner", "db", "bus", "telemetry"],
+    reason: "the control plane never touches a host's engine but by message",
+  },
+  agent: {
+    folder: "apps/agent",
+    imports: ["base", "model", "protocol", "engine", "bus", "telemetry"],
+    reason: "an agent knows its host only: no Postgres, no placement",
+  },
+  cli: {
+    folder: "apps/cli",
+    imports: ["base", "model", "client"],
+    entries: [{ entry: "telemetry/caller-telemetry", typesOnly: false }],
+    reason: "the CLI starts fast and speaks to the API only",
+  },
+  testkit: {
+    folder: "packages/testkit",
+    imports: everything,
+    entries: [{ entry: "control-plane/router", typesOnly: true }],
+    reason: "only tests import testkit",
+  },
+  infra: {
+    folder: "infra",
+    imports: ["base", "model", "bus", "db", "client"],
+    reason: "set-up starts the programs and then is a caller like any other",
+  },
+};
+
+export interface OneImporter {
+  /** Import specifiers, in .gitignore syntax. */
+  readonly libraries: readonly string[];
+  /** Folders that may import them. */
+  readonly folders: readonly string[];
+  readonly reason: string;
+}
+
+/** Libraries whose misuse is costly have one place where they are used. */
+export const oneImporter: readonly OneImporter[] = [
+  {
+    libraries: ["execa", "child_process", "node:child_process"],
+    folders: ["packages/engine/src/oci", "infra", "packages/testkit", "test"],
+    reason: "every process has its deadline, its buffer limit and its span set in engine/oci",
+  },
+  {
+    libraries: ["@nats-io/*"],
+    folders: ["packages/bus"],
+    reason: "bus types each message and carries the trace context",
+  },
+  {
+    libraries: ["pg", "drizzle-orm/node-postgres", "drizzle-orm/pg-core"],
+    folders: ["packages/db"],
+    reason: "Postgres is reached through db's queries",
+  },
+  {
+    libraries: ["better-sqlite3", "drizzle-orm/better-sqlite3", "drizzle-orm/sqlite-core"],
+    folders: ["packages/engine/src/state"],
+    reason: "the agent's store is reached through engine/state",
+  },
+  {
+    libraries: ["drizzle-orm"],
+    folders: ["packages/db", "packages/engine/src/state"],
+    reason: "queries are written beside their tables",
+  },
+  {
+    libraries: ["@opentelemetry/*", "!@opentelemetry/api", "!@opentelemetry/semantic-conventions"],
+    folders: ["packages/telemetry"],
+    reason: "code makes spans through @opentelemetry/api; the SDK is set up in one place",
+  },
+];
+
+/** Every workspace package by name, without its scope. */
+export const workspacePackages: readonly string[] = Object.keys(layers).filter(
+  (name) => name !== "infra",
+);
