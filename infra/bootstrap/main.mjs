@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+/**
+ * Entry of `npm start`, `npm stop`, `npm run reset`, `npm test` and `npm run bench`. It runs on the Node that the machine has, without
+ * any package; it installs what is missing and hands over to command.ts on the workspace's own Node.
+ */
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { join } from "node:path";
+
+import { SetUpFailure, reportFailure } from "./failure.mjs";
+import { checkMachine } from "./machine.mjs";
+import { ensureDebianPackages, programFolders } from "./packages.mjs";
+import { step } from "./steps.mjs";
+import { installWorkspace, isWorkspaceInstalled, nodePath, root } from "./workspace.mjs";
+
+const commands = ["start", "stop", "reset", "test", "bench"];
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  reportFailure(error);
+}
+
+/** @param {string[]} args */
+async function main(args) {
+  const command = args[0] ?? "";
+  if (!commands.includes(command)) {
+    throw new SetUpFailure(`Unknown command "${command}": must be one of ${commands.join(", ")}`);
+  }
+  checkMachine();
+  await step("Debian packages", ensureDebianPackages);
+  if (isWorkspaceInstalled()) {
+    await step("npm packages", () => "up to date");
+  } else {
+    console.log("  npm packages      installing");
+    await installWorkspace();
+  }
+  process.exitCode = await handOver(args);
+}
+
+/**
+ * Signals of a terminal reach the child by themselves; one that is sent to this process alone is passed on.
+ * @param {string[]} args
+ * @returns {Promise<number>} the child's exit code
+ */
+async function handOver(args) {
+  const child = spawn(nodePath, [join(root, "infra/bootstrap/command.ts"), ...args], {
+    cwd: root,
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      PATH: [join(root, "node_modules/.bin"), process.env["PATH"], ...programFolders].join(":"),
+    },
+  });
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  process.on("SIGINT", () => undefined);
+  return await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) =>
+      resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)),
+    );
+  });
+}

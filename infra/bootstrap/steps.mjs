@@ -1,0 +1,62 @@
+/**
+ * One line for each step of set-up. On a terminal the line of the step under way is repainted with its progress; elsewhere
+ * progress is printed now and then as lines of its own.
+ */
+const labelWidth = 18;
+const repaintMs = 100;
+const plainLineMs = 5_000;
+
+/** @typedef {(text: string) => void} Progress */
+
+/**
+ * Runs a step and prints what it returns, with the time if it took long.
+ * @template {string | { line: string }} T
+ * @param {string} label
+ * @param {(progress: Progress) => T | Promise<T>} work
+ * @returns {Promise<T>}
+ */
+export async function step(label, work) {
+  const startedMs = performance.now();
+  const display = openDisplay(label);
+  try {
+    const result = await work(display.progress);
+    const seconds = (performance.now() - startedMs) / 1000;
+    const line = typeof result === "string" ? result : result.line;
+    display.end(seconds < 0.5 ? line : `${line} (${seconds.toFixed(1)} s)`);
+    return result;
+  } catch (error) {
+    display.end("failed");
+    throw error;
+  }
+}
+
+/**
+ * `[#####.....]  50 %`
+ * @param {number} percent
+ */
+export function progressBar(percent) {
+  const filled = Math.round(Math.min(100, Math.max(0, percent)) / 5);
+  return `[${"#".repeat(filled)}${".".repeat(20 - filled)}] ${String(Math.round(percent)).padStart(3)} %`;
+}
+
+/** @param {string} label */
+function openDisplay(label) {
+  const isTerminal = process.stdout.isTTY === true;
+  const intervalMs = isTerminal ? repaintMs : plainLineMs;
+  const start = `  ${label.padEnd(labelWidth)}`;
+  let shownMs = isTerminal ? 0 : performance.now();
+  /** @type {Progress} */
+  const progress = (text) => {
+    if (performance.now() - shownMs < intervalMs) return;
+    shownMs = performance.now();
+    const line = `${start}${text}`;
+    if (isTerminal) process.stdout.write(`\r\x1b[K${line.slice(0, process.stdout.columns - 1)}`);
+    else console.log(line);
+  };
+  if (isTerminal) progress("...");
+  return {
+    progress,
+    /** @param {string} text */
+    end: (text) => console.log(`${isTerminal ? "\r\x1b[K" : ""}${start}${text}`),
+  };
+}
