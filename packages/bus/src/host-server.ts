@@ -1,0 +1,112 @@
+/** The agent's side of requests to its host. */
+import { headers, type Msg } from "@nats-io/transport-node";
+import type { HostId } from "@podfleet/model/ids";
+import type { ImageChunkHeaders, ImageChunkReply } from "@podfleet/protocol/host/image-chunk";
+import type { JournalReadHeaders, JournalReadRequest } from "@podfleet/protocol/host/journal";
+import { hostBulkMessages, hostMessages } from "@podfleet/protocol/messages";
+import { type HostRequest, hostSubject } from "@podfleet/protocol/subject";
+import type { z } from "zod";
+
+import type { Bus } from "./connection.ts";
+import { MessageServer, type Reply } from "./message-server.ts";
+import { encodeJson, headerValues, parseRequest, setHeaders } from "./payload.ts";
+
+type HostMessages = typeof hostMessages;
+
+/**
+ * What an agent does for each request. A PodfleetError that a handler throws is the reply; anything else becomes INTERNAL.
+ * `signal` is aborted when the server stops.
+ */
+export type HostHandlers = {
+  readonly [Name in keyof HostMessages]: (
+    request: z.output<HostMessages[Name]["request"]>,
+    signal: AbortSignal,
+  ) => Promise<z.input<HostMessages[Name]["reply"]>>;
+} & {
+  readonly "journal.read": (
+    request: JournalReadRequest,
+    signal: AbortSignal,
+  ) => Promise<JournalReadHeaders & { readonly bytes: Uint8Array }>;
+  readonly "image.chunk": (
+    chunk: ImageChunkHeaders & { readonly bytes: Uint8Array },
+    signal: AbortSignal,
+  ) => Promise<ImageChunkReply>;
+};
+
+/** Requests of each kind under way at once. Long polls are cheap and many; the engine bounds what really works. */
+const requestsMax: Readonly<Record<HostRequest, number>> = {
+  do: 2_048,
+  ping: 64,
+  inspect: 512,
+  wait: 8_192,
+  "journal.locate": 128,
+  "journal.read": 2_048,
+  "operation.settle": 2_048,
+  "image.chunk": 16,
+};
+
+/** Serves until `stop` is called, across reconnects. Resolves when the server has taken the subscriptions. */
+export async function serveHost(
+  bus: Bus,
+  hostId: HostId,
+  handlers: HostHandlers,
+): Promise<MessageServer> {
+  const server = new MessageServer((error) => bus.emit({ type: "error", link: "control", error }));
+  const add = (name: HostRequest, answer: Answer): void => {
+    server.add({
+      link: name in hostBulkMessages ? bus.bulk : bus.control,
+      subject: hostSubject(hostId, name),
+      requestsMax: requestsMax[name],
+      span: (message) => ({
+        message: name,
+        subject: message.subject,
+        attributes: { "podfleet.host.id": hostId },
+      }),
+      answer,
+    });
+  };
+  const addJson = <Schema extends z.ZodType>(
+    name: keyof HostMessages,
+    schema: Schema,
+    handle: (request: z.output<Schema>, signal: AbortSignal) => Promise<unknown>,
+  ): void => {
+    add(name, async (message, signal) => {
+      const request = parseRequest(name, schema, () => message.json());
+      return { payload: encodeJson(await handle(request, signal)) };
+    });
+  };
+  addJson("do", hostMessages.do.request, handlers.do);
+  addJson("ping", hostMessages.ping.request, handlers.ping);
+  addJson("inspect", hostMessages.inspect.request, handlers.inspect);
+  addJson("wait", hostMessages.wait.request, handlers.wait);
+  addJson("journal.locate", hostMessages["journal.locate"].request, handlers["journal.locate"]);
+  addJson(
+    "operation.settle",
+    hostMessages["operation.settle"].request,
+    handlers["operation.settle"],
+  );
+  add("journal.read", journalAnswer(handlers));
+  add("image.chunk", imageAnswer(handlers));
+  await Promise.all([bus.control.flush(), bus.bulk.flush()]);
+  return server;
+}
+
+type Answer = (message: Msg, signal: AbortSignal) => Promise<Reply>;
+
+function journalAnswer(handlers: HostHandlers): Answer {
+  const schema = hostBulkMessages["journal.read"].request;
+  return async (message, signal) => {
+    const request = parseRequest("journal.read", schema, () => message.json());
+    const { bytes, next, ended } = await handlers["journal.read"](request, signal);
+    return { payload: bytes, headers: setHeaders(headers(), { next, ended }) };
+  };
+}
+
+function imageAnswer(handlers: HostHandlers): Answer {
+  const schema = hostBulkMessages["image.chunk"].requestHeaders;
+  return async (message, signal) => {
+    const chunk = parseRequest("image.chunk", schema, () => headerValues(message, schema));
+    const value = await handlers["image.chunk"]({ ...chunk, bytes: message.data }, signal);
+    return { payload: encodeJson(value) };
+  };
+}

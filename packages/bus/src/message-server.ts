@@ -1,0 +1,92 @@
+/** Answers requests from a subject, each in a span of the sender's trace, and so many at a time at most. */
+import { headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
+import { withDeadline } from "@podfleet/base/deadline";
+import { PodfleetError } from "@podfleet/model/errors";
+
+import type { Link } from "./link.ts";
+import { encodeJson, errorHeaders } from "./payload.ts";
+import { inProcessSpan, type MessageSpan } from "./trace-context.ts";
+
+export interface Reply {
+  readonly payload: Uint8Array;
+  readonly headers?: MsgHdrs;
+}
+
+export interface Route {
+  readonly link: Link;
+  readonly subject: string;
+  readonly queue?: string;
+  /** Requests under way at once; a further one is answered with UNAVAILABLE. */
+  readonly requestsMax: number;
+  /** Absent for messages that must not be traced: those that carry spans would otherwise make spans for ever. */
+  readonly span?: (message: Msg) => MessageSpan;
+  readonly answer: (message: Msg, signal: AbortSignal) => Promise<Reply>;
+}
+
+const stopTimeoutMs = 2_000;
+
+export class MessageServer {
+  readonly #onFailure: (error: PodfleetError) => void;
+  readonly #stopping = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #unsubscribe: (() => void)[] = [];
+
+  /** `onFailure` gets what no reply tells: defects (INTERNAL), and errors of messages that expect no reply. */
+  constructor(onFailure: (error: PodfleetError) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  add(route: Route): void {
+    let count = 0;
+    const onMessage = (message: Msg): void => {
+      if (count >= route.requestsMax) return respond(route, message, failed(busy(route)));
+      count += 1;
+      const serving = this.#serve(route, message).finally(() => {
+        count -= 1;
+        this.#underWay.delete(serving);
+      });
+      this.#underWay.add(serving);
+    };
+    this.#unsubscribe.push(route.link.subscribe(route.subject, onMessage, route.queue));
+  }
+
+  /** Takes no more requests, aborts the signals of those under way, and waits up to 2 s for their replies. */
+  async stop(): Promise<void> {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
+    this.#stopping.abort();
+    await withDeadline(Promise.all(this.#underWay), stopTimeoutMs, () => {
+      return new PodfleetError("TIMEOUT", `${this.#underWay.size} requests did not end`);
+    });
+  }
+
+  async #serve(route: Route, message: Msg): Promise<void> {
+    const answer = async (): Promise<Reply> => route.answer(message, this.#stopping.signal);
+    try {
+      const span = route.span?.(message);
+      respond(route, message, await (span ? inProcessSpan(span, message, answer) : answer()));
+    } catch (cause) {
+      const error = PodfleetError.from(cause);
+      if (error.code === "INTERNAL" || !message.reply) this.#onFailure(error);
+      respond(route, message, failed(error));
+    }
+  }
+}
+
+/** Carries the error as JSON and as a header, so that it serves as a reply of either kind. */
+function failed(error: PodfleetError): Reply {
+  return { payload: encodeJson({ error: error.toWire() }), headers: errorHeaders(error) };
+}
+
+/** A reply is dropped when the link is down: the server that would take it later no longer knows the request. */
+function respond(route: Route, message: Msg, reply: Reply): void {
+  if (!message.reply || !route.link.connected) return;
+  message.respond(reply.payload, { headers: reply.headers ?? headers() });
+}
+
+function busy(route: Route): PodfleetError {
+  return new PodfleetError(
+    "UNAVAILABLE",
+    `Cannot take the request: ${route.requestsMax} of its kind are under way`,
+    { details: { delivered: false } },
+  );
+}
