@@ -1,0 +1,149 @@
+import { containerSpecSchema } from "@podfleet/model/container/spec";
+import { containerStateSchema } from "@podfleet/model/container/state";
+import { waitConditionSchema } from "@podfleet/model/container/wait";
+import { signalSchema } from "@podfleet/model/signal";
+import { tracked } from "@trpc/server";
+import { z } from "zod";
+
+import {
+  containerReferenceSchema,
+  hostReferenceSchema,
+  mutationInput,
+  timeSchema,
+} from "./input.ts";
+import { procedure, router } from "./trpc.ts";
+
+const onContainer = { ...mutationInput, container: containerReferenceSchema };
+
+const createInput = z.strictObject({ ...mutationInput, spec: containerSpecSchema });
+
+const startInput = z.strictObject({
+  ...onContainer,
+  /** Starts the containers it depends on first. */
+  recursive: z.boolean().default(true),
+});
+
+const stopInput = z.strictObject({
+  ...onContainer,
+  /** From the stop signal to SIGKILL; the spec's when absent. */
+  timeoutSeconds: z.number().int().min(0).max(31_536_000).optional(),
+});
+
+const killInput = z.strictObject({ ...onContainer, signal: signalSchema.prefault("KILL") });
+
+const removeInput = z.strictObject({
+  ...onContainer,
+  /** Kills it first when it runs. */
+  force: z.boolean().default(false),
+  /** Removes the containers that depend on it first. */
+  dependents: z.boolean().default(false),
+});
+
+/** Values of one filter are alternatives; a container must satisfy every filter given. */
+const listInput = z
+  .strictObject({
+    /** Not only those that run or are paused. */
+    all: z.boolean().default(false),
+    filters: z
+      .strictObject({
+        host: z.array(hostReferenceSchema).optional(),
+        /** Parts of the name. */
+        name: z.array(z.string()).optional(),
+        /** `key` or `key=value`; a container must have all of them. */
+        label: z.array(z.string().min(1)).optional(),
+        state: z.array(containerStateSchema).optional(),
+        /** Prefixes of the id. */
+        id: z.array(z.string().regex(/^[0-9a-f]{1,64}$/, "must be 1 to 64 hex digits")).optional(),
+      })
+      .optional(),
+    limit: z.number().int().min(1).max(100_000).optional(),
+  })
+  .prefault({});
+
+const waitInput = z.strictObject({
+  container: containerReferenceSchema,
+  condition: waitConditionSchema.default("exit"),
+  /** The run to wait for, as an earlier reply named it; the present one when absent. */
+  run: z.number().int().min(0).optional(),
+});
+
+const logsInput = z.strictObject({
+  container: containerReferenceSchema,
+  /** Goes on until the journal has ended. */
+  follow: z.boolean().default(false),
+  /** Begins with the last so many lines. */
+  tail: z.number().int().min(0).optional(),
+  since: timeSchema.optional(),
+  /** The offset to go on from; it overrides `tail` and `since`. */
+  lastEventId: z
+    .string()
+    .regex(/^\d{1,15}$/, "must be an offset")
+    .optional(),
+});
+
+export const containersRouter = router({
+  create: procedure.input(createInput).mutation(async ({ ctx, input: { operationId, spec } }) => {
+    const mutation = { verb: "container.create", spec } as const;
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+  }),
+
+  init: procedure
+    .input(z.strictObject(onContainer))
+    .mutation(async ({ ctx, input: { operationId, container } }) => {
+      const mutation = { verb: "container.init", container } as const;
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  start: procedure.input(startInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+    const mutation = { verb: "container.start", ...rest } as const;
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+  }),
+
+  stop: procedure.input(stopInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+    const mutation = { verb: "container.stop", ...rest } as const;
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+  }),
+
+  kill: procedure.input(killInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+    const mutation = { verb: "container.kill", ...rest } as const;
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+  }),
+
+  remove: procedure
+    .input(removeInput)
+    .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+      const mutation = { verb: "container.remove", ...rest } as const;
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  /** Has the agent ask the runtime for the container's true state. */
+  sync: procedure
+    .input(z.strictObject(onContainer))
+    .mutation(async ({ ctx, input: { operationId, container } }) => {
+      const mutation = { verb: "container.sync", container } as const;
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  /** Newest first. */
+  list: procedure
+    .input(listInput)
+    .query(async ({ ctx, input }) => await ctx.services.containers.list(input)),
+
+  inspect: procedure
+    .input(z.strictObject({ container: containerReferenceSchema }))
+    .query(async ({ ctx, input }) => await ctx.services.containers.inspect(input.container)),
+
+  /** Stays open until the condition is met or the caller goes away. A mutation only so that it travels as POST. */
+  wait: procedure
+    .input(waitInput)
+    .mutation(async ({ ctx, input, signal }) => await ctx.services.containers.wait(input, signal)),
+
+  /** Whole journal records (base/journal-record) with the offset after them as the event's id. */
+  logs: procedure.input(logsInput).subscription(async function* ({ ctx, input, signal }) {
+    const { lastEventId, ...rest } = input;
+    const offset = lastEventId === undefined ? undefined : Number(lastEventId);
+    for await (const chunk of ctx.services.containers.logs({ ...rest, offset }, signal)) {
+      yield tracked(String(chunk.next), chunk);
+    }
+  }),
+});

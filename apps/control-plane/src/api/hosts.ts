@@ -1,0 +1,13 @@
+import { z } from "zod";
+
+import { hostReferenceSchema } from "./input.ts";
+import { procedure, router } from "./trpc.ts";
+
+export const hostsRouter = router({
+  /** By name. */
+  list: procedure.query(async ({ ctx }) => await ctx.services.hosts.list()),
+
+  inspect: procedure
+    .input(z.strictObject({ host: hostReferenceSchema }))
+    .query(async ({ ctx, input }) => await ctx.services.hosts.get(input.host)),
+});
