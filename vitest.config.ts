@@ -2,7 +2,8 @@ import { defineConfig } from "vitest/config";
 
 /** A test's suffix says what it needs: nothing, Postgres, nats-server, or Linux as root with conmon and runc. */
 const needs = ["pg", "nats", "linux"];
-const roots = ["apps/*/src", "packages/*/src", "infra", "test"];
+const sources = ["apps/*/src", "packages/*/src", "infra"];
+const suffixes = needs.map((need) => `**/*.${need}.test.ts`);
 
 export default defineConfig({
   test: {
@@ -10,20 +11,14 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: roots.map((root) => `${root}/**/*.test.ts`),
-          exclude: [
-            ...needs.map((need) => `**/*.${need}.test.ts`),
-            "test/**",
-            "**/node_modules/**",
-          ],
+          include: [...sources, "test/tidy"].map((root) => `${root}/**/*.test.ts`),
+          exclude: [...suffixes, "**/node_modules/**"],
         },
       },
       ...needs.map((need) => ({
         test: {
           name: need,
-          include: ["apps/*/src", "packages/*/src", "infra"].map(
-            (root) => `${root}/**/*.${need}.test.ts`,
-          ),
+          include: sources.map((root) => `${root}/**/*.${need}.test.ts`),
           testTimeout: 30_000,
           hookTimeout: 60_000,
           fileParallelism: need !== "linux",
@@ -33,6 +28,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/**/*.test.ts"],
+          exclude: ["test/tidy/**", "**/node_modules/**"],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           fileParallelism: false,

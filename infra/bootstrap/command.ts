@@ -1,0 +1,23 @@
+/** What main.mjs hands over to: runs one command of set-up on the workspace's own Node. */
+import { reportFailure, SetUpFailure } from "./failure.mjs";
+
+/** Each is loaded only when asked for, so that `npm stop` works in a checkout whose programs do not. */
+const commands: Readonly<
+  Record<string, () => Promise<(args: readonly string[]) => Promise<void>>>
+> = {
+  start: async () => (await import("./start.ts")).start,
+  stop: async () => (await import("./stop.ts")).stop,
+  reset: async () => (await import("./reset.ts")).reset,
+  test: async () => (await import("./test.ts")).runTests,
+  bench: async () => (await import("./bench.ts")).runBenches,
+};
+
+try {
+  const [name = "", ...args] = process.argv.slice(2);
+  const load = commands[name];
+  if (!load) throw new SetUpFailure(`Unknown command "${name}"`);
+  const run = await load();
+  await run(args);
+} catch (error) {
+  reportFailure(error);
+}

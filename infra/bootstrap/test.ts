@@ -1,0 +1,64 @@
+/** `npm test`: builds, runs the static checks and every test, and ends with the line `N passed, N failed`. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import { buildApps } from "../../scripts/build.ts";
+import { step } from "./steps.mjs";
+import { emptyTally, readTally, type Tally } from "./test-report.ts";
+import { root } from "./workspace.mjs";
+
+const checks = ["check:format", "check:lint", "check:types", "check:dead"];
+
+/** @param args filters and options for vitest: `npm test -- --project unit placement` leaves the static checks out */
+export async function runTests(args: readonly string[]): Promise<void> {
+  await step("programs", async () => {
+    const built = (await buildApps()).filter(({ changed }) => changed);
+    return built.length === 0 ? "up to date" : `built ${built.map(({ app }) => app).join(", ")}`;
+  });
+  const failedChecks = args.length === 0 ? await runChecks() : [];
+  const tally = await runVitest(args);
+  const failed = tally.failed + failedChecks.length;
+  if (failed > 0) process.exitCode = 1;
+  for (const check of failedChecks) console.log(`failed: pnpm run ${check}`);
+  const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
+  console.log(`${tally.passed} passed, ${failed} failed${skipped}`);
+}
+
+/** @returns the names of those that failed; each has printed why */
+async function runChecks(): Promise<string[]> {
+  const failed: string[] = [];
+  for (const check of checks) {
+    const { line, output } = await step(check, async () => {
+      const result = await execa("node", ["--run", check], { cwd: root, all: true, reject: false });
+      return result.exitCode === 0 ? { line: "passed" } : { line: "failed", output: result.all };
+    });
+    if (line === "passed") continue;
+    console.log(output);
+    failed.push(check);
+  }
+  return failed;
+}
+
+async function runVitest(args: readonly string[]): Promise<Tally> {
+  const folder = await mkdtemp(join(tmpdir(), "podfleet-test-"));
+  const reportPath = join(folder, "report.json");
+  try {
+    const { exitCode } = await execa(
+      "vitest",
+      ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`, ...args],
+      { cwd: root, stdio: "inherit", reject: false },
+    );
+    const report = await readFile(reportPath, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    const tally = report === undefined ? emptyTally : readTally(report);
+    // Errors outside of any test, or a run that broke off, are in the exit code only.
+    return exitCode !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
