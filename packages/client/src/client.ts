@@ -1,0 +1,108 @@
+/**
+ * What scripts import to drive a fleet:
+ *
+ *     const client = createClient({ url: "http://127.0.0.1:7575", token });
+ *     const { container } = await client.api.containers.create.mutate({ spec: { image: "busybox" } });
+ *
+ * `api` is the typed tRPC client; the other methods add what a plain call lacks: they go on where they were when the control plane
+ * was away. Every failure is a PodfleetError of the error registry.
+ */
+import type { EventRecord } from "@podfleet/model/event";
+import { eventRecordSchema } from "@podfleet/model/event";
+import type { ImageLoadResult } from "@podfleet/model/image";
+
+import { createApi } from "./api.ts";
+import type { Api, ApiInputs, ApiOutputs } from "./api.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionOptions } from "./connection.ts";
+import { loadImage } from "./image-load.ts";
+import type { ImageLoadOptions } from "./image-load.ts";
+import { followLogChunks, followLogs } from "./logs.ts";
+import type { LogRecord, LogsRequest } from "./logs.ts";
+import type { OutageOptions } from "./outage.ts";
+import { persist } from "./retrying.ts";
+import { subscribe } from "./subscription.ts";
+
+export type WaitRequest = ApiInputs["containers"]["wait"];
+export type WaitResult = ApiOutputs["containers"]["wait"];
+export type WatchRequest = Omit<NonNullable<ApiInputs["events"]["watch"]>, "lastEventId">;
+
+export interface Client {
+  readonly url: string;
+  readonly api: Api;
+  /** A container's output, record by record. */
+  followLogs(request: LogsRequest, options?: OutageOptions): AsyncGenerator<LogRecord, void>;
+  /** The same, as many records at a time as arrived together. */
+  followLogChunks(request: LogsRequest, options?: OutageOptions): AsyncGenerator<LogRecord[], void>;
+  /** The fleet's events in order and without gaps, until the signal is aborted. */
+  watchEvents(request: WatchRequest, options?: OutageOptions): AsyncGenerator<EventRecord, void>;
+  /**
+   * Resolves when the condition is met, however long that takes. A run that had begun when it was called is the one waited
+   * for, also when the container is restarted meanwhile.
+   */
+  wait(request: WaitRequest, options?: OutageOptions): Promise<WaitResult>;
+  loadImage(
+    archive: ReadableStream<Uint8Array>,
+    options?: ImageLoadOptions,
+  ): Promise<ImageLoadResult>;
+  /** Hands finished spans (OTLP/HTTP) to the control plane's trace store. */
+  sendSpans(body: Uint8Array<ArrayBuffer>, options: SendSpansOptions): Promise<void>;
+}
+
+export interface SendSpansOptions {
+  readonly contentType: "application/json" | "application/x-protobuf";
+  readonly signal: AbortSignal;
+}
+
+/** @throws PodfleetError INVALID_INPUT when the URL is not an http or https one */
+export function createClient(options: ConnectionOptions): Client {
+  const connection = new Connection(options);
+  const api = createApi(connection);
+  return {
+    url: connection.url,
+    api,
+    followLogs: (request, outage) => followLogs(connection, request, outage),
+    followLogChunks: (request, outage) => followLogChunks(connection, request, outage),
+    watchEvents: (request, outage) => watchEvents(connection, request, outage),
+    wait: async (request, outage) => await wait(api, request, outage),
+    loadImage: async (archive, load) => await loadImage(connection, archive, load),
+    sendSpans: async (body, { contentType, signal }) => {
+      const headers = { "content-type": contentType };
+      const url = `${connection.url}/v1/traces`;
+      const response = await connection.fetch(url, { method: "POST", headers, body, signal });
+      await response.body?.cancel();
+    },
+  };
+}
+
+async function* watchEvents(
+  connection: Connection,
+  input: WatchRequest,
+  outage?: OutageOptions,
+): AsyncGenerator<EventRecord, void> {
+  for await (const { data } of subscribe(connection, { path: "events.watch", input }, outage)) {
+    yield eventRecordSchema.parse(data);
+  }
+}
+
+async function wait(
+  api: Api,
+  request: WaitRequest,
+  outage: OutageOptions = {},
+): Promise<WaitResult> {
+  const { signal } = outage;
+  const options = signal ? { signal } : {};
+  const run = await persist(async () => await presentRun(api, request), outage);
+  const pinned = run === undefined ? request : { ...request, run };
+  return await persist(async () => await api.containers.wait.mutate(pinned, options), {
+    ...outage,
+    whenDown: "retry",
+  });
+}
+
+/** The run under way or last ended, so that a repeated request is about the same one. */
+async function presentRun(api: Api, request: WaitRequest): Promise<number | undefined> {
+  if (request.run !== undefined || (request.condition ?? "exit") !== "exit") return request.run;
+  const { run } = await api.containers.inspect.query({ container: request.container });
+  return run === 0 ? undefined : run;
+}

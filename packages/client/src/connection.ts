@@ -1,0 +1,165 @@
+/**
+ * HTTP to one control plane: every request of the client goes through here, so that each carries the token and the
+ * trace context, and each failure to reach the control plane is the same error.
+ */
+import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { Span } from "@opentelemetry/api";
+import { PodfleetError } from "@podfleet/model/errors";
+
+export interface ConnectionOptions {
+  /** Where the control plane listens: `http://127.0.0.1:7575`. */
+  readonly url: string;
+  readonly token: string;
+  /** W3C trace context of the caller, for a caller that has no OpenTelemetry SDK. An active span goes before it. */
+  readonly traceparent?: string;
+}
+
+/** Failures at which no request was sent: the control plane has certainly not acted on it. */
+const notConnected = [
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+];
+
+const tracer = trace.getTracer("podfleet.client");
+
+export class Connection {
+  /** Without a slash at its end. */
+  readonly url: string;
+  readonly #authorization: string;
+  readonly #traceparent: string | undefined;
+
+  /** @throws PodfleetError INVALID_INPUT when the URL is not an http or https one */
+  constructor(options: ConnectionOptions) {
+    this.url = parseUrl(options.url);
+    this.#authorization = `Bearer ${options.token}`;
+    this.#traceparent = options.traceparent;
+  }
+
+  /**
+   * As the global fetch, with the token and the trace context. Resolves with whatever status the control plane answers.
+   * @throws PodfleetError UNAVAILABLE when it cannot be reached or breaks off, CANCELLED when the signal is aborted
+   */
+  async fetch(target: string | URL, init: RequestInit = {}): Promise<Response> {
+    const url = new URL(target);
+    const method = init.method ?? "GET";
+    const span = tracer.startSpan(
+      `${method} ${url.pathname}`,
+      {
+        kind: SpanKind.CLIENT,
+        attributes: {
+          "http.request.method": method,
+          "url.path": url.pathname,
+          "server.address": url.hostname,
+          "server.port": Number(url.port || (url.protocol === "https:" ? 443 : 80)),
+        },
+      },
+      context.active(),
+    );
+    const headers = new Headers(init.headers);
+    headers.set("authorization", this.#authorization);
+    const traceparent = traceparentOf(span) ?? this.#traceparent;
+    if (traceparent) headers.set("traceparent", traceparent);
+    try {
+      const response = await fetch(url, { ...init, headers });
+      span.setAttribute("http.response.status_code", response.status);
+      if (!response.ok) span.setStatus({ code: SpanStatusCode.ERROR });
+      return response;
+    } catch (error) {
+      const failure = this.failure(error, init.signal);
+      span.setAttribute("error.type", failure.code);
+      span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
+      throw failure;
+    } finally {
+      span.end();
+    }
+  }
+
+  /** The error for an answer that is not the API's: another server, or a proxy that stands before the control plane. */
+  async unexpected(response: Response): Promise<PodfleetError> {
+    await response.body?.cancel();
+    const answer = `status ${response.status}, ${response.headers.get("content-type") ?? "no content type"}`;
+    if (response.status >= 500) {
+      return new PodfleetError(
+        "UNAVAILABLE",
+        `Cannot reach the control plane at "${this.url}": something else answers with ${answer}`,
+        { details: { url: this.url, reason: String(response.status) } },
+      );
+    }
+    return new PodfleetError(
+      "INVALID_INPUT",
+      `Cannot use "${this.url}" as the control plane's URL: it answers with ${answer}, which is not the API's`,
+      { details: { url: this.url, status: response.status } },
+    );
+  }
+
+  /** The error for a request or a response body that broke off. */
+  failure(error: unknown, signal?: AbortSignal | null): PodfleetError {
+    if (error instanceof PodfleetError) return error;
+    if (signal?.aborted) {
+      return new PodfleetError("CANCELLED", "The caller gave up", { cause: error });
+    }
+    const reason = reasonOf(error);
+    return new PodfleetError(
+      "UNAVAILABLE",
+      `Cannot reach the control plane at "${this.url}": ${explain(reason)}; check that it runs and that the URL is right`,
+      { details: { url: this.url, reason }, cause: error },
+    );
+  }
+}
+
+/** Whether the request behind `error` was certainly never received. */
+export function wasNeverSent(error: PodfleetError): boolean {
+  const reason = error.details?.["reason"];
+  return (
+    error.code === "UNAVAILABLE" && typeof reason === "string" && notConnected.includes(reason)
+  );
+}
+
+function parseUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new PodfleetError(
+      "INVALID_INPUT",
+      `Cannot use ${JSON.stringify(text)} as the control plane's URL: must begin with http:// or https://`,
+    );
+  }
+  return url.href.replace(/\/+$/, "");
+}
+
+function traceparentOf(span: Span): string | undefined {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  if (!trace.isSpanContextValid(span.spanContext())) return undefined;
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+}
+
+/** The system's error code below fetch's "fetch failed", or the message where there is none. */
+function reasonOf(error: unknown): string {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ("code" in cause && typeof cause.code === "string") return cause.code;
+    if (cause instanceof AggregateError) return reasonOf(cause.errors[0]);
+    if (cause.cause === undefined) return cause.message;
+  }
+  return String(error);
+}
+
+const explanations: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "the connection broke off",
+  UND_ERR_SOCKET: "the connection broke off",
+  EPIPE: "the connection broke off",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the host name cannot be looked up now",
+  EHOSTUNREACH: "no route to it",
+  ENETUNREACH: "no route to it",
+  UND_ERR_CONNECT_TIMEOUT: "no connection within the time limit",
+  UND_ERR_HEADERS_TIMEOUT: "no answer within the time limit",
+  UND_ERR_BODY_TIMEOUT: "nothing heard within the time limit",
+};
+
+function explain(reason: string): string {
+  return explanations[reason] ?? reason;
+}

@@ -1,0 +1,78 @@
+/**
+ * The context file: which control plane to call, and with which token. Whoever can read it can do what the token allows, so it is
+ * readable by its owner only.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import { PodfleetError } from "@podfleet/model/errors";
+import { z } from "zod";
+
+export const contextSchema = z.strictObject({
+  /** Where the control plane listens: `http://127.0.0.1:7575`. */
+  url: z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" }),
+  token: z.string().min(1, "must not be empty"),
+});
+export type Context = z.infer<typeof contextSchema>;
+
+/** Where the context file is: below `configHome` (XDG_CONFIG_HOME) when that is set, else below the home directory. */
+export function contextPath(directories: {
+  configHome?: string | undefined;
+  home: string;
+}): string {
+  const base = directories.configHome || join(directories.home, ".config");
+  return join(base, "podfleet", "context.json");
+}
+
+/**
+ * @returns undefined when there is no such file
+ * @throws PodfleetError INVALID_INPUT when it cannot be read or is not a context file
+ */
+export async function findContext(path: string): Promise<Context | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return contextSchema.parse(JSON.parse(text));
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    throw new PodfleetError(
+      "INVALID_INPUT",
+      `Cannot use the context file "${path}": ${reason}; write it with "podfleet context set"`,
+      { cause: error },
+    );
+  }
+}
+
+/** Replaces the file in one step, with mode 0600 whatever it had before. */
+export async function writeContext(path: string, context: Context): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    await using file = await open(temporary, "wx", 0o600);
+    await file.writeFile(`${JSON.stringify(contextSchema.parse(context), null, 2)}\n`);
+    await file.sync();
+    await rename(temporary, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isSystemError(error) && error.code === "ENOENT") return undefined;
+    throw new PodfleetError(
+      "INVALID_INPUT",
+      `Cannot read the context file "${path}": ${String(error)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && "code" in error;
+}
