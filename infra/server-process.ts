@@ -1,0 +1,138 @@
+/** Starting and stopping the servers that podfleet runs beside itself. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { readFile, readlink } from "node:fs/promises";
+import { basename } from "node:path";
+
+import { systemClock } from "@podfleet/base/clock";
+import { PodfleetError } from "@podfleet/model/errors";
+
+/**
+ * attached  ends with this process, even when that is killed
+ * detached  goes on after this process; stopped by its pid
+ */
+export type ServerMode = "attached" | "detached";
+
+export interface ServerCommand {
+  /** Absolute path. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly mode: ServerMode;
+  /** Standard output and error are appended to it. */
+  readonly logPath: string;
+  /** User and group to run as; this process's own when absent. */
+  readonly uid?: number | undefined;
+  /** Signal that ends an attached server together with this process. */
+  readonly endSignal: "INT" | "TERM";
+}
+
+export interface StartedProcess {
+  readonly pid: number;
+  /** Why it ended; undefined while it runs. */
+  readonly exitReason: () => string | undefined;
+}
+
+export function spawnServer(command: ServerCommand): StartedProcess {
+  const log = openSync(command.logPath, "a", 0o600);
+  try {
+    const [file, args] =
+      command.mode === "detached"
+        ? [command.file, command.args]
+        : [setpriv, ["--pdeathsig", command.endSignal, "--", command.file, ...command.args]];
+    const child = spawn(file, args, {
+      stdio: ["ignore", log, log],
+      cwd: "/",
+      env: {},
+      detached: command.mode === "detached",
+      ...(command.uid === undefined ? {} : { uid: command.uid, gid: command.uid }),
+    });
+    child.unref();
+    return watchExit(child);
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** @throws PodfleetError UNAVAILABLE with the end of its log when it ends or `timeoutMs` pass before it is ready */
+export async function waitUntilReady(
+  server: StartedProcess,
+  command: ServerCommand,
+  options: { readonly isReady: () => Promise<boolean>; readonly timeoutMs: number },
+): Promise<void> {
+  const deadline = Date.now() + options.timeoutMs;
+  while (!(await options.isReady())) {
+    const ended = server.exitReason();
+    if (ended === undefined && Date.now() < deadline) {
+      await systemClock.sleep(10);
+      continue;
+    }
+    const reason = ended ?? `not ready within ${options.timeoutMs} ms`;
+    const logEnd = (await readFile(command.logPath, "utf8")).trim().split("\n").slice(-3);
+    throw new PodfleetError(
+      "UNAVAILABLE",
+      `Cannot start "${command.file}": ${reason}; its log "${command.logPath}" ends with: ${logEnd.join(" | ")}`,
+    );
+  }
+}
+
+/** Whether process `pid` runs the program of that name, so that a pid used again is not taken for it. */
+export async function isRunning(pid: number, programName: string): Promise<boolean> {
+  try {
+    const path = await readlink(`/proc/${pid}/exe`);
+    return basename(path.replace(/ \(deleted\)$/, "")) === programName;
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ESRCH")) return false;
+    throw error;
+  }
+}
+
+/**
+ * Sends `signal` and waits for the end; after `timeoutMs` sends SIGKILL. A process that has ended already is fine.
+ * @throws PodfleetError TIMEOUT when not even SIGKILL ends it
+ */
+export async function stopProcess(
+  pid: number,
+  programName: string,
+  options: { readonly signal: NodeJS.Signals; readonly timeoutMs: number },
+): Promise<void> {
+  for (const signal of [options.signal, "SIGKILL"] as const) {
+    if (!(await isRunning(pid, programName))) return;
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if (isErrno(error, "ESRCH")) return;
+      throw error;
+    }
+    const deadline = Date.now() + options.timeoutMs;
+    while (Date.now() < deadline) {
+      if (!(await isRunning(pid, programName))) return;
+      await systemClock.sleep(5);
+    }
+  }
+  throw new PodfleetError("TIMEOUT", `Process ${pid} (${programName}) does not end`);
+}
+
+export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    codes.includes(error.code)
+  );
+}
+
+const setpriv = "/usr/bin/setpriv";
+
+function watchExit(child: ChildProcess): StartedProcess {
+  let reason: string | undefined;
+  child.once("error", (error) => {
+    reason = error.message;
+  });
+  child.once("exit", (code, signal) => {
+    reason = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
+  });
+  return {
+    pid: child.pid ?? -1,
+    exitReason: () => reason,
+  };
+}
