@@ -1,0 +1,24 @@
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+
+/** A record's payload holds at most 8 KiB; with its head it always fits. */
+const recordBytesMax = 16 * 1024;
+const NEWLINE = 0x0a;
+
+/**
+ * Cuts off a record that a monitor was killed in the middle of writing, so that the next monitor appends after a whole
+ * one. Creates an empty journal when there is none. Only for a journal that no monitor writes to.
+ */
+export async function sealJournal(path: string): Promise<void> {
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(0, size - recordBytesMax);
+    const tail = Buffer.alloc(size - start);
+    await file.read(tail, 0, tail.length, start);
+    const end = start + tail.lastIndexOf(NEWLINE) + 1;
+    if (end < size) await file.truncate(end);
+  } finally {
+    await file.close();
+  }
+}
