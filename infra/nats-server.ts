@@ -55,6 +55,11 @@ export async function stopNatsServer(pid: number): Promise<void> {
   await stopProcess(pid, program, { signal: "SIGTERM", timeoutMs: 5_000 });
 }
 
+/** Ends it at once, as a crash would. */
+export async function killNatsServer(pid: number): Promise<void> {
+  await stopProcess(pid, program, { signal: "SIGKILL", timeoutMs: 5_000 });
+}
+
 /** @throws PodfleetError UNSUPPORTED when it is not installed */
 export function findNatsServer(): string {
   for (const directory of ["/usr/local/bin", "/usr/local/sbin", "/usr/bin", "/usr/sbin"]) {

@@ -4,9 +4,8 @@ import { cp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
+import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
-
-import { isErrno } from "./server-process.ts";
 
 /** `nobody`: Postgres refuses to run as root. */
 const unprivilegedUid = 65_534;
@@ -85,7 +84,7 @@ function resolveModule(name: string): string | undefined {
   try {
     return createRequire(import.meta.url).resolve(name);
   } catch (error) {
-    if (isErrno(error, "MODULE_NOT_FOUND")) return undefined;
+    if (hasErrno(error, "MODULE_NOT_FOUND")) return undefined;
     throw error;
   }
 }

@@ -7,11 +7,11 @@ import { chown, mkdir, readFile, readlink, realpath, rename, rm } from "node:fs/
 import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
+import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { assertReachable, findPostgresBinaries, serverUid } from "./postgres-binaries.ts";
 import {
-  isErrno,
   isRunning,
   type ServerCommand,
   type ServerMode,
@@ -79,7 +79,12 @@ export async function stopPostgresServer(pid: number): Promise<void> {
   await stopProcess(pid, program, { signal: "SIGINT", timeoutMs: 20_000 });
 }
 
-export interface PostgresLayout {
+/** Ends it at once, as a crash would. */
+export async function killPostgresServer(pid: number): Promise<void> {
+  await stopProcess(pid, program, { signal: "SIGKILL", timeoutMs: 5_000 });
+}
+
+interface PostgresLayout {
   readonly directory: string;
   readonly data: string;
   readonly socket: string;
@@ -182,7 +187,7 @@ async function readPidFile(dataDirectory: string): Promise<PidFile | undefined> 
     const lines = (await readFile(join(dataDirectory, "postmaster.pid"), "utf8")).split("\n");
     return { pid: Number(lines[0]), ready: lines[7]?.trim() === "ready" };
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
+    if (hasErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }
@@ -213,7 +218,7 @@ async function runsOn(pid: number, dataDirectory: string): Promise<boolean> {
   try {
     return (await readlink(`/proc/${pid}/cwd`)) === (await realpath(dataDirectory));
   } catch (error) {
-    if (isErrno(error, "ENOENT", "ESRCH")) return false;
+    if (hasErrno(error, "ENOENT", "ESRCH")) return false;
     throw error;
   }
 }

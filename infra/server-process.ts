@@ -5,6 +5,7 @@ import { readFile, readlink } from "node:fs/promises";
 import { basename } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
+import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
 
 /**
@@ -81,7 +82,7 @@ export async function isRunning(pid: number, programName: string): Promise<boole
     const path = await readlink(`/proc/${pid}/exe`);
     return basename(path.replace(/ \(deleted\)$/, "")) === programName;
   } catch (error) {
-    if (isErrno(error, "ENOENT", "ESRCH")) return false;
+    if (hasErrno(error, "ENOENT", "ESRCH")) return false;
     throw error;
   }
 }
@@ -100,7 +101,7 @@ export async function stopProcess(
     try {
       process.kill(pid, signal);
     } catch (error) {
-      if (isErrno(error, "ESRCH")) return;
+      if (hasErrno(error, "ESRCH")) return;
       throw error;
     }
     const deadline = Date.now() + options.timeoutMs;
@@ -110,15 +111,6 @@ export async function stopProcess(
     }
   }
   throw new PodfleetError("TIMEOUT", `Process ${pid} (${programName}) does not end`);
-}
-
-export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
-  return (
-    error instanceof Error &&
-    "code" in error &&
-    typeof error.code === "string" &&
-    codes.includes(error.code)
-  );
 }
 
 const setpriv = "/usr/bin/setpriv";
