@@ -1,0 +1,123 @@
+/**
+ * The least that conmon and runc take: straight from Node, on a plain directory as the root filesystem, without a record,
+ * an overlay, a seccomp filter or a network message.
+ */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, watch } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { promisify } from "node:util";
+
+import { newContainerId } from "@podfleet/model/ids";
+
+import { command } from "./contender.ts";
+import type { Contender } from "./contender.ts";
+
+const run = promisify(execFile);
+
+const runc = "/usr/sbin/runc";
+const conmon = "/usr/bin/conmon";
+const timeoutMs = 20_000;
+
+interface Place {
+  readonly root: string;
+  readonly exits: string;
+  readonly runtimeRoot: string;
+  readonly rootfs: string;
+}
+
+/** @param rootfs directory that holds the image's files */
+export async function openFloor(rootfs: string): Promise<Contender> {
+  const root = await mkdtemp("/tmp/podfleet-bench-floor-");
+  const place = { root, rootfs, exits: join(root, "exits"), runtimeRoot: join(root, "runc") };
+  await mkdir(place.exits);
+  return {
+    name: "floor (conmon + runc)",
+    createAndStart: async () => {
+      const id = newContainerId();
+      await create(place, id);
+      await run(runc, [`--root=${place.runtimeRoot}`, "start", id], { timeout: timeoutMs });
+      return id;
+    },
+    stop: async (id) => {
+      const exited = exitOf(place, id);
+      await run(runc, [`--root=${place.runtimeRoot}`, "kill", id, "TERM"], { timeout: timeoutMs });
+      await exited;
+    },
+    remove: async (id) => {
+      await run(runc, [`--root=${place.runtimeRoot}`, "delete", id], { timeout: timeoutMs });
+      await rm(join(place.root, id), { recursive: true });
+    },
+    [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
+  };
+}
+
+async function create(place: Place, id: string): Promise<void> {
+  const bundle = join(place.root, id);
+  await mkdir(bundle);
+  await writeFile(join(bundle, "config.json"), JSON.stringify(runtimeSpec(place.rootfs, id)));
+  const flags = [
+    ["--api-version", "1"],
+    ["-c", id],
+    ["-u", id],
+    ["-n", id],
+    ["-r", runc],
+    ["-b", bundle],
+    ["-p", join(bundle, "pidfile")],
+    ["-l", `k8s-file:${join(bundle, "journal")}`],
+    ["--exit-dir", place.exits],
+    ["--socket-dir-path", bundle],
+    ["--full-attach"],
+    ["--runtime-arg", `--root=${place.runtimeRoot}`],
+  ].flat();
+  const monitor = spawn(conmon, flags, {
+    stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+    detached: true,
+  });
+  monitor.unref();
+  (monitor.stdio[4] as Writable).end("\0");
+  const answer = monitor.stdio[3] as Readable;
+  const [bytes] = await once(answer, "data", { signal: AbortSignal.timeout(timeoutMs) });
+  answer.destroy();
+  const { data, message } = JSON.parse(String(bytes)) as { data: number; message?: string };
+  if (data < 0) throw new Error(`Cannot create the floor's container: ${message}`);
+}
+
+/** conmon writes the exit file once the process has ended and its output is in the journal. */
+async function exitOf(place: Place, id: string): Promise<void> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const watcher = watch(place.exits);
+  try {
+    while (!existsSync(join(place.exits, id))) await once(watcher, "change", { signal });
+  } finally {
+    watcher.close();
+  }
+}
+
+function runtimeSpec(rootfs: string, id: string) {
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0 },
+      args: command,
+      env: ["PATH=/bin:/sbin"],
+      cwd: "/",
+      noNewPrivileges: true,
+    },
+    root: { path: rootfs, readonly: false },
+    hostname: "floor",
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
+    ],
+    linux: {
+      cgroupsPath: `/podfleet-bench/${id}`,
+      namespaces: ["pid", "ipc", "uts", "mount", "network"].map((type) => ({ type })),
+      resources: {},
+    },
+  };
+}

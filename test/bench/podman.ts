@@ -1,0 +1,115 @@
+/** podman's own API service on a unix socket, with a store of its own, runc and no network. */
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createReadStream, existsSync, watch } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
+
+import { command } from "./contender.ts";
+import type { Contender } from "./contender.ts";
+
+const run = promisify(execFile);
+
+const podman = "/usr/bin/podman";
+const timeoutMs = 30_000;
+
+/** podman asks for more than a host without CAP_SYS_RESOURCE may give. */
+const limits = ["NOFILE", "NPROC"].map((type) => ({ type, soft: 4096, hard: 4096 }));
+
+/**
+ * @param archive OCI or Docker image archive
+ * @returns undefined where podman is not installed
+ */
+export async function openPodman(archive: string, image: string): Promise<Contender | undefined> {
+  if (!existsSync(podman)) return undefined;
+  const root = await mkdtemp("/tmp/podfleet-bench-podman-");
+  const socket = join(root, "api.sock");
+  const listening = socketAppears(root);
+  const global = ["--root", join(root, "store"), "--runroot", join(root, "run")];
+  const flags = [
+    ["--runtime", "runc"],
+    ["--cgroup-manager", "cgroupfs"],
+    ["--events-backend", "file"],
+    ["--tmpdir", join(root, "tmp")],
+    ["system", "service", "--time", "0", `unix://${socket}`],
+  ].flat();
+  const service = spawn(podman, [...global, ...flags], { stdio: ["ignore", "ignore", "inherit"] });
+  await listening;
+  const call = (method: string, path: string, body?: unknown) =>
+    callApi(socket, { method, path, body });
+  await loadImage(socket, archive);
+  return {
+    name: "podman's API service",
+    createAndStart: async () => {
+      const spec = {
+        image,
+        command,
+        netns: { nsmode: "none" },
+        r_limits: limits,
+        stop_timeout: 10,
+      };
+      const { Id: id } = (await call("POST", "/containers/create", spec)) as { Id: string };
+      await call("POST", `/containers/${id}/start`);
+      return id;
+    },
+    stop: async (id) => void (await call("POST", `/containers/${id}/stop`)),
+    remove: async (id) => void (await call("DELETE", `/containers/${id}`)),
+    [Symbol.asyncDispose]: async () => {
+      service.kill("SIGTERM");
+      if (service.exitCode === null) await once(service, "exit");
+      // containers/storage keeps its overlay folder mounted on itself.
+      await run("umount", [join(root, "store/overlay")]);
+      await rm(root, { recursive: true });
+    },
+  };
+}
+
+async function socketAppears(folder: string): Promise<void> {
+  const watcher = watch(folder);
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    while (!existsSync(join(folder, "api.sock"))) await once(watcher, "change", { signal });
+  } finally {
+    watcher.close();
+  }
+}
+
+async function loadImage(socket: string, archive: string): Promise<void> {
+  const { outgoing, answer } = send(socket, { method: "POST", path: "/images/load" });
+  await pipeline(createReadStream(archive), outgoing);
+  await answer;
+}
+
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+
+async function callApi(socket: string, call: Call): Promise<unknown> {
+  const { outgoing, answer } = send(socket, call);
+  outgoing.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+  return await answer;
+}
+
+function send(socket: string, call: Call) {
+  const outgoing = request({
+    socketPath: socket,
+    method: call.method,
+    path: `/v4.0.0/libpod${call.path}`,
+    headers: { "content-type": "application/json" },
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  const answer = once(outgoing, "response").then(async ([response]) => {
+    const text = (await buffer(response)).toString();
+    if (response.statusCode >= 400) {
+      throw new Error(`podman answered ${call.method} ${call.path} with ${text}`);
+    }
+    return text === "" ? undefined : JSON.parse(text);
+  });
+  return { outgoing, answer };
+}
