@@ -1,4 +1,6 @@
 /** What main.mjs hands over to: runs one command of set-up on the workspace's own Node. */
+import { PodfleetError } from "@podfleet/model/errors";
+
 import { reportFailure, SetUpFailure } from "./failure.mjs";
 
 /** Each is loaded only when asked for, so that `npm stop` works in a checkout whose programs do not. */
@@ -19,5 +21,6 @@ try {
   const run = await load();
   await run(args);
 } catch (error) {
-  reportFailure(error);
+  const isDefect = !(error instanceof PodfleetError) || error.code === "INTERNAL";
+  reportFailure(isDefect ? error : new SetUpFailure(error.message, { cause: error }));
 }

@@ -1,0 +1,97 @@
+/** The agents: each a host of its own in a network namespace, or a single one where namespaces are not allowed. */
+import { totalmem } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { Client } from "@podfleet/client/client";
+
+import type { BuiltApp } from "../../scripts/build.ts";
+import { ensureAgentCredentials } from "../nats-identity.ts";
+import { ensureDaemon, waitUntilReady } from "./daemon.ts";
+import { hostNetwork, type HostNetwork } from "./host-network.ts";
+import type { Nats } from "./nats.ts";
+import { hostsFolder, natsFolder, runRoot } from "./paths.ts";
+import { listProcesses, type ProcessEntry } from "./process-table.ts";
+import type { Settings } from "./settings.ts";
+import { nodePath, root } from "./workspace.mjs";
+
+const program = join(root, "apps/agent/dist/main.mjs");
+const processPrefix = "agent ";
+const zones = ["a", "b", "c"];
+
+export interface Host {
+  readonly name: string;
+  readonly zone: string;
+  /** Absent when the host shares the machine's own network. */
+  readonly network: HostNetwork | undefined;
+}
+
+/** The hosts that this machine plays. */
+export function planHosts(canSeparateNetworks: boolean): Host[] {
+  const played = canSeparateNetworks ? zones : zones.slice(0, 1);
+  return played.map((zone, index) => ({
+    name: `host-${index + 1}`,
+    zone,
+    network: canSeparateNetworks ? hostNetwork(index + 1) : undefined,
+  }));
+}
+
+export interface AgentsOptions {
+  readonly settings: Settings;
+  readonly bundle: BuiltApp;
+  readonly nats: Nats;
+  readonly hosts: readonly Host[];
+  readonly client: Client;
+}
+
+/** Starts the agents that do not run as they should, and waits until the control plane has heard from all. */
+export async function ensureAgents(options: AgentsOptions): Promise<string> {
+  const outcomes = [];
+  for (const host of options.hosts) {
+    const outcome = await ensureDaemon({
+      name: `${processPrefix}${host.name}`,
+      command: [...enterNetwork(host.network), nodePath, "--enable-source-maps", program],
+      env: await environmentOf(host, options),
+      bundle: options.bundle.hash,
+    });
+    outcomes.push(`${host.name} ${outcome}`);
+  }
+  for (const { name } of options.hosts) {
+    await waitUntilReady(
+      `${processPrefix}${name}`,
+      async () => await isReady(options.client, name),
+    );
+  }
+  return outcomes.join(", ");
+}
+
+export function listAgents(): ProcessEntry[] {
+  return listProcesses().filter(({ name }) => name.startsWith(processPrefix));
+}
+
+/** The network alone: `ip netns exec` would give the agent a mount namespace of its own too, where nobody sees its mounts. */
+function enterNetwork(network: HostNetwork | undefined): string[] {
+  return network ? ["nsenter", `--net=${network.namespacePath}`, "--"] : [];
+}
+
+async function environmentOf(host: Host, options: AgentsOptions): Promise<Record<string, string>> {
+  const { settings, nats, hosts } = options;
+  return {
+    ...settings.environment,
+    PODFLEET_HOST_NAME: host.name,
+    PODFLEET_LABELS: `zone=${host.zone}`,
+    NATS_URL: nats.url,
+    PODFLEET_NATS_CREDENTIALS: await ensureAgentCredentials(natsFolder, nats.identity, host.name),
+    PODFLEET_DATA_ROOT: join(hostsFolder, host.name),
+    PODFLEET_RUN_ROOT: join(runRoot, host.name),
+    // Hosts of one machine can share its CPUs but not its memory.
+    PODFLEET_MEMORY_BYTES: String(Math.floor(totalmem() / hosts.length)),
+  };
+}
+
+async function isReady(client: Client, name: string): Promise<boolean> {
+  const hosts = await client.api.hosts.list.query();
+  if (hosts.some((host) => host.name === name && host.state === "ready")) return true;
+  await sleep(50);
+  return false;
+}

@@ -1,0 +1,112 @@
+/** The control plane's process, and the token with which this machine's user calls it. */
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { type Client, createClient } from "@podfleet/client/client";
+import { findContext, writeContext } from "@podfleet/client/context";
+import { hasCode } from "@podfleet/model/errors";
+import { execa } from "execa";
+
+import type { BuiltApp } from "../../scripts/build.ts";
+import { ensureControlPlaneCredentials } from "../nats-identity.ts";
+import { ensureDaemon, waitUntilReady } from "./daemon.ts";
+import { SetUpFailure } from "./failure.mjs";
+import type { Nats } from "./nats.ts";
+import { cliContextPath, natsFolder } from "./paths.ts";
+import { refuseTakenPort } from "./port.ts";
+import { findProcess } from "./process-table.ts";
+import type { Settings } from "./settings.ts";
+import { nodePath, root } from "./workspace.mjs";
+
+export const controlPlaneName = "control-plane";
+const program = join(root, "apps/control-plane/dist/main.mjs");
+
+export interface ControlPlaneOptions {
+  readonly settings: Settings;
+  readonly bundle: BuiltApp;
+  readonly databaseUrl: string;
+  readonly nats: Nats;
+}
+
+/** @returns the line of the step */
+export async function ensureControlPlane(options: ControlPlaneOptions): Promise<string> {
+  const { listen, url } = options.settings;
+  if (!findProcess(controlPlaneName)) {
+    await refuseTakenPort("control plane", listen, "or set PODFLEET_LISTEN to another address");
+  }
+  const outcome = await ensureDaemon({
+    name: controlPlaneName,
+    command: [nodePath, "--enable-source-maps", program, "serve"],
+    env: await environmentOf(options),
+    bundle: options.bundle.hash,
+  });
+  await waitUntilReady(controlPlaneName, async () => await isHealthy(url));
+  return `${outcome} on ${url}`;
+}
+
+/**
+ * A client with this user's token. The token is made when the context file has none for this control plane, or one that
+ * is not valid any more.
+ */
+export async function connectClient(
+  options: ControlPlaneOptions,
+): Promise<{ client: Client; line: string }> {
+  const { url } = options.settings;
+  const present = await findContext(cliContextPath);
+  if (present?.url === url) {
+    const client = createClient(present);
+    if (await isAccepted(client)) return { client, line: `valid, in ${cliContextPath}` };
+  }
+  const kept = present && present.url !== url ? `${cliContextPath}.previous` : undefined;
+  if (kept !== undefined) await copyFile(cliContextPath, kept);
+  const context = { url, token: await createToken(options) };
+  await writeContext(cliContextPath, context);
+  const note = kept === undefined ? "" : ` (the one for ${present?.url} is kept as ${kept})`;
+  return { client: createClient(context), line: `written to ${cliContextPath}${note}` };
+}
+
+async function createToken(options: ControlPlaneOptions): Promise<string> {
+  const name = `${process.env["USER"] ?? "root"}-${Date.now().toString(36)}`;
+  const result = await execa(nodePath, [program, "token", "create", name], {
+    env: await environmentOf(options),
+    extendEnv: false,
+    reject: false,
+    timeout: 30_000,
+  });
+  if (result.exitCode === 0) return result.stdout.trim();
+  throw new SetUpFailure(
+    `No API token could be made: ${result.stderr.trim() || result.stdout.trim()}`,
+  );
+}
+
+async function environmentOf(options: ControlPlaneOptions): Promise<Record<string, string>> {
+  const { settings, nats, databaseUrl } = options;
+  return {
+    ...settings.environment,
+    PODFLEET_LISTEN: settings.listen,
+    DATABASE_URL: databaseUrl,
+    NATS_URL: nats.url,
+    PODFLEET_NATS_CREDENTIALS: await ensureControlPlaneCredentials(natsFolder, nats.identity),
+  };
+}
+
+async function isHealthy(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(2_000) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    // Safe to ignore: whatever kept it from answering, it is asked again until its deadline.
+    return false;
+  }
+}
+
+async function isAccepted(client: Client): Promise<boolean> {
+  try {
+    await client.api.system.info.query();
+    return true;
+  } catch (error) {
+    if (hasCode(error, "UNAUTHENTICATED")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+/** What a newcomer comes for: a container runs somewhere in the fleet, and its output and its exit code come back. */
+import { Blob } from "node:buffer";
+import { join } from "node:path";
+
+import type { Client } from "@podfleet/client/client";
+import { execa } from "execa";
+
+import { busyboxImageName, makeBusyboxImage } from "../busybox-image.ts";
+import { SetUpFailure } from "./failure.mjs";
+import { nodePath, root } from "./workspace.mjs";
+
+const jobName = "hello";
+const jobScript = 'echo "hello from $HOSTNAME"; for i in 1 2 3; do echo "step $i"; done';
+const cli = join(root, "apps/cli/bin/podfleet.mjs");
+
+/** Loads the busybox image on the hosts that do not have it. @returns the line of the step */
+export async function ensureImage(client: Client, hosts: readonly string[]): Promise<string> {
+  const image = await makeBusyboxImage();
+  const loaded = (await client.api.images.list.query()).find(({ id }) => id === image.id);
+  const missing = hosts.filter((host) => loaded?.hosts.includes(host) !== true);
+  if (missing.length === 0) return `${busyboxImageName} on ${hosts.join(", ")}`;
+  const { hosts: results } = await client.loadImage(
+    new Blob([image.bytes]).stream() as ReadableStream<Uint8Array>,
+    { hosts: missing },
+  );
+  const failed = results.find(({ error }) => error !== undefined);
+  if (failed) {
+    throw new SetUpFailure(
+      `The busybox image was not loaded on ${failed.name}: ${failed.error?.message}`,
+    );
+  }
+  return `${busyboxImageName} loaded on ${missing.join(", ")}`;
+}
+
+/** Runs the job unless an earlier start has. @returns whether it ran now */
+export async function runMainJob(client: Client): Promise<boolean> {
+  const containers = await client.api.containers.list.query({
+    all: true,
+    filters: { name: [jobName] },
+  });
+  if (containers.some(({ name }) => name === jobName)) return false;
+  const command = ["busybox", "sh", "-c", jobScript];
+  const exitCode = await show(
+    "run",
+    "--name",
+    jobName,
+    "--cpus",
+    "0.5",
+    "--memory",
+    "64m",
+    ...command,
+  );
+  if (exitCode !== 0) {
+    throw new SetUpFailure(
+      `The first container ended with ${exitCode}: "npx podfleet inspect ${jobName}" says why`,
+    );
+  }
+  console.log(`exit code ${exitCode}`);
+  return true;
+}
+
+/** The fleet as it is, and what to type next. */
+export async function showFleet(client: Client, isFirstRun: boolean): Promise<void> {
+  await show("host", "ls");
+  await show("ps", "-a");
+  if (isFirstRun) await showTrace(client);
+  console.log(next);
+}
+
+async function showTrace(client: Client): Promise<void> {
+  const operations = await client.api.operations.list.query({ container: jobName });
+  const start = operations.find(({ verb }) => verb === "container.start");
+  if (start) await show("trace", start.id);
+}
+
+const next = `
+Next:
+  npx podfleet run -it busybox sh -c 'echo hi'
+  npx podfleet run -d --name web --host host-2 busybox httpd -f
+  npx podfleet logs -f web
+  npx podfleet --help
+  npm stop`;
+
+/** Runs a podfleet command as the user would, with its output on this terminal. @returns its exit code */
+async function show(...args: string[]): Promise<number> {
+  console.log(`\n$ npx podfleet ${args.map(quote).join(" ")}`);
+  const result = await execa(nodePath, [cli, ...args], {
+    cwd: root,
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+    reject: false,
+    timeout: 120_000,
+  });
+  return result.exitCode ?? 125;
+}
+
+/** For a shell, where it is needed. */
+function quote(argument: string): string {
+  return /^[\w./:=-]+$/.test(argument)
+    ? argument
+    : `'${argument.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,0 +1,90 @@
+/**
+ * A small image made of the machine's own static busybox, so that containers can run before any registry can be reached.
+ * The same busybox gives the same bytes, and so the same image id.
+ */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+
+import { execa } from "execa";
+import tar from "tar-stream";
+
+export const busyboxImageName = "localhost/busybox:latest";
+
+export interface ImageArchive {
+  /** Digest of the image's configuration. */
+  readonly id: string;
+  /** In the format of `docker save`. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** @throws Error when no busybox is installed */
+export async function makeBusyboxImage(name = busyboxImageName): Promise<ImageArchive> {
+  const layer = await makeLayer();
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: { Cmd: ["sh"], Env: ["PATH=/bin"] },
+      rootfs: { type: "layers", diff_ids: [`sha256:${sha256(layer)}`] },
+      history: [{ created_by: "podfleet: static busybox" }],
+    }),
+  );
+  const configPath = `${sha256(config)}.json`;
+  const manifest = [{ Config: configPath, RepoTags: [name], Layers: ["layer.tar"] }];
+  const bytes = await pack([
+    { name: "layer.tar", content: layer },
+    { name: configPath, content: config },
+    { name: "manifest.json", content: Buffer.from(JSON.stringify(manifest)) },
+  ]);
+  return { id: `sha256:${sha256(config)}`, bytes };
+}
+
+async function makeLayer(): Promise<Buffer> {
+  const busybox = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
+  if (busybox === undefined) {
+    throw new Error('Cannot find busybox: install the Debian package "busybox-static"');
+  }
+  const { stdout } = await execa(busybox, ["--list"], { timeout: 10_000 });
+  const applets = stdout.split("\n").filter((applet) => applet !== "busybox");
+  return await pack([
+    ...["bin", "dev", "etc", "proc", "sys", "var"].map((name) => ({ name, mode: 0o755 })),
+    { name: "root", mode: 0o700 },
+    { name: "tmp", mode: 0o1777 },
+    { name: "etc/passwd", content: Buffer.from(accounts.passwd) },
+    { name: "etc/group", content: Buffer.from(accounts.group) },
+    { name: "bin/busybox", mode: 0o755, content: await readFile(busybox) },
+    ...applets.map((applet) => ({ name: `bin/${applet}`, linkTo: "busybox" })),
+  ]);
+}
+
+const accounts = {
+  passwd: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+  group: "root:x:0:\nnogroup:x:65534:\n",
+};
+
+/** A file with `content`, a symbolic link with `linkTo`, else a directory. */
+interface Entry {
+  readonly name: string;
+  readonly mode?: number;
+  readonly content?: Buffer;
+  readonly linkTo?: string;
+}
+
+async function pack(entries: readonly Entry[]): Promise<Buffer<ArrayBuffer>> {
+  const archive = tar.pack();
+  const bytes = buffer(archive);
+  for (const { name, mode, content, linkTo } of entries) {
+    const header = { name, mtime: new Date(0), uid: 0, gid: 0 };
+    if (content) archive.entry({ ...header, mode: mode ?? 0o644, size: content.length }, content);
+    else if (linkTo) archive.entry({ ...header, type: "symlink", linkname: linkTo });
+    else archive.entry({ ...header, type: "directory", mode: mode ?? 0o755 });
+  }
+  archive.finalize();
+  return Buffer.from(await bytes);
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
