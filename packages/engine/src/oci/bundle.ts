@@ -1,0 +1,143 @@
+/**
+ * A container's bundle: the directory that the OCI runtime and the monitor work in for one run. It holds `config.json` and
+ * the files that become the container's /etc/hosts, /etc/hostname and /etc/resolv.conf.
+ */
+import { chmod, lstat, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { normalize, relative } from "node:path/posix";
+
+import { hasErrno } from "@podfleet/base/errno";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { ImageConfig } from "../storage/image-config.ts";
+import { readHostDevices } from "./host-devices.ts";
+import type { HostLimits } from "./host-limits.ts";
+import { resolveInRootfs } from "./rootfs-path.ts";
+import { serializeRuntimeSpec } from "./runtime-spec.ts";
+import { buildRuntimeSpec, containerHostname, containerWorkdir, type EtcFiles } from "./spec.ts";
+import { resolveUser } from "./user.ts";
+
+export interface BundleOptions {
+  readonly id: ContainerId;
+  readonly spec: ContainerSpec;
+  readonly image: ImageConfig;
+  /** The mounted root filesystem. */
+  readonly rootfs: string;
+  /** An existing directory; what an earlier run left in it is overwritten. */
+  readonly bundle: string;
+  readonly host: HostLimits;
+  /** Path below each cgroup hierarchy: `/podfleet/<host>/<id>`. */
+  readonly cgroup: string;
+}
+
+/**
+ * Makes the bundle complete.
+ * @throws PodfleetError INVALID_INPUT for an unknown user or group, a workdir or a bind's source that does not exist, or
+ * no command; UNSUPPORTED for what the host lacks
+ */
+export async function writeBundle(options: BundleOptions): Promise<void> {
+  const { id, spec, image, rootfs, host, cgroup } = options;
+  const [user, etcFiles, devices] = await Promise.all([
+    resolveUser(rootfs, { user: spec.user ?? image.user, groups: spec.groups }),
+    writeEtcFiles(options),
+    spec.privileged ? readHostDevices() : [],
+    ensureWorkdir(options),
+    ...spec.mounts.map((mount) => (mount.type === "bind" ? assertSource(mount.source) : undefined)),
+  ]);
+  const config = { id, spec, image, rootfs, user, host, cgroup, etcFiles, devices };
+  await writeFile(
+    join(options.bundle, "config.json"),
+    serializeRuntimeSpec(buildRuntimeSpec(config)),
+    { mode: 0o600 },
+  );
+}
+
+async function assertSource(source: string): Promise<void> {
+  try {
+    await stat(source);
+  } catch (error) {
+    if (!hasErrno(error, "ENOENT", "ENOTDIR")) throw error;
+    throw new PodfleetError(
+      "INVALID_INPUT",
+      `Cannot bind "${source}": no such file or directory on the host`,
+      { details: { field: "mounts", value: source } },
+    );
+  }
+}
+
+/** The image's own workdir is created where it is missing; one that the user names has to exist. */
+async function ensureWorkdir({ spec, image, rootfs }: BundleOptions): Promise<void> {
+  const workdir = normalize(containerWorkdir(spec, image));
+  const mount = spec.mounts
+    .filter(({ destination }) => isWithin(workdir, normalize(destination)))
+    .toSorted((a, b) => a.destination.length - b.destination.length)
+    .at(-1);
+  if (mount === undefined && kernelDirectories.some((path) => isWithin(workdir, path))) return;
+  if (mount === undefined && spec.workdir === undefined) {
+    await mkdir(await resolveInRootfs(rootfs, workdir), { recursive: true });
+    return;
+  }
+  const inside = mount ? relative(normalize(mount.destination), workdir) : workdir;
+  if (mount !== undefined && inside === "") return;
+  const root = mount === undefined ? rootfs : mount.type === "bind" ? mount.source : undefined;
+  if (root !== undefined && (await isDirectory(await resolveInRootfs(root, inside)))) return;
+  throw new PodfleetError(
+    "INVALID_INPUT",
+    `Cannot use workdir "${workdir}": it is not a directory of the container's file system`,
+    { details: { field: "workdir", value: workdir } },
+  );
+}
+
+/** The kernel fills them; what the root filesystem has there is not what the container sees. */
+const kernelDirectories = ["/dev", "/proc", "/sys"];
+
+function isWithin(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isDirectory();
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
+async function writeEtcFiles({ id, spec, bundle }: BundleOptions): Promise<EtcFiles> {
+  const files: EtcFiles = {
+    hosts: join(bundle, "hosts"),
+    hostname: join(bundle, "hostname"),
+    resolvConf: join(bundle, "resolv.conf"),
+  };
+  const hostname = containerHostname(id, spec);
+  const shared = spec.networkMode === "host";
+  const hosts = shared ? await readOptional("/etc/hosts") : loopbackHosts;
+  await Promise.all([
+    writeReadable(files.hosts, `${hosts.trimEnd()}\n127.0.0.1 ${hostname}\n`),
+    writeReadable(files.hostname, `${hostname}\n`),
+    writeReadable(files.resolvConf, shared ? await readOptional("/etc/resolv.conf") : ""),
+  ]);
+  return files;
+}
+
+const loopbackHosts = `127.0.0.1 localhost
+::1 localhost ip6-localhost ip6-loopback
+`;
+
+/** Any user in the container may read it, whatever the agent's umask. */
+async function writeReadable(path: string, text: string): Promise<void> {
+  await writeFile(path, text);
+  await chmod(path, 0o644);
+}
+
+async function readOptional(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return "";
+    throw error;
+  }
+}

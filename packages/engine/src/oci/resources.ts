@@ -1,0 +1,40 @@
+/** A container's limits in the OCI runtime's terms. The runtime translates them for cgroup v2. */
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+
+import type { HostLimits } from "./host-limits.ts";
+import type { RuntimeResources } from "./runtime-spec.ts";
+
+/** podman's default. */
+const pidsLimitDefault = 2048;
+
+export function containerResources(spec: ContainerSpec, host: HostLimits): RuntimeResources {
+  const { cpus, cpuShares, memoryBytes, pidsLimit = pidsLimitDefault } = spec.resources;
+  const cpu = {
+    ...(cpus === undefined ? {} : cpuBandwidth(cpus)),
+    ...(cpuShares === undefined ? {} : { shares: cpuShares }),
+  };
+  return {
+    devices: [{ allow: spec.privileged, access: "rwm" }],
+    ...(Object.keys(cpu).length > 0 ? { cpu } : {}),
+    ...(memoryBytes === undefined ? {} : { memory: memoryLimit(memoryBytes, host) }),
+    pids: { limit: pidsLimit },
+  };
+}
+
+const periodUs = 100_000;
+const longestPeriodUs = 1_000_000;
+/** The kernel refuses less. */
+const shortestQuotaUs = 1_000;
+
+/** Microseconds of CPU time in each period. A very small share needs a longer period. */
+function cpuBandwidth(cpus: number): { quota: number; period: number } {
+  const quota = Math.round(cpus * periodUs);
+  if (quota >= shortestQuotaUs) return { quota, period: periodUs };
+  const longQuota = Math.max(shortestQuotaUs, Math.round(cpus * longestPeriodUs));
+  return { quota: longQuota, period: longestPeriodUs };
+}
+
+/** As podman does: as much swap as memory, where the kernel can limit it. */
+function memoryLimit(bytes: number, host: HostLimits): { limit: number; swap?: number } {
+  return host.limitsSwap ? { limit: bytes, swap: 2 * bytes } : { limit: bytes };
+}

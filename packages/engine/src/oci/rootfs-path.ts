@@ -1,0 +1,49 @@
+import { lstat, readlink } from "node:fs/promises";
+import { dirname, join } from "node:path/posix";
+
+import { hasErrno } from "@podfleet/base/errno";
+import { PodfleetError } from "@podfleet/model/errors";
+
+/** As the kernel's own bound. */
+const linksMax = 40;
+
+/**
+ * The host's path of `path` inside `rootfs`, following symbolic links as a process in the container would: none leads
+ * out of `rootfs`. Parts that do not exist are taken as they are. Only for a root filesystem that nobody changes
+ * meanwhile.
+ */
+export async function resolveInRootfs(rootfs: string, path: string): Promise<string> {
+  const pending = parts(path);
+  let resolved = "/";
+  for (let links = 0; pending.length > 0;) {
+    const next = join(resolved, pending.shift() ?? "");
+    const target = await findLinkTarget(join(rootfs, next));
+    if (target === undefined) {
+      resolved = next;
+      continue;
+    }
+    links += 1;
+    if (links > linksMax) {
+      throw new PodfleetError(
+        "INVALID_INPUT",
+        `Cannot resolve "${path}" in the container's root filesystem: too many symbolic links`,
+      );
+    }
+    resolved = target.startsWith("/") ? "/" : dirname(next);
+    pending.unshift(...parts(target));
+  }
+  return join(rootfs, resolved);
+}
+
+function parts(path: string): string[] {
+  return path.split("/").filter((part) => part !== "" && part !== ".");
+}
+
+async function findLinkTarget(path: string): Promise<string | undefined> {
+  try {
+    return (await lstat(path)).isSymbolicLink() ? await readlink(path) : undefined;
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+/** The parts of the OCI runtime specification's `config.json` that podfleet writes. */
+
+export interface RuntimeSpec {
+  readonly ociVersion: string;
+  readonly process: {
+    readonly terminal: boolean;
+    readonly user: {
+      readonly uid: number;
+      readonly gid: number;
+      readonly umask: number;
+      readonly additionalGids: readonly number[];
+    };
+    readonly args: readonly string[];
+    readonly env: readonly string[];
+    readonly cwd: string;
+    readonly capabilities: Readonly<Record<CapabilitySet, readonly string[]>>;
+    readonly noNewPrivileges: boolean;
+    readonly rlimits: readonly RuntimeRlimit[];
+  };
+  readonly root: { readonly path: string; readonly readonly: boolean };
+  readonly hostname: string;
+  readonly mounts: readonly RuntimeMount[];
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly linux: {
+    readonly cgroupsPath: string;
+    readonly namespaces: readonly { readonly type: RuntimeNamespace }[];
+    readonly resources: RuntimeResources;
+    readonly devices: readonly RuntimeDevice[];
+    readonly maskedPaths: readonly string[];
+    readonly readonlyPaths: readonly string[];
+    readonly rootfsPropagation?: "shared" | "slave" | "private";
+    readonly seccomp?: RuntimeSeccomp;
+  };
+}
+
+export type CapabilitySet = "bounding" | "effective" | "permitted" | "inheritable" | "ambient";
+
+export type RuntimeNamespace = "pid" | "ipc" | "uts" | "mount" | "network" | "cgroup";
+
+export interface RuntimeRlimit {
+  readonly type: string;
+  readonly soft: bigint;
+  readonly hard: bigint;
+}
+
+export interface RuntimeMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface RuntimeResources {
+  readonly devices: readonly { readonly allow: boolean; readonly access: string }[];
+  readonly cpu?: { readonly quota?: number; readonly period?: number; readonly shares?: number };
+  readonly memory?: { readonly limit: number; readonly swap?: number };
+  readonly pids: { readonly limit: number };
+}
+
+export interface RuntimeDevice {
+  readonly path: string;
+  readonly type: "c" | "b";
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface RuntimeSeccomp {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet: number;
+  readonly architectures: readonly string[];
+  readonly syscalls: readonly RuntimeSyscallRule[];
+}
+
+export interface RuntimeSyscallRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly RuntimeSyscallArgument[];
+}
+
+export interface RuntimeSyscallArgument {
+  readonly index: number;
+  readonly value: number;
+  readonly valueTwo?: number;
+  readonly op: string;
+}
+
+/** `config.json` for `spec`: limits are 64-bit numbers, which JSON can hold and JavaScript's numbers cannot. */
+export function serializeRuntimeSpec(spec: RuntimeSpec): string {
+  return JSON.stringify(spec, (_key, value: unknown) =>
+    typeof value === "bigint" ? JSON.rawJSON(value.toString()) : value,
+  );
+}
+
+declare global {
+  interface JSON {
+    /** ECMAScript's "JSON.parse source text access": `text` is written as it is. */
+    rawJSON(text: string): unknown;
+  }
+}
