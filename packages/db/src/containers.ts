@@ -1,0 +1,171 @@
+/** Containers as the fleet records them, with the last state that their agents reported. */
+import type { ContainerSummary } from "@podfleet/model/container/record";
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+import type { ContainerState } from "@podfleet/model/container/state";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+import { and, desc, eq, inArray, isNull, like, or, type SQL, sql } from "drizzle-orm";
+
+import type { Database } from "./database.ts";
+import { type HostLiveness, livenessColumns } from "./hosts.ts";
+import { containers, hosts } from "./schema.ts";
+
+/** A container without its spec, which only few need and which may be long. */
+export interface ContainerRow {
+  readonly id: ContainerId;
+  readonly name: string;
+  readonly image: string;
+  readonly entrypoint: readonly string[] | null;
+  readonly command: readonly string[] | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly host: HostLiveness & { readonly lastSeenAt: Date };
+  readonly state: ContainerState;
+  readonly revision: number;
+  readonly snapshot: ContainerSnapshot | null;
+  readonly createdAt: Date;
+  readonly removedAt: Date | null;
+}
+
+/** Values of one filter are alternatives, except labels: a container has all of those. */
+export interface ContainerFilters {
+  /** Not only those that run or are paused; a filter by state implies it. */
+  readonly all: boolean;
+  readonly host?: readonly string[] | undefined;
+  /** Parts of the name. */
+  readonly name?: readonly string[] | undefined;
+  /** `key` or `key=value`. */
+  readonly label?: readonly string[] | undefined;
+  readonly state?: readonly ContainerState[] | undefined;
+  /** Prefixes of the id, hex digits only. */
+  readonly id?: readonly string[] | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Newest first. */
+export async function listContainers(
+  database: Database,
+  filters: ContainerFilters,
+): Promise<ContainerSummary[]> {
+  const query = selectContainers(database)
+    .where(and(isNull(containers.removedAt), ...conditions(filters)))
+    .orderBy(desc(containers.createdAt), containers.id);
+  const rows = await (filters.limit === undefined ? query : query.limit(filters.limit));
+  return rows.map((row) => summaryOf(row));
+}
+
+/**
+ * The container with this name, this id, or an id that only it has with this prefix. A name goes before a prefix.
+ * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID
+ */
+export async function getContainer(database: Database, reference: string): Promise<ContainerRow> {
+  const isPrefix = /^[0-9a-f]{1,64}$/.test(reference);
+  const [first, second] = await selectContainers(database)
+    .where(
+      and(
+        isNull(containers.removedAt),
+        isPrefix
+          ? or(eq(containers.name, reference), like(containers.id, `${reference}%`))
+          : eq(containers.name, reference),
+      ),
+    )
+    .orderBy(desc(eq(containers.name, reference)), containers.id)
+    .limit(2);
+  if (!first) {
+    throw new PodfleetError(
+      "CONTAINER_NOT_FOUND",
+      `Cannot find container ${JSON.stringify(reference)}: no container of the fleet has that name, id or id prefix`,
+      { details: { container: reference } },
+    );
+  }
+  if (second && first.name !== reference) {
+    throw new PodfleetError(
+      "AMBIGUOUS_ID",
+      `Cannot tell which container is meant by ${JSON.stringify(reference)}: the ids of "${first.name}" and "${second.name}" begin with it`,
+      { details: { container: reference, matches: [first.id, second.id] } },
+    );
+  }
+  return first;
+}
+
+/** The container with this id, removed ones too while they are kept. */
+export async function findContainerById(
+  database: Database,
+  id: ContainerId,
+): Promise<ContainerRow | undefined> {
+  const [row] = await selectContainers(database).where(eq(containers.id, id));
+  return row;
+}
+
+export async function findContainerSpec(
+  database: Database,
+  id: ContainerId,
+): Promise<ContainerSpec | undefined> {
+  const [row] = await database
+    .select({ spec: containers.spec })
+    .from(containers)
+    .where(eq(containers.id, id));
+  return row?.spec;
+}
+
+/** `snapshot`, when given, is newer than the row's own. */
+export function summaryOf(row: ContainerRow, snapshot = row.snapshot): ContainerSummary {
+  const { id, name, image, entrypoint, command, labels, host } = row;
+  return {
+    ...(snapshot ? observedOf(snapshot) : {}),
+    id,
+    name,
+    image,
+    command: [...(entrypoint ?? []), ...(command ?? [])],
+    labels,
+    host: { id: host.id, name: host.name, state: host.state },
+    state: snapshot?.state ?? row.state,
+    createdAt: row.createdAt.toISOString(),
+    observedAt: host.lastSeenAt.toISOString(),
+  };
+}
+
+/** What only the agent knows of a container. */
+function observedOf(snapshot: ContainerSnapshot) {
+  const { id: _, name: __, revision: ___, createdAt: ____, state: _____, ...observed } = snapshot;
+  return observed;
+}
+
+function selectContainers(database: Database) {
+  return database
+    .select({
+      id: containers.id,
+      name: containers.name,
+      image: sql<string>`${containers.spec}->>'image'`,
+      entrypoint: sql<readonly string[] | null>`${containers.spec}->'entrypoint'`,
+      command: sql<readonly string[] | null>`${containers.spec}->'command'`,
+      labels: sql<Readonly<Record<string, string>>>`${containers.spec}->'labels'`,
+      host: { ...livenessColumns, lastSeenAt: hosts.lastSeenAt },
+      state: containers.state,
+      revision: containers.revision,
+      snapshot: containers.snapshot,
+      createdAt: containers.createdAt,
+      removedAt: containers.removedAt,
+    })
+    .from(containers)
+    .innerJoin(hosts, eq(hosts.id, containers.hostId));
+}
+
+function conditions(filters: ContainerFilters): (SQL | undefined)[] {
+  const { all, host, name, label, state, id } = filters;
+  const shown = state ?? (all ? undefined : (["running", "paused"] as const));
+  return [
+    shown && inArray(containers.state, [...shown]),
+    host && or(inArray(hosts.name, [...host]), inArray(sql`${hosts.id}`, [...host])),
+    name && or(...name.map((part) => sql`position(${part} in ${containers.name}) > 0`)),
+    ...(label ?? []).map(labelCondition),
+    id && or(...id.map((prefix) => like(containers.id, `${prefix}%`))),
+  ];
+}
+
+function labelCondition(label: string): SQL {
+  const equals = label.indexOf("=");
+  if (equals < 0) return sql`${containers.spec}->'labels' ? ${label}`;
+  const wanted = { [label.slice(0, equals)]: label.slice(equals + 1) };
+  return sql`${containers.spec}->'labels' @> ${JSON.stringify(wanted)}::jsonb`;
+}

@@ -1,0 +1,52 @@
+import { PodfleetError } from "@podfleet/model/errors";
+import { DatabaseError } from "pg";
+
+/** The operating error that a failed query comes down to; undefined for a defect. Drizzle and tRPC wrap it, hence the walk. */
+export function findDatabaseError(error: unknown): PodfleetError | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (isUnavailable(cause)) {
+      return new PodfleetError("UNAVAILABLE", "Cannot reach Postgres", { cause: error });
+    }
+    if (cause instanceof DatabaseError && nulCodes.has(cause.code ?? "")) {
+      return new PodfleetError(
+        "INVALID_INPUT",
+        "Cannot store the request: a text in it holds a NUL character",
+        { cause: error },
+      );
+    }
+  }
+  return undefined;
+}
+
+/** Whether `error` says that a unique index has the value already. */
+export function violatesUnique(error: unknown, constraint: string): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof DatabaseError && cause.code === "23505") {
+      return cause.constraint === constraint;
+    }
+  }
+  return false;
+}
+
+/** untranslatable_character and character_not_in_repertoire */
+const nulCodes: ReadonlySet<string> = new Set(["22P05", "22021"]);
+
+const socketCodes: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "ENOTFOUND",
+  "EPIPE",
+  "ETIMEDOUT",
+]);
+
+/** Messages of pg that have no code. */
+const connectionMessages =
+  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+
+function isUnavailable(error: Error): boolean {
+  const code = "code" in error ? String(error.code) : "";
+  // Class 08 is connection exceptions, 57P0x the server's end and start.
+  if (error instanceof DatabaseError) return /^(08|57P0|53300)/.test(code);
+  return (socketCodes.has(code) && "syscall" in error) || connectionMessages.test(error.message);
+}

@@ -1,0 +1,153 @@
+import { PodfleetError } from "@podfleet/model/errors";
+import type { HostInfo, HostRecord, HostState } from "@podfleet/model/host";
+import type { HostId } from "@podfleet/model/ids";
+import type { Image } from "@podfleet/model/image";
+import { eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
+
+import { violatesUnique } from "./database-error.ts";
+import type { Database } from "./database.ts";
+import { hostState } from "./host-state.ts";
+import { replaceImages } from "./images.ts";
+import { containers, hosts } from "./schema.ts";
+
+/**
+ * Records that an agent has connected, and what its host is.
+ * @returns the last of its events that is stored; 0 before the first
+ * @throws PodfleetError NAME_IN_USE when another host has the name
+ */
+export async function registerHost(
+  database: Database,
+  host: HostInfo,
+  images: readonly Image[],
+): Promise<number> {
+  const { id, name, labels, capacity, ...facts } = host;
+  const row = { name, labels, facts, ...capacity };
+  try {
+    return await database.transaction(async (transaction) => {
+      const [registered] = await transaction
+        .insert(hosts)
+        .values({ id, ...row })
+        .onConflictDoUpdate({
+          target: hosts.id,
+          set: {
+            ...row,
+            sessions: sql`${hosts.sessions} + 1`,
+            lastSeenAt: sql`clock_timestamp()`,
+          },
+        })
+        .returning({ committedSeq: hosts.committedSeq });
+      await replaceImages(transaction, id, images);
+      return registered?.committedSeq ?? 0;
+    });
+  } catch (error) {
+    if (!violatesUnique(error, "hosts_name_unique")) throw error;
+    throw new PodfleetError(
+      "NAME_IN_USE",
+      `Cannot register host "${id}": another host is called ${JSON.stringify(name)}`,
+      { details: { host: name }, cause: error },
+    );
+  }
+}
+
+/** Notes that the agents of these hosts were heard just now. */
+export async function touchHosts(database: Database, ids: readonly HostId[]): Promise<void> {
+  await database
+    .update(hosts)
+    .set({ lastSeenAt: sql`clock_timestamp()` })
+    .where(inArray(hosts.id, [...ids]));
+}
+
+export interface HostLiveness {
+  readonly id: HostId;
+  readonly name: string;
+  readonly state: HostState;
+  /** Grows with each hello. */
+  readonly sessions: number;
+}
+
+export const livenessColumns = {
+  id: hosts.id,
+  name: hosts.name,
+  state: hostState,
+  sessions: hosts.sessions,
+};
+
+export async function listHostLiveness(database: Database): Promise<HostLiveness[]> {
+  return await database.select(livenessColumns).from(hosts).orderBy(hosts.name);
+}
+
+/** By name. */
+export async function listHosts(database: Database): Promise<HostRecord[]> {
+  const rows = await selectHosts(database).orderBy(hosts.name);
+  return rows.map(toRecord);
+}
+
+/** @throws PodfleetError HOST_NOT_FOUND when no host has that name or id */
+export async function getHost(database: Database, reference: string): Promise<HostRecord> {
+  const [row] = await selectHosts(database).where(hostIs(reference));
+  if (!row) throw hostNotFound(reference);
+  return toRecord(row);
+}
+
+export function hostNotFound(reference: string): PodfleetError {
+  return new PodfleetError("HOST_NOT_FOUND", `Cannot find host ${JSON.stringify(reference)}`, {
+    details: { host: reference },
+  });
+}
+
+/** Condition: the host has this name or id. */
+export function hostIs(reference: string) {
+  return or(eq(hosts.name, reference), sql`${hosts.id} = ${reference}`);
+}
+
+/** What the containers of each host have reserved, and how many there are. */
+export function reservations(database: Database) {
+  return database
+    .select({
+      hostId: containers.hostId,
+      cpuMillis: sql`sum(${containers.cpuMillis})`.as("reserved_cpu"),
+      memoryBytes: sql`sum(${containers.memoryBytes})`.as("reserved_memory"),
+      total: sql`count(*)`.as("total"),
+      running: sql`count(*) filter (where ${containers.state} = 'running')`.as("running"),
+    })
+    .from(containers)
+    .where(isNull(containers.removedAt))
+    .groupBy(containers.hostId)
+    .as("reservations");
+}
+
+/** A host without containers has no sums. */
+export function orZero(sum: SQL.Aliased): SQL<number> {
+  return sql`coalesce(${sum}, 0)`.mapWith(Number);
+}
+
+function selectHosts(database: Database) {
+  const reserved = reservations(database);
+  return database
+    .select({
+      host: hosts,
+      state: hostState,
+      reserved: {
+        cpuMillis: orZero(reserved.cpuMillis),
+        memoryBytes: orZero(reserved.memoryBytes),
+      },
+      containers: { total: orZero(reserved.total), running: orZero(reserved.running) },
+    })
+    .from(hosts)
+    .leftJoin(reserved, eq(reserved.hostId, hosts.id));
+}
+
+function toRecord(row: Awaited<ReturnType<typeof selectHosts>>[number]): HostRecord {
+  const { host, state, reserved, containers: counts } = row;
+  return {
+    id: host.id,
+    name: host.name,
+    labels: host.labels,
+    capacity: { cpuMillis: host.cpuMillis, memoryBytes: host.memoryBytes },
+    ...host.facts,
+    state,
+    lastSeenAt: host.lastSeenAt.toISOString(),
+    reserved,
+    containers: counts,
+  };
+}

@@ -1,0 +1,36 @@
+import { sql } from "drizzle-orm";
+
+import { tryLockInTransaction } from "./advisory-lock.ts";
+import type { Database } from "./database.ts";
+import { containers, events, operations } from "./schema.ts";
+import { pruneSpans, type SpanBounds } from "./spans.ts";
+
+export interface RecordBounds {
+  /** Age of finished operations, events and removed containers. */
+  readonly recordAgeMaxMs: number;
+  readonly spans: SpanBounds;
+}
+
+/**
+ * Drops records past their bounds.
+ * @returns how many, or undefined when another replica is at it
+ */
+export async function pruneRecords(
+  database: Database,
+  bounds: RecordBounds,
+): Promise<number | undefined> {
+  return await database.transaction(async (transaction) => {
+    if (!(await tryLockInTransaction(transaction, "pruning"))) return undefined;
+    const oldest = sql`now() - make_interval(secs => ${bounds.recordAgeMaxMs / 1000})`;
+    const deletions = [
+      sql`delete from ${operations} where ${operations.finishedAt} < ${oldest}`,
+      sql`delete from ${events} where ${events.time} < ${oldest}`,
+      sql`delete from ${containers} where ${containers.removedAt} < ${oldest}`,
+    ];
+    let count = await pruneSpans(transaction, bounds.spans);
+    for (const deletion of deletions) {
+      count += (await transaction.execute(deletion)).rowCount ?? 0;
+    }
+    return count;
+  });
+}

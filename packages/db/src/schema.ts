@@ -1,0 +1,198 @@
+/**
+ * The fleet's records. Specs, placement and operations are written by the control plane; what `snapshot`, `state` and `revision` hold of a
+ * container is a projection of what its agent has committed. All times but an event's are the database's own clock, so
+ * replicas agree on them.
+ */
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+import { containerStates } from "@podfleet/model/container/state";
+import { type AgentEvent, eventTypes } from "@podfleet/model/event";
+import type { HostInfo } from "@podfleet/model/host";
+import type { ContainerId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
+import type { Labels } from "@podfleet/model/name";
+import {
+  type OperationOutcome,
+  operationStatuses,
+  operationVerbs,
+} from "@podfleet/model/operation";
+import type { SpanRecord } from "@podfleet/model/span";
+import { isNull } from "drizzle-orm";
+import {
+  bigint,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  uuid,
+} from "drizzle-orm/pg-core";
+
+const time = { withTimezone: true, precision: 3, mode: "date" } as const;
+const count = { mode: "number" } as const;
+
+const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
+
+/** What a host says of itself, without what has a column of its own. */
+export type HostFacts = Omit<HostInfo, "id" | "name" | "labels" | "capacity">;
+
+export const hosts = pgTable("hosts", {
+  id: text().$type<HostId>().primaryKey(),
+  name: text().notNull().unique("hosts_name_unique"),
+  labels: jsonb().$type<Labels>().notNull(),
+  cpuMillis: integer("cpu_millis").notNull(),
+  memoryBytes: bigint("memory_bytes", count).notNull(),
+  facts: jsonb().$type<HostFacts>().notNull(),
+  /** Grows with each hello: of two requests with one between them, the first may have been lost with the agent. */
+  sessions: integer().notNull().default(1),
+  /** Last event that is stored; null until the first batch, which may begin anywhere. */
+  committedSeq: bigint("committed_seq", count),
+  lastSeenAt: timestamp("last_seen_at", time).notNull().defaultNow(),
+  createdAt: timestamp("created_at", time).notNull().defaultNow(),
+});
+
+export const hostImages = pgTable(
+  "host_images",
+  {
+    hostId: text("host_id")
+      .$type<HostId>()
+      .notNull()
+      .references(() => hosts.id),
+    imageId: text("image_id").$type<ImageId>().notNull(),
+    names: text().array().notNull(),
+    sizeBytes: bigint("size_bytes", count).notNull(),
+    layers: integer().notNull(),
+    createdAt: timestamp("created_at", time),
+  },
+  (table) => [primaryKey({ columns: [table.hostId, table.imageId] })],
+);
+
+/** A removed container's row stays for a while: its last snapshot answers those who still wait for it. */
+export const containers = pgTable(
+  "containers",
+  {
+    id: text().$type<ContainerId>().primaryKey(),
+    name: text().notNull(),
+    hostId: text("host_id")
+      .$type<HostId>()
+      .notNull()
+      .references(() => hosts.id),
+    spec: jsonb().$type<ContainerSpec>().notNull(),
+    /** Reserved on the host until the container is removed. */
+    cpuMillis: integer("cpu_millis").notNull(),
+    memoryBytes: bigint("memory_bytes", count).notNull(),
+    state: text({ enum: containerStates }).notNull().default("unknown"),
+    /** Of the snapshot; 0 before the agent has reported the container. */
+    revision: integer().notNull().default(0),
+    snapshot: jsonb().$type<ContainerSnapshot>(),
+    createdAt: timestamp("created_at", time).notNull().defaultNow(),
+    removedAt: timestamp("removed_at", time),
+  },
+  (table) => [
+    uniqueIndex("containers_name_unique").on(table.name).where(isNull(table.removedAt)),
+    index("containers_id_prefix").on(table.id.op("text_pattern_ops")),
+    index("containers_host").on(table.hostId),
+    index("containers_removed_at").on(table.removedAt),
+  ],
+);
+
+export const operations = pgTable(
+  "operations",
+  {
+    id: uuid().$type<OperationId>().primaryKey(),
+    verb: text({ enum: operationVerbs }).notNull(),
+    /** As the caller gave it; the same id with another request is a conflict. */
+    request: jsonb().$type<Readonly<Record<string, unknown>>>().notNull(),
+    status: text({ enum: operationStatuses }).notNull(),
+    containerId: text("container_id").$type<ContainerId>(),
+    containerName: text("container_name"),
+    /** Absent for one that concerns several hosts; those are in `operation_hosts`. */
+    hostId: text("host_id")
+      .$type<HostId>()
+      .references(() => hosts.id),
+    caller: text().notNull(),
+    traceId: text("trace_id"),
+    outcome: jsonb().$type<OperationOutcome>(),
+    /** How often somebody set out to send it. One that was never sent can be failed without asking the host. */
+    attempts: integer().notNull().default(1),
+    /** Until then somebody is at it and will record its outcome. */
+    drivenUntil: timestamp("driven_until", time),
+    createdAt: timestamp("created_at", time).notNull().defaultNow(),
+    finishedAt: timestamp("finished_at", time),
+  },
+  (table) => [
+    index("operations_created_at").on(table.createdAt.desc(), table.id.desc()),
+    index("operations_container").on(table.containerId),
+    index("operations_unfinished").on(table.drivenUntil).where(isNull(table.finishedAt)),
+  ],
+);
+
+/** The hosts of an operation that concerns several, and what came of it on each. */
+export const operationHosts = pgTable(
+  "operation_hosts",
+  {
+    operationId: uuid("operation_id")
+      .$type<OperationId>()
+      .notNull()
+      .references(() => operations.id, { onDelete: "cascade" }),
+    hostId: text("host_id")
+      .$type<HostId>()
+      .notNull()
+      .references(() => hosts.id),
+    outcome: jsonb().$type<OperationOutcome>(),
+  },
+  (table) => [primaryKey({ columns: [table.operationId, table.hostId] })],
+);
+
+/** Every host's log. Positions commit in order, so a reader that goes on after one it has seen skips nothing. */
+export const events = pgTable(
+  "events",
+  {
+    position: bigint(count).generatedAlwaysAsIdentity().primaryKey(),
+    hostId: text("host_id")
+      .$type<HostId>()
+      .notNull()
+      .references(() => hosts.id),
+    seq: bigint(count).notNull(),
+    type: text({ enum: eventTypes }).notNull(),
+    /** The host's clock. */
+    time: timestamp(time).notNull(),
+    containerId: text("container_id").$type<ContainerId>(),
+    containerName: text("container_name"),
+    operationId: uuid("operation_id").$type<OperationId>(),
+    attributes: jsonb().$type<AgentEvent["attributes"]>().notNull(),
+  },
+  (table) => [
+    unique("events_host_seq_unique").on(table.hostId, table.seq),
+    index("events_container").on(table.containerId, table.position),
+    index("events_time").on(table.time),
+  ],
+);
+
+/** Callers' tokens; the token itself is nowhere. */
+export const apiTokens = pgTable("api_tokens", {
+  id: text().primaryKey(),
+  name: text().notNull(),
+  sha256: bytes().notNull(),
+  createdAt: timestamp("created_at", time).notNull().defaultNow(),
+});
+
+/** Recent spans of all processes, bounded in number and age. */
+export const spans = pgTable(
+  "spans",
+  {
+    number: bigint(count).generatedAlwaysAsIdentity().primaryKey(),
+    traceId: text("trace_id").notNull(),
+    spanId: text("span_id").notNull(),
+    record: jsonb().$type<SpanRecord>().notNull(),
+    receivedAt: timestamp("received_at", time).notNull().defaultNow(),
+  },
+  (table) => [
+    unique("spans_trace_span_unique").on(table.traceId, table.spanId),
+    index("spans_received_at").using("brin", table.receivedAt),
+  ],
+);

@@ -1,0 +1,87 @@
+/**
+ * A pg pool whose queries are spans. It is done here and not by an instrumentation because those patch modules, which a
+ * bundle does not have. A query outside any span makes none: background work would otherwise fill the store of spans
+ * with its own inserts.
+ */
+import { type Attributes, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { Client, Pool, type PoolConfig } from "pg";
+
+const tracer = trace.getTracer("podfleet.db");
+
+export function createTracedPool(config: PoolConfig): Pool {
+  return new TracedPool({ ...config, Client: TracedClient });
+}
+
+type ClientQuery = (query: unknown, values: unknown, callback: unknown) => unknown;
+
+class TracedClient extends Client {
+  // `never` satisfies each of pg's overloads; what comes back is what pg returns.
+  override query(query: unknown, values?: unknown, callback?: unknown): never {
+    const send: ClientQuery = super.query.bind(this);
+    const text = textOf(query);
+    const isTraced = text !== undefined && typeof values !== "function" && callback === undefined;
+    if (!isTraced || !trace.getActiveSpan()) return send(query, values, callback) as never;
+    return inQuerySpan(text, () => send(query, values, undefined)) as never;
+  }
+}
+
+class TracedPool extends Pool {
+  /** Waits for a client in the caller's own context; pg would run a queued query in that of the client's last user. */
+  override query(query: unknown, values?: unknown): never {
+    return this.#query(query, values) as never;
+  }
+
+  async #query(query: unknown, values: unknown): Promise<unknown> {
+    const client = await this.connect();
+    const send = client.query.bind(client) as (query: unknown, values: unknown) => unknown;
+    try {
+      return await send(query, values);
+    } finally {
+      client.release();
+    }
+  }
+}
+
+function textOf(query: unknown): string | undefined {
+  if (typeof query === "string") return query;
+  const isConfig = typeof query === "object" && query !== null && "text" in query;
+  return isConfig && typeof query.text === "string" ? query.text : undefined;
+}
+
+async function inQuerySpan(text: string, send: () => unknown): Promise<unknown> {
+  const summary = summaryOf(text);
+  const options = { kind: SpanKind.CLIENT, attributes: attributesOf(text, summary) };
+  return await tracer.startActiveSpan(`postgresql ${summary.join(" ")}`, options, async (span) => {
+    try {
+      return await send();
+    } catch (error) {
+      const state = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+      span.setAttribute("db.response.status_code", state);
+      span.setStatus({
+        code: SpanStatusCode.ERROR,
+        message: error instanceof Error ? error.message : String(error),
+      });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+/** The operation and, where there is one, the first table: `["SELECT", "containers"]`. */
+function summaryOf(text: string): string[] {
+  const operation = /^\W*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? "QUERY";
+  const table = /\b(?:from|into|update)\s+"?([a-z_]+)"?/i.exec(text)?.[1];
+  return table === undefined ? [operation] : [operation, table];
+}
+
+const queryTextMax = 1_000;
+
+function attributesOf(text: string, [operation = "", table]: readonly string[]): Attributes {
+  return {
+    "db.system.name": "postgresql",
+    "db.operation.name": operation,
+    ...(table === undefined ? {} : { "db.collection.name": table }),
+    "db.query.text": text.slice(0, queryTextMax),
+  };
+}
