@@ -68,8 +68,8 @@ async function processesNaming(path: string): Promise<string[]> {
         found.push(`process ${entry} (${commandLine.trim()})`);
       }
     } catch (error) {
-      // Safe to ignore: the process has ended meanwhile.
-      if (!hasErrno(error, "ENOENT", "ESRCH")) throw error;
+      // Safe to ignore: the process has ended meanwhile, or belongs to the machine.
+      if (!hasErrno(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) throw error;
     }
   }
   return found;

@@ -1,0 +1,85 @@
+/**
+ * Tracing of a caller (the CLI, a script): spans go to the control plane over HTTP with the caller's token. Cheap to import,
+ * because a command waits for it, and never in the way: what cannot be delivered soon is dropped.
+ */
+import { setGlobalErrorHandler } from "@opentelemetry/core";
+import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
+import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
+import { withDeadline } from "@podfleet/base/deadline";
+
+import { installTracerProvider } from "./tracer-provider.ts";
+
+export interface CallerTelemetryOptions {
+  readonly serviceName: string;
+  readonly serviceVersion: string;
+  /** The control plane's, without a path: `http://127.0.0.1:7575`. */
+  readonly url: string;
+  readonly token: string;
+}
+
+export interface CallerTelemetry {
+  /** Resolves when the spans that have ended are delivered or given up, within 500 ms. Never rejects. */
+  readonly flush: () => Promise<void>;
+}
+
+const scheduledDelayMs = 1_000;
+const flushTimeoutMs = 500;
+
+/** Installs tracing for the process; call it once, before any span is made. */
+export function startCallerTelemetry(options: CallerTelemetryOptions): CallerTelemetry {
+  // Safe to ignore: a command must not fail, nor say anything, because its trace was lost.
+  setGlobalErrorHandler(() => undefined);
+  const provider = installTracerProvider(
+    { ...options, instanceId: `${process.pid}` },
+    {
+      exporter: new HttpSpanExporter(options),
+      scheduledDelayMillis: scheduledDelayMs,
+      exportTimeoutMillis: flushTimeoutMs,
+    },
+  );
+  return {
+    flush: async () => {
+      const late = new Error("Spans could not be delivered in time");
+      await withDeadline(provider.forceFlush(), flushTimeoutMs, () => late).catch(() => {
+        // Safe to ignore: as above.
+      });
+    },
+  };
+}
+
+class HttpSpanExporter implements SpanExporter {
+  readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(options: CallerTelemetryOptions) {
+    this.#url = new URL("/v1/traces", options.url).href;
+    this.#headers = {
+      authorization: `Bearer ${options.token}`,
+      "content-type": "application/json",
+    };
+  }
+
+  export(spans: ReadableSpan[], done: Parameters<SpanExporter["export"]>[1]): void {
+    this.#post(spans).then(
+      () => done({ code: 0 }),
+      (error: unknown) => done({ code: 1, error: new Error("Dropped spans", { cause: error }) }),
+    );
+  }
+
+  async shutdown(): Promise<void> {
+    // Nothing is held open.
+  }
+
+  async #post(spans: ReadableSpan[]): Promise<void> {
+    const body = JsonTraceSerializer.serializeRequest(spans);
+    if (body === undefined) return;
+    const response = await fetch(this.#url, {
+      method: "POST",
+      headers: this.#headers,
+      body: new Uint8Array(body),
+      signal: AbortSignal.timeout(flushTimeoutMs),
+    });
+    await response.arrayBuffer();
+    if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+  }
+}
