@@ -7,12 +7,11 @@
  * a process of the container for memory. Socket paths may be longer than 108 bytes: conmon binds them through a
  * directory descriptor, and a client connects from within the bundle.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { join } from "node:path";
-import type { Writable } from "node:stream";
 
 import { withDeadline } from "@podfleet/base/deadline";
 import { hasErrno } from "@podfleet/base/errno";
@@ -98,11 +97,13 @@ export function monitorArguments(options: MonitorOptions): string[] {
  * RUNTIME_TIMEOUT; no monitor is left then, but the runtime may still hold the container
  */
 export async function createWithMonitor(options: MonitorCreateOptions): Promise<MonitoredProcess> {
+  // Safe to ignore: it is awaited below, perhaps after it has rejected.
+  options.ready.catch(() => undefined);
   const attributes = { "podfleet.container.id": options.id, "process.executable.name": monitor };
   return await traced("conmon create", attributes, async () => {
     await sealJournal(options.journal);
     await rm(join(options.bundle, monitorPidFile), { force: true });
-    const launch = launchMonitor(options);
+    const launch = await launchMonitor(options);
     try {
       return await withDeadline(finishCreation(launch, options), createTimeoutMs, creationTimeout);
     } catch (error) {
@@ -115,25 +116,29 @@ export async function createWithMonitor(options: MonitorCreateOptions): Promise<
 }
 
 interface Launch {
-  /** conmon's first process: it forks the monitor proper and ends. */
-  readonly child: ChildProcess;
+  /** Of conmon's first process, which forks the monitor proper and ends. */
+  readonly pid: number;
   readonly exited: Promise<void>;
-  /** The first line of the sync pipe; "" when conmon closes it without one. */
-  readonly answer: Promise<string>;
-  readonly errorText: () => string;
+  /** conmon's answer, one line; it ends without one when conmon does. */
+  readonly syncPipe: Socket;
   /** A byte lets conmon go on; its end without one makes conmon give up. */
-  readonly startPipe: Writable;
+  readonly startPipe: Socket;
+  readonly errorText: () => string;
   /** Lets go of conmon's pipes; the monitor lives on. */
   readonly release: () => void;
 }
 
-function launchMonitor(options: MonitorCreateOptions): Launch {
+async function launchMonitor(options: MonitorOptions): Promise<Launch> {
   const child = spawn(findTool(monitor), monitorArguments(options), {
     detached: true,
     cwd: "/",
     stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
     env: { ...toolEnvironment, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
   });
+  if (child.pid === undefined) {
+    const [cause]: unknown[] = await once(child, "error");
+    throw new PodfleetError("RUNTIME_FAILED", "Cannot run conmon", { cause });
+  }
   const [, , errorPipe, syncPipe, startPipe] = child.stdio;
   invariant(errorPipe instanceof Socket, "conmon's standard error is a pipe");
   invariant(syncPipe instanceof Socket, "conmon's sync pipe is a pipe");
@@ -145,11 +150,11 @@ function launchMonitor(options: MonitorCreateOptions): Launch {
     errorText = (errorText + text).slice(-errorTextMax);
   });
   return {
-    child,
-    exited: once(child, "exit").then(() => undefined),
-    answer: firstLine(syncPipe),
-    errorText: () => errorText,
+    pid: child.pid,
+    exited: new Promise((resolve) => child.once("exit", () => resolve())),
+    syncPipe,
     startPipe,
+    errorText: () => errorText,
     release: () => [errorPipe, syncPipe, startPipe].forEach((pipe) => pipe.destroy()),
   };
 }
@@ -170,10 +175,10 @@ async function finishCreation(
   launch: Launch,
   options: MonitorCreateOptions,
 ): Promise<MonitoredProcess> {
-  if (launch.child.pid !== undefined) options.cgroup.join(launch.child.pid);
+  options.cgroup.join(launch.pid);
   await options.ready;
   launch.startPipe.end("\0");
-  const [line] = await Promise.all([launch.answer, launch.exited]);
+  const [line] = await Promise.all([firstLine(launch.syncPipe), launch.exited]);
   if (line === "") {
     const reason = lastLine(launch.errorText()) || "it ended without an answer";
     throw new PodfleetError("RUNTIME_FAILED", `Cannot create the container: conmon: ${reason}`);
@@ -186,11 +191,16 @@ async function finishCreation(
 }
 
 async function endMonitor(launch: Launch, bundle: string): Promise<void> {
-  launch.child.kill("SIGKILL");
   const monitorPid = await findMonitorPid(bundle);
-  if (monitorPid === undefined) return;
+  for (const leader of [launch.pid, ...(monitorPid === undefined ? [] : [monitorPid])]) {
+    killGroup(leader);
+  }
+}
+
+/** Both of conmon's processes lead a process group; the runtime that it runs is in the second. */
+function killGroup(leader: number): void {
   try {
-    process.kill(-monitorPid, "SIGKILL");
+    process.kill(-leader, "SIGKILL");
   } catch (error) {
     if (!hasErrno(error, "ESRCH")) throw error;
   }
