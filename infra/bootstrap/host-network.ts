@@ -44,10 +44,11 @@ export async function ensureNetwork(hosts: readonly HostNetwork[]): Promise<void
 
 /** Removes every link and namespace that `ensureNetwork` makes. Nothing may run in the namespaces any more. */
 export async function removeNetwork(): Promise<void> {
-  for (const namespace of listNamespaces()) await ip("netns", "delete", namespace);
   const links = await listLinks();
   const pairs = links.filter(({ ifname }) => new RegExp(`^${namespacePrefix}\\d+$`).test(ifname));
+  // Before the namespaces: the kernel deletes a namespace's links in its own time.
   for (const { ifname } of pairs) await ip("link", "delete", ifname);
+  for (const namespace of listNamespaces()) await ip("netns", "delete", namespace);
   if (links.some(({ ifname }) => ifname === bridge)) await ip("link", "delete", bridge);
   await unmountEmptyNamespacesFolder();
 }

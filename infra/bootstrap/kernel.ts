@@ -1,5 +1,5 @@
 /** What the kernel must allow here, found out by trying it. */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -61,7 +61,7 @@ function checkCgroups(): KernelFeatures["cgroupMode"] {
   const probe = join(memory, `podfleet-check-${process.pid}`);
   try {
     mkdirSync(probe);
-    rmSync(probe, { recursive: true, force: true });
+    rmdirSync(probe);
   } catch (error) {
     throw new SetUpFailure(
       `Cgroups cannot be made in ${memory} (${error instanceof Error ? error.message : String(error)}): run on the machine itself or in a container with writable cgroups`,

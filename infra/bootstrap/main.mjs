@@ -14,6 +14,8 @@ import { step } from "./steps.mjs";
 import { installWorkspace, isWorkspaceInstalled, nodePath, root } from "./workspace.mjs";
 
 const commands = ["start", "stop", "reset", "test", "bench"];
+/** These end what runs, for which nothing has to be installed. */
+const endings = ["stop", "reset"];
 
 try {
   await main(process.argv.slice(2));
@@ -28,10 +30,8 @@ async function main(args) {
     throw new SetUpFailure(`Unknown command "${command}": must be one of ${commands.join(", ")}`);
   }
   checkMachine();
-  await step("Debian packages", ensureDebianPackages);
-  if (isWorkspaceInstalled()) {
-    await step("npm packages", () => "up to date");
-  } else {
+  if (!endings.includes(command)) await step("Debian packages", ensureDebianPackages);
+  if (!isWorkspaceInstalled()) {
     console.log("  npm packages      installing");
     await installWorkspace();
   }

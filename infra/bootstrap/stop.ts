@@ -38,7 +38,9 @@ const stopsAtOnce = 16;
 async function stopContainers(progress: Progress): Promise<string> {
   const client = await findClient();
   const containers = client ? await listStoppable(client) : undefined;
-  if (!client || !containers) return "the control plane does not answer; they are killed below";
+  if (!client || !containers) {
+    return listAgents().length === 0 ? notRunning : "to be killed: the control plane is not there";
+  }
   let stopped = 0;
   for (let first = 0; first < containers.length; first += stopsAtOnce) {
     const group = containers.slice(first, first + stopsAtOnce);
