@@ -46,20 +46,23 @@ export function hostIdOfSubject(subject: string): string {
 /** Control-plane replicas share agents' messages through this queue group. */
 export const controlPlaneQueue = "control-plane";
 
-/** Permissions of the two NATS roles, in the form of a scoped signing key's template; `{{name()}}` is the host id. */
+/**
+ * Permissions of the two NATS roles, in the form of a scoped signing key's template; `{{name()}}` is the host id. The server fills it
+ * in only where it is a whole token of the subject.
+ */
 export const natsRoles = {
   agent: {
     publish: [`${root}.agent.{{name()}}.>`],
-    subscribe: [`${root}.host.{{name()}}.>`, "_INBOX_{{name()}}.>"],
+    subscribe: [`${root}.host.{{name()}}.>`, "_INBOX.{{name()}}.>"],
   },
   controlPlane: {
     publish: [`${root}.host.>`],
-    subscribe: [`${root}.agent.>`, "_INBOX_control-plane.>"],
+    subscribe: [`${root}.agent.>`, "_INBOX.control-plane.>"],
   },
 } as const;
 
 export function agentInboxPrefix(hostId: HostId): string {
-  return `_INBOX_${hostId}`;
+  return `_INBOX.${hostId}`;
 }
 
-export const controlPlaneInboxPrefix = "_INBOX_control-plane";
+export const controlPlaneInboxPrefix = "_INBOX.control-plane";
