@@ -1,0 +1,24 @@
+/** What the agent does for each request of the control plane: the engine does it; nothing here waits for the network. */
+import type { HostHandlers } from "@podfleet/bus/host-server";
+import type { Engine } from "@podfleet/engine/engine";
+
+/** @param sendHeartbeat tells every replica what the reply to a ping tells only the asker */
+export function makeHandlers(engine: Engine, sendHeartbeat: () => void): HostHandlers {
+  return {
+    /** Goes on when the asker is gone or the agent is stopping: the outcome is in the host's log, and is learnt from there. */
+    do: async ({ operationId, action }) => ({
+      outcome: await engine.perform({ operationId, action }),
+    }),
+    "operation.settle": async ({ operationId }) => engine.settle(operationId),
+    ping: async () => {
+      sendHeartbeat();
+      return {};
+    },
+    inspect: async ({ containerId }) => engine.inspect(containerId),
+    wait: async (request, signal) => await engine.wait(request, signal),
+    "journal.locate": async (request) => await engine.locateJournal(request),
+    "journal.read": async (request, signal) => await engine.readJournal(request, signal),
+    "image.chunk": async ({ uploadId, offset, bytes }) =>
+      await engine.appendImageChunk(uploadId, offset, bytes),
+  };
+}

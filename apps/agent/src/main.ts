@@ -1,0 +1,90 @@
+/**
+ * The agent of one host: its engine behind NATS.
+ *
+ *     settings → engine (containers are found again) → NATS → requests are served → the control plane is told
+ *
+ * SIGTERM ends it in the opposite order and leaves the containers running; so does kill -9, without the order.
+ */
+import { AgentClient } from "@podfleet/bus/agent-client";
+import { hostIdOfCredentials } from "@podfleet/bus/credentials";
+import { serveHost } from "@podfleet/bus/host-server";
+import type { MessageServer } from "@podfleet/bus/message-server";
+import { Engine } from "@podfleet/engine/engine";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { startTelemetry } from "@podfleet/telemetry/telemetry";
+import { type Logger, pino } from "pino";
+
+import { readConfig } from "./config.ts";
+import { connectAgent, readCredentials } from "./connection.ts";
+import { makeHandlers } from "./handlers.ts";
+import { describeHost } from "./host.ts";
+import { Reporter } from "./reporter.ts";
+import { terminationSignal } from "./termination.ts";
+import { version } from "./version.ts";
+
+const spansTimeoutMs = 3_000;
+
+async function main(): Promise<void> {
+  const termination = terminationSignal();
+  const config = readConfig();
+  const log = pino({ level: config.logLevel, base: { host: config.hostName } });
+  const credentials = await readCredentials(config.natsCredentialsPath);
+  const hostId = await hostIdOfCredentials(credentials);
+  const connected = Promise.withResolvers<AgentClient>();
+  const telemetry = startTelemetry({
+    serviceName: "podfleet-agent",
+    serviceVersion: version,
+    instanceId: hostId,
+    hostName: config.hostName,
+    exportSpans: async (otlp) => {
+      const client = await connected.promise;
+      await client.sendSpans(otlp, { timeoutMs: spansTimeoutMs });
+    },
+    onError: (error) => log.warn({ err: error }, "spans lost"),
+  });
+
+  const engine = await Engine.open({
+    dataRoot: config.dataRoot,
+    runRoot: config.runRoot,
+    cgroupParent: config.cgroupParent,
+    runtime: config.runtime,
+  });
+  const bus = await connectAgent({ config, credentials, hostId, log }, termination);
+  if (bus) {
+    const client = new AgentClient(bus, hostId);
+    connected.resolve(client);
+    const host = describeHost(config, hostId, engine.hostFacts());
+    const reporter = new Reporter({ client, engine, host, log });
+    bus.onEvent((event) => {
+      if (event.type === "reconnected" && event.link === "control") reporter.reconnected();
+    });
+    const handlers = makeHandlers(engine, () => reporter.sendHeartbeat());
+    const server = await serveHost(bus, hostId, handlers);
+    log.info({ hostId, dataRoot: config.dataRoot }, "serving");
+
+    await reporter.run(termination);
+    await stopServing(server, log);
+    await telemetry.shutdown();
+    await bus.close();
+  }
+  await engine.close();
+  log.info("ended; containers go on running");
+}
+
+/** An operation that takes longer goes on until the engine closes; the next start gives it an outcome. */
+async function stopServing(server: MessageServer, log: Logger): Promise<void> {
+  try {
+    await server.stop();
+  } catch (error) {
+    if (!hasCode(error, "TIMEOUT")) throw error;
+    log.warn({ reason: error.message }, "ending with requests under way");
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  const isOperating = error instanceof PodfleetError && error.code !== "INTERNAL";
+  console.error(isOperating ? error.message : error);
+  process.exit(1);
+}

@@ -1,0 +1,189 @@
+import { systemClock } from "@podfleet/base/clock";
+import { AgentClient } from "@podfleet/bus/agent-client";
+import { serveAgents } from "@podfleet/bus/agent-server";
+import { type Bus, connectBus } from "@podfleet/bus/connection";
+import type { MessageServer } from "@podfleet/bus/message-server";
+import { StateStore } from "@podfleet/engine/state/state-store";
+import { PodfleetError } from "@podfleet/model/errors";
+import { imageIdSchema, newHostId } from "@podfleet/model/ids";
+import { agentInboxPrefix, controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
+import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
+import { createTempRoot } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { pino } from "pino";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { Reporter } from "./reporter.ts";
+
+let nats: TestNatsServer;
+
+beforeAll(async () => {
+  nats = await startNatsServer();
+});
+
+afterAll(async () => {
+  await nats[Symbol.asyncDispose]();
+});
+
+const hostId = newHostId();
+
+const host = {
+  id: hostId,
+  name: "host-1",
+  labels: {},
+  capacity: { cpuMillis: 1000, memoryBytes: 1 },
+  agentVersion: "0",
+  kernelVersion: "6",
+  architecture: "x86_64",
+  cgroupMode: "v2",
+  runtime: { name: "runc", version: "1" },
+  monitorVersion: "2",
+  bootId: "b",
+} as const;
+
+/** What a control plane does with a host's messages, with a list in place of Postgres. */
+class Receiver {
+  readonly seqs: number[] = [];
+  hellos = 0;
+  heartbeats = 0;
+  refusal: PodfleetError | undefined;
+  #bus: Bus | undefined;
+  #server: MessageServer | undefined;
+
+  get committedSeq(): number {
+    return this.seqs.at(-1) ?? 0;
+  }
+
+  async start(): Promise<void> {
+    this.#bus = await connectBus({
+      servers: nats.url,
+      credentials: await nats.controlPlaneCredentials(),
+      inboxPrefix: controlPlaneInboxPrefix,
+      name: "receiver",
+    });
+    this.#server = await serveAgents(this.#bus, {
+      hello: async () => {
+        this.hellos += 1;
+        return { committedSeq: this.committedSeq };
+      },
+      events: async (_hostId, { events }) => {
+        if (this.refusal) throw this.refusal;
+        const fresh = events.map(({ seq }) => seq).filter((seq) => seq > this.committedSeq);
+        this.seqs.push(...fresh);
+        return { committedSeq: this.committedSeq };
+      },
+      heartbeat: async () => {
+        this.heartbeats += 1;
+      },
+      spans: async () => {},
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#server?.stop();
+    await this.#bus?.close();
+  }
+}
+
+/** A reporter with an outbox on disk that `append` adds to, and a receiver that is not yet started. */
+async function setUp() {
+  const root = await createTempRoot("reporter");
+  const store = StateStore.open(`${root.path}/engine.sqlite`, systemClock);
+  const bus = await connectBus({
+    servers: nats.url,
+    credentials: await nats.agentCredentials(hostId),
+    inboxPrefix: agentInboxPrefix(hostId),
+    name: "agent",
+  });
+  const reporter = new Reporter({
+    client: new AgentClient(bus, hostId),
+    engine: { containers: () => [], images: () => [], outbox: store.outbox },
+    host,
+    log: pino({ level: "silent" }),
+  });
+  bus.onEvent((event) => {
+    if (event.type === "reconnected" && event.link === "control") reporter.reconnected();
+  });
+  const stopping = new AbortController();
+  const running = reporter.run(stopping.signal);
+  const receiver = new Receiver();
+  return {
+    receiver,
+    outbox: store.outbox,
+    append: (count: number) => {
+      for (let index = 0; index < count; index += 1)
+        store.note(undefined, { event: "image.load", image });
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await running;
+      await receiver.stop();
+      await bus.close();
+      store.close();
+      await root[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const image = {
+  id: imageIdSchema.parse(`sha256:${"0".repeat(64)}`),
+  names: ["localhost/a:latest"],
+  sizeBytes: 1,
+  layers: 1,
+};
+
+function oneTo(last: number): number[] {
+  return Array.from({ length: last }, (_, index) => index + 1);
+}
+
+test("says hello until it is answered, then reports every event once and in order", async () => {
+  await using fixture = await setUp();
+  const { receiver, outbox, append } = fixture;
+  append(600);
+  await receiver.start();
+  await waitFor(() => receiver.committedSeq === 600, { what: "600 events" });
+  append(3);
+  await waitFor(() => receiver.committedSeq === 603, { what: "3 more" });
+  expect(receiver.seqs).toEqual(oneTo(603));
+  expect(receiver.hellos).toBe(1);
+  await waitFor(() => outbox.after(0, 1).length === 0, { what: "an empty outbox" });
+});
+
+test("keeps what the control plane could not commit and sends it again", async () => {
+  await using fixture = await setUp();
+  const { receiver, outbox, append } = fixture;
+  receiver.refusal = new PodfleetError("UNAVAILABLE", "Cannot reach Postgres");
+  await receiver.start();
+  append(5);
+  await waitFor(() => receiver.heartbeats > 0, { what: "a heartbeat" });
+  expect(outbox.after(0, 10)).toHaveLength(5);
+  receiver.refusal = undefined;
+  await waitFor(() => receiver.committedSeq === 5, { what: "5 events" });
+  expect(receiver.seqs).toEqual(oneTo(5));
+});
+
+test("introduces itself again to a control plane that has forgotten it", async () => {
+  await using fixture = await setUp();
+  const { receiver, append } = fixture;
+  await receiver.start();
+  await waitFor(() => receiver.hellos === 1, { what: "the first hello" });
+  receiver.refusal = new PodfleetError("HOST_NOT_FOUND", "Cannot find the host");
+  append(1);
+  await waitFor(() => receiver.hellos > 1, { what: "another hello" });
+  receiver.refusal = undefined;
+  await waitFor(() => receiver.committedSeq === 1, { what: "the event" });
+});
+
+test("goes on after NATS was killed, with a new hello", async () => {
+  await using fixture = await setUp();
+  const { receiver, append } = fixture;
+  await receiver.start();
+  append(2);
+  await waitFor(() => receiver.committedSeq === 2, { what: "2 events" });
+  await nats.kill();
+  append(2);
+  await nats.restart();
+  await waitFor(() => receiver.committedSeq === 4, { what: "4 events", timeoutMs: 10_000 });
+  expect(receiver.seqs).toEqual(oneTo(4));
+  expect(receiver.hellos).toBe(2);
+});
