@@ -17,7 +17,13 @@ const zones: readonly { readonly layer: string; readonly folder: string }[] = [
   { layer: "engine", folder: "packages/engine/src/oci" },
   { layer: "engine", folder: "packages/engine/src/state" },
   { layer: "testkit", folder: "test" },
+  { layer: "infra", folder: "scripts" },
 ];
+
+/** A test may use every package that is not an app. */
+const testPackages = workspacePackages.filter((name) =>
+  layers[name]?.folder.startsWith("packages/"),
+);
 
 /** A later override replaces an earlier one's rule, so each zone lists all that it may not import. */
 function importOverrides(): OxlintOverride[] {
@@ -33,7 +39,7 @@ function importOverrides(): OxlintOverride[] {
     const source = { files: [`${folder}/**`], rules: restricted(layer.imports) };
     const tests = {
       files: [`${folder}/**/*.test.ts`, `${folder}/**/*.suite.ts`],
-      rules: restricted([...layer.imports, "testkit"]),
+      rules: restricted(testPackages),
     };
     return folder === "test"
       ? [{ ...source, rules: restricted(workspacePackages) }]
