@@ -1,7 +1,7 @@
 /** A small image archive made of the machine's own static busybox (Debian package busybox-static). */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -93,7 +93,9 @@ async function populate(rootfs: string): Promise<void> {
 /** The same bytes for the same files, whenever and by whomever they were made. */
 async function pack(directory: string, archive: string): Promise<void> {
   const owners = ["--owner=0", "--group=0", "--numeric-owner"];
-  await run("tar", ["--sort=name", "--mtime=@0", ...owners, "-cf", archive, "-C", directory, "."]);
+  const entries = (await readdir(directory)).toSorted();
+  const order = ["--sort=name", "--mtime=@0", ...owners];
+  await run("tar", [...order, "-cf", archive, "-C", directory, ...entries]);
 }
 
 async function exists(path: string): Promise<boolean> {
