@@ -122,7 +122,7 @@ export const oneImporter: readonly OneImporter[] = [
   },
   {
     libraries: ["pg", "drizzle-orm/node-postgres", "drizzle-orm/pg-core"],
-    folders: ["packages/db"],
+    folders: ["packages/db", "packages/testkit"],
     reason: "Postgres is reached through db's queries",
   },
   {

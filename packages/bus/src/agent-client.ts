@@ -6,7 +6,7 @@ import type { EventsReply } from "@podfleet/protocol/agent/events";
 import type { Heartbeat } from "@podfleet/protocol/agent/heartbeat";
 import type { HelloReply } from "@podfleet/protocol/agent/hello";
 import { agentMessageSchemas } from "@podfleet/protocol/messages";
-import { type AgentMessage, agentSubject } from "@podfleet/protocol/subject";
+import { agentSubject } from "@podfleet/protocol/subject";
 import type { z } from "zod";
 
 import type { Bus } from "./connection.ts";
@@ -36,8 +36,7 @@ export class AgentClient {
     request: z.input<typeof agentMessageSchemas.hello.request>,
     options: AgentRequestOptions,
   ): Promise<HelloReply> {
-    const schema = agentMessageSchemas.hello.reply;
-    return await this.#request("hello", schema, request, options);
+    return await this.#request("hello", request, options);
   }
 
   /** Resolves when the events up to `committedSeq` are in Postgres. A batch has at most 256 events and 1 MiB. */
@@ -45,8 +44,7 @@ export class AgentClient {
     request: z.input<typeof agentMessageSchemas.events.request>,
     options: AgentRequestOptions,
   ): Promise<EventsReply> {
-    const schema = agentMessageSchemas.events.reply;
-    return await this.#request("events", schema, request, options);
+    return await this.#request("events", request, options);
   }
 
   /** Publishes without a reply. */
@@ -65,12 +63,11 @@ export class AgentClient {
     replyValue(reply);
   }
 
-  async #request<Schema extends z.ZodType>(
-    name: AgentMessage,
-    replySchema: Schema,
-    request: unknown,
+  async #request<Name extends "hello" | "events">(
+    name: Name,
+    request: z.input<(typeof agentMessageSchemas)[Name]["request"]>,
     options: AgentRequestOptions,
-  ): Promise<z.output<Schema>> {
+  ): Promise<z.output<(typeof agentMessageSchemas)[Name]["reply"]>> {
     const subject = agentSubject(this.#hostId, name);
     const span = { message: name, subject, attributes: { "podfleet.host.id": this.#hostId } };
     return await inSendSpan(span, async (context) => {
@@ -79,7 +76,8 @@ export class AgentClient {
         ...options,
         unreachable,
       });
-      return parseReply(name, replySchema, () => replyValue(reply));
+      const parsed = parseReply(name, agentMessageSchemas[name].reply, () => replyValue(reply));
+      return parsed as z.output<(typeof agentMessageSchemas)[Name]["reply"]>;
     });
   }
 }

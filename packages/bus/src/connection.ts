@@ -5,9 +5,7 @@
  * Links reconnect for ever. A link that is down refuses requests at once and fails those under way, so no caller waits
  * for a reply that was lost with the link.
  */
-import { PodfleetError } from "@podfleet/model/errors";
-
-import { Link, type LinkEvent, openLink } from "./link.ts";
+import { type Link, type LinkEvent, openLink } from "./link.ts";
 
 export interface BusOptions {
   readonly servers: string | readonly string[];
@@ -24,8 +22,11 @@ export interface BusOptions {
 
 export type BusEvent = LinkEvent & { readonly link: "control" | "bulk" };
 
+type Listeners = Set<(event: BusEvent) => void>;
+
 /** @throws PodfleetError UNAVAILABLE when no server has accepted the connection in time */
 export async function connectBus(options: BusOptions): Promise<Bus> {
+  const listeners: Listeners = new Set(options.onEvent ? [options.onEvent] : []);
   const deadline = Date.now() + (options.connectTimeoutMs ?? 10_000);
   const open = async (link: BusEvent["link"]): Promise<Link> =>
     await openLink({
@@ -34,30 +35,26 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       inboxPrefix: options.inboxPrefix,
       name: `${options.name} ${link}`,
       deadline,
-      onEvent: (event) => bus?.emit({ ...event, link }),
+      onEvent: (event) => emit(listeners, { ...event, link }),
     });
-  let bus: Bus | undefined;
-  const [control, bulk] = await Promise.allSettled([open("control"), open("bulk")]);
-  if (control.status === "rejected" || bulk.status === "rejected") {
-    for (const opened of [control, bulk]) {
-      if (opened.status === "fulfilled") await opened.value.close();
-    }
-    const failed = control.status === "rejected" ? control : bulk;
-    throw PodfleetError.from(failed.status === "rejected" ? failed.reason : undefined);
+  const control = await open("control");
+  try {
+    return new Bus(control, await open("bulk"), listeners);
+  } catch (error) {
+    await control.close();
+    throw error;
   }
-  bus = new Bus(control.value, bulk.value);
-  if (options.onEvent) bus.onEvent(options.onEvent);
-  return bus;
 }
 
 export class Bus {
   readonly control: Link;
   readonly bulk: Link;
-  readonly #listeners = new Set<(event: BusEvent) => void>();
+  readonly #listeners: Listeners;
 
-  constructor(control: Link, bulk: Link) {
+  constructor(control: Link, bulk: Link, listeners: Listeners) {
     this.control = control;
     this.bulk = bulk;
+    this.#listeners = listeners;
   }
 
   /** Whether control messages get through to the server at present. */
@@ -72,11 +69,15 @@ export class Bus {
   }
 
   emit(event: BusEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    emit(this.#listeners, event);
   }
 
   /** Sends what is under way and closes, within 2 s. */
   async close(): Promise<void> {
     await Promise.all([this.control.close(), this.bulk.close()]);
   }
+}
+
+function emit(listeners: Listeners, event: BusEvent): void {
+  for (const listener of listeners) listener(event);
 }

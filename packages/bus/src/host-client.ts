@@ -47,14 +47,16 @@ export class HostClient {
     this.#bus = bus;
   }
 
+  /** `client.request(hostId, "inspect", { payload: { containerId }, timeoutMs: 5_000 })` */
   async request<Name extends keyof HostMessages>(
     hostId: HostId,
     name: Name,
-    payload: z.input<HostMessages[Name]["request"]>,
-    options: HostRequestOptions,
+    options: HostRequestOptions & {
+      readonly payload: z.input<HostMessages[Name]["request"]>;
+    },
   ): Promise<z.output<HostMessages[Name]["reply"]>> {
     const call = { link: this.#bus.control, hostId, name, ...options };
-    return await send(call, { payload: encodeJson(payload) }, (reply) => {
+    return await send(call, { payload: encodeJson(options.payload) }, (reply) => {
       const parsed = parseReply(name, hostMessages[name].reply, () => replyValue(reply));
       return parsed as z.output<HostMessages[Name]["reply"]>;
     });

@@ -40,7 +40,12 @@ export async function createIdentity(): Promise<NatsIdentity> {
     operatorJwt: await encodeOperator("podfleet", operator, {
       system_account: systemAccount.getPublicKey(),
     }),
-    systemAccountJwt: await encodeAccount("SYS", systemAccount, {}, { signer: operator }),
+    systemAccountJwt: await encodeAccount(
+      "SYS",
+      systemAccount,
+      { limits: unlimited },
+      { signer: operator },
+    ),
     accountJwt: await encodeFleetAccount(seeds, {}),
     revocations: {},
   };

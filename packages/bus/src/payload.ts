@@ -2,7 +2,7 @@
 import { headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import { PodfleetError, wireErrorSchema } from "@podfleet/model/errors";
 import { errorHeader, errorReplySchema } from "@podfleet/protocol/reply";
-import { z } from "zod";
+import type { z } from "zod";
 
 export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));

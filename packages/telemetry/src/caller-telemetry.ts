@@ -7,6 +7,7 @@ import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { withDeadline } from "@podfleet/base/deadline";
 
+import { reportExport } from "./export-result.ts";
 import { installTracerProvider } from "./tracer-provider.ts";
 
 export interface CallerTelemetryOptions {
@@ -60,10 +61,7 @@ class HttpSpanExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: Parameters<SpanExporter["export"]>[1]): void {
-    this.#post(spans).then(
-      () => done({ code: 0 }),
-      (error: unknown) => done({ code: 1, error: new Error("Dropped spans", { cause: error }) }),
-    );
+    void reportExport(this.#post(spans), done);
   }
 
   async shutdown(): Promise<void> {

@@ -83,15 +83,16 @@ const statuses = ["unset", "ok", "error"] as const;
 
 function spansOfResource(entry: z.infer<typeof resourceSpansSchema>): SpanRecord[] {
   const resource = attributesOf(entry.resource.attributes);
-  const hostName = resource["host.name"];
+  const serviceName = stringOf(resource["service.name"]) ?? "unknown_service";
+  const hostName = stringOf(resource["host.name"]);
   return entry.scopeSpans.flatMap(({ spans }) =>
     spans.map((span) => ({
       traceId: span.traceId,
       spanId: span.spanId,
       ...(span.parentSpanId ? { parentSpanId: span.parentSpanId } : {}),
       name: span.name,
-      serviceName: String(resource["service.name"] ?? "unknown_service"),
-      ...(hostName === undefined ? {} : { hostName: String(hostName) }),
+      serviceName,
+      ...(hostName === undefined ? {} : { hostName }),
       startTimeUnixNano: span.startTimeUnixNano,
       endTimeUnixNano: span.endTimeUnixNano,
       status: statuses[span.status.code] ?? "unset",
@@ -105,6 +106,10 @@ function attributesOf(attributes: z.infer<typeof attributesSchema>): Record<stri
   return Object.fromEntries(
     attributes.flatMap(({ key, value }) => (value ? [[key, plainValue(value)]] : [])),
   );
+}
+
+function stringOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 function plainValue(value: AnyValue): unknown {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
 
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -14,16 +14,18 @@ let received: { url: string | undefined; contentType: string | undefined; body: 
 beforeEach(async () => {
   statuses = [];
   received = [];
-  server = createServer(async (request, response) => {
-    const body = await buffer(request);
-    received.push({ url: request.url, contentType: request.headers["content-type"], body });
-    response.statusCode = statuses.shift() ?? 200;
-    response.end();
-  });
+  server = createServer((request, response) => void answer(request, response));
   await once(server.listen(0, "127.0.0.1"), "listening");
   const address = server.address();
   endpoint = typeof address === "object" ? `http://127.0.0.1:${address?.port}/` : "";
 });
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await buffer(request);
+  received.push({ url: request.url, contentType: request.headers["content-type"], body });
+  response.statusCode = statuses.shift() ?? 200;
+  response.end();
+}
 
 afterEach(async () => {
   server.closeAllConnections();

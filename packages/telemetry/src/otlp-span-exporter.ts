@@ -1,9 +1,11 @@
 /** Turns the SDK's batches into OTLP requests of bounded size and hands them to a function. */
-import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
+import type { ExportResult } from "@opentelemetry/core";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { backoffMs } from "@podfleet/base/backoff";
 import { systemClock } from "@podfleet/base/clock";
+
+import { reportExport } from "./export-result.ts";
 
 /** Fits a NATS message with room for its headers. */
 export const requestBytesMax = 960 * 1024;
@@ -20,14 +22,7 @@ export class OtlpSpanExporter implements SpanExporter {
   }
 
   export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    this.#exportAll(spans).then(
-      () => done({ code: ExportResultCode.SUCCESS }),
-      (error: unknown) =>
-        done({
-          code: ExportResultCode.FAILED,
-          error: new Error(`Dropped ${spans.length} spans`, { cause: error }),
-        }),
-    );
+    void reportExport(this.#exportAll(spans), done);
   }
 
   /** From now on each batch is tried once: the process is about to end. */
