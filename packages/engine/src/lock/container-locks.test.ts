@@ -87,7 +87,11 @@ describe("ContainerLocks", () => {
   test("a waiter gives up a minute after the declared time of those before it", async () => {
     const { clock, locks, id } = setUp();
     const hold = Promise.withResolvers<void>();
-    const holder = locks.run(id, { purpose: "container.stop", holdMsMax: 5_000 }, () => hold.promise);
+    const holder = locks.run(
+      id,
+      { purpose: "container.stop", holdMsMax: 5_000 },
+      () => hold.promise,
+    );
     const waiter = locks.run(id, request, async () => "ran");
     const refused = expect(waiter).rejects.toMatchObject({
       code: "LOCK_TIMEOUT",

@@ -52,11 +52,7 @@ export class ContainerLocks {
    * Runs `body` while holding the container's lock.
    * @throws PodfleetError LOCK_TIMEOUT when the lock did not come free in time, or too many wait for it
    */
-  async run<T>(
-    containerId: ContainerId,
-    request: LockRequest,
-    body: () => Promise<T>,
-  ): Promise<T> {
+  async run<T>(containerId: ContainerId, request: LockRequest, body: () => Promise<T>): Promise<T> {
     const outer = this.#holding.getStore();
     invariant(
       outer === undefined || outer.released,

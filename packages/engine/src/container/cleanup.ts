@@ -1,0 +1,21 @@
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { OperationRef } from "../state/state-store.ts";
+import type { EngineParts } from "./engine-parts.ts";
+
+/** Takes down what a run leaves: stopped → exited. */
+export async function cleanUpLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  operation?: OperationRef,
+): Promise<void> {
+  await discardRemains(parts, id);
+  parts.store.update(id, { state: "exited" }, { event: "container.cleanup", operation });
+}
+
+/** Whatever there is of the container in the OCI runtime, among the mounts and in the exit directory goes. */
+export async function discardRemains(parts: EngineParts, id: ContainerId): Promise<void> {
+  await parts.runtime.delete(id, { force: true });
+  await parts.storage.unmountRootfs(id);
+  parts.exits.forget(id);
+}

@@ -1,0 +1,31 @@
+import type { Clock } from "@podfleet/base/clock";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { ContainerLocks } from "../lock/container-locks.ts";
+import type { HoldingCgroup } from "../oci/cgroup.ts";
+import type { HostLimits } from "../oci/host-limits.ts";
+import type { OciRuntime } from "../oci/runtime.ts";
+import type { StateStore } from "../state/state-store.ts";
+import type { ContainerStorage } from "../storage/container-storage.ts";
+import type { ImageStore } from "../storage/image-store.ts";
+import type { EnginePaths } from "./engine-paths.ts";
+import type { ExitWatcher } from "./exit-watcher.ts";
+
+/** What the container methods work with: one of each for an engine. */
+export interface EngineParts {
+  readonly clock: Clock;
+  readonly paths: EnginePaths;
+  readonly store: StateStore;
+  readonly locks: ContainerLocks;
+  readonly exits: ExitWatcher;
+  readonly runtime: OciRuntime;
+  readonly images: ImageStore;
+  readonly storage: ContainerStorage;
+  readonly hostLimits: HostLimits;
+  /** Cgroup below which each container has its own. */
+  readonly cgroupParent: string;
+  /** Where monitors live. */
+  readonly monitorCgroup: HoldingCgroup;
+  /** Has the container cleaned up when its turn comes, and removed if that is to follow its run. */
+  readonly cleanUpLater: (id: ContainerId) => void;
+}

@@ -1,0 +1,113 @@
+/**
+ * Ends of containers as the monitors report them: a monitor writes the exit code of its container to a file of the
+ * container's id in the exit directory (by rename, so a file is whole when it is there), and then ends. A file is about
+ * the container's present run: the one before is dropped before the next begins.
+ */
+import {
+  type FSWatcher,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  watch,
+} from "node:fs";
+import { join } from "node:path";
+
+import type { Clock } from "@podfleet/base/clock";
+import { hasErrno } from "@podfleet/base/errno";
+import { PodfleetError } from "@podfleet/model/errors";
+import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
+
+/** The longest delay that a Node timer takes. */
+const timerMsMax = 2_147_483_647;
+
+export interface ExitRecord {
+  readonly exitCode: number;
+  /** When the monitor wrote it, milliseconds since the Unix epoch. */
+  readonly atMs: number;
+}
+
+export class ExitWatcher {
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #waiting = new Map<ContainerId, Set<() => void>>();
+  readonly #watcher: FSWatcher;
+
+  /** `onExit` is called when a file appears, and when `wake` is. */
+  readonly #onExit: (id: ContainerId) => void;
+
+  constructor(options: { directory: string; clock: Clock; onExit: (id: ContainerId) => void }) {
+    this.#directory = options.directory;
+    this.#clock = options.clock;
+    this.#onExit = options.onExit;
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+    this.#watcher = watch(options.directory, (_event, name) => {
+      const id = containerIdSchema.safeParse(name);
+      if (id.success && this.find(id.data)) this.wake(id.data);
+    });
+  }
+
+  close(): void {
+    this.#watcher.close();
+  }
+
+  /** Containers for which an exit is on file. */
+  list(): ContainerId[] {
+    return readdirSync(this.#directory).flatMap((name) => {
+      const id = containerIdSchema.safeParse(name);
+      return id.success ? [id.data] : [];
+    });
+  }
+
+  /** @throws PodfleetError RUNTIME_FAILED when the file does not hold an exit code */
+  find(id: ContainerId): ExitRecord | undefined {
+    const path = join(this.#directory, id);
+    try {
+      const text = readFileSync(path, "latin1").trim();
+      if (!/^\d{1,3}$/.test(text)) {
+        throw new PodfleetError(
+          "RUNTIME_FAILED",
+          `Cannot read exit file "${path}": it holds "${text}"`,
+        );
+      }
+      return { exitCode: Number(text), atMs: Math.round(statSync(path).mtimeMs) };
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return undefined;
+      throw error;
+    }
+  }
+
+  /** Drops what is on file about an earlier run. */
+  forget(id: ContainerId): void {
+    rmSync(join(this.#directory, id), { force: true });
+  }
+
+  /** Has those who wait for the container look at it: its exit is on file, or its monitor is gone. */
+  wake(id: ContainerId): void {
+    for (const resolve of this.#waiting.get(id) ?? []) resolve();
+    this.#onExit(id);
+  }
+
+  /** Resolves with true when there is something to look at (see `wake`), with false after `timeoutMs`. */
+  async wait(id: ContainerId, timeoutMs: number): Promise<boolean> {
+    const woken = Promise.withResolvers<void>();
+    const waiting = this.#waiting.get(id) ?? new Set();
+    waiting.add(woken.resolve);
+    this.#waiting.set(id, waiting);
+    const timer = new AbortController();
+    try {
+      if (this.find(id)) return true;
+      const expiry = this.#clock
+        .sleep(Math.min(timeoutMs, timerMsMax), timer.signal)
+        .then(() => false);
+      // Safe to ignore: the sleep rejects only because it is ended below.
+      expiry.catch(() => undefined);
+      return await Promise.race([woken.promise.then(() => true), expiry]);
+    } finally {
+      timer.abort();
+      waiting.delete(woken.resolve);
+      if (waiting.size === 0) this.#waiting.delete(id);
+    }
+  }
+}

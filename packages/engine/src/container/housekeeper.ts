@@ -1,0 +1,54 @@
+import { readdir, rm } from "node:fs/promises";
+
+import { containerIdSchema } from "@podfleet/model/ids";
+
+import { outcomeKeptMs } from "../operation/operation-runner.ts";
+import type { EngineParts } from "./engine-parts.ts";
+
+const intervalMs = 60_000;
+/** How long the journal of a removed container can still be read, by those who were following it. */
+const journalKeptMs = 10 * 60_000;
+
+/** Forgets what has been kept long enough: outcomes, removed containers, and their journals. */
+export class Housekeeper {
+  readonly #parts: Pick<EngineParts, "clock" | "paths" | "store">;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #stop = new AbortController();
+  readonly #stopped: Promise<void>;
+
+  constructor(parts: EngineParts, onFailure: (error: unknown) => void) {
+    this.#parts = parts;
+    this.#onFailure = onFailure;
+    this.#stopped = this.#run();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#stopped;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#tidy();
+        await this.#parts.clock.sleep(intervalMs, signal);
+      } catch (error) {
+        if (!signal.aborted) this.#onFailure(error);
+      }
+    }
+  }
+
+  async #tidy(): Promise<void> {
+    const { clock, paths, store } = this.#parts;
+    const nowMs = clock.nowMs();
+    store.operations.prune(nowMs - outcomeKeptMs);
+    for (const id of store.removedBefore(nowMs - outcomeKeptMs)) store.forgetRemoved(id);
+    const expired = new Set(store.removedBefore(nowMs - journalKeptMs));
+    for (const name of await readdir(paths.journals)) {
+      const id = containerIdSchema.parse(name);
+      const isKept = store.find(id) ?? (store.findRemoved(id) && !expired.has(id));
+      if (!isKept) await rm(paths.journal(id), { force: true });
+    }
+  }
+}

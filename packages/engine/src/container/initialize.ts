@@ -1,0 +1,118 @@
+import { mkdir, rm } from "node:fs/promises";
+
+import type { Action } from "@podfleet/model/action";
+import { assertAllowed } from "@podfleet/model/container/state";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import { findStartTicks } from "../host/process-identity.ts";
+import { writeBundle } from "../oci/bundle.ts";
+import { createWithMonitor, type MonitoredProcess } from "../oci/monitor.ts";
+import { containerCommand } from "../oci/spec.ts";
+import type { ContainerProcesses, ContainerRecord } from "../state/container-record.ts";
+import type { CommitNote, OperationRef } from "../state/state-store.ts";
+import { cleanUpLocked, discardRemains } from "./cleanup.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { syncLocked } from "./sync.ts";
+import { undoAfter } from "./undo.ts";
+
+export const initializeMsMax = 120_000;
+
+/**
+ * configured, stopped, exited → created: the process exists and waits to run the command.
+ * @throws PodfleetError STATE_INVALID, DEPENDENCY_NOT_RUNNING, or why it could not be created; nothing is left then
+ */
+export async function initContainer(
+  parts: EngineParts,
+  operation: OperationRef,
+  { containerId: id, verb }: Extract<Action, { verb: "container.init" }>,
+): Promise<void> {
+  await parts.locks.run(id, { purpose: verb, holdMsMax: initializeMsMax }, async () => {
+    await syncLocked(parts, id, { operation });
+    assertAllowed("init", parts.store.get(id).snapshot);
+    assertDependenciesRun(parts, id);
+    await initializeLocked(parts, id, { operation, ends: "succeeded" });
+  });
+}
+
+/** Commits `created`, with what `note` says, and with `starting` kept for the start that follows. */
+export async function initializeLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  options: Pick<CommitNote, "operation" | "ends"> & Pick<ContainerProcesses, "starting">,
+): Promise<void> {
+  const { starting, ...note } = options;
+  if (parts.store.get(id).snapshot.state === "stopped") {
+    await cleanUpLocked(parts, id, note.operation);
+  }
+  const { pid, monitorPid } = await createProcess(parts, parts.store.get(id));
+  const processes = {
+    startTicks: findStartTicks(pid),
+    monitorStartTicks: findStartTicks(monitorPid),
+    starting,
+  };
+  parts.store.update(
+    id,
+    { state: "created", pid, monitorPid, error: undefined, processes },
+    { event: "container.init", ...note },
+  );
+}
+
+/** @throws PodfleetError DEPENDENCY_NOT_RUNNING that lists the dependencies that do not run, with their states */
+export function assertDependenciesRun(parts: EngineParts, id: ContainerId): void {
+  const { snapshot, spec } = parts.store.get(id);
+  const missing = spec.dependencies.flatMap((dependency) => {
+    const found = parts.store.find(dependency)?.snapshot;
+    if (found?.state === "running") return [];
+    return [{ id: dependency, name: found?.name ?? dependency, state: found?.state ?? "removed" }];
+  });
+  if (missing.length === 0) return;
+  const list = missing.map(({ name, state }) => `"${name}" is "${state}"`).join(", ");
+  throw new PodfleetError(
+    "DEPENDENCY_NOT_RUNNING",
+    `Cannot start container "${snapshot.name}": dependencies must be "running": ${list}`,
+    { details: { container: snapshot.name, dependencies: missing } },
+  );
+}
+
+async function createProcess(
+  parts: EngineParts,
+  { snapshot, spec }: ContainerRecord,
+): Promise<MonitoredProcess> {
+  const { id, imageId } = snapshot;
+  const image = parts.images.config(imageId);
+  const bundle = parts.paths.bundle(id);
+  await parts.runtime.delete(id, { force: true });
+  parts.exits.forget(id);
+  await rm(bundle, { recursive: true, force: true });
+  await mkdir(bundle, { recursive: true, mode: 0o700 });
+  const prepare = async (): Promise<void> => {
+    const rootfs = await parts.storage.mountRootfs(id, imageId);
+    const cgroup = `${parts.cgroupParent}/${id}`;
+    await writeBundle({ id, spec, image, rootfs, bundle, host: parts.hostLimits, cgroup });
+  };
+  const [command = ""] = containerCommand(spec, image);
+  const ready = prepare();
+  // Safe to ignore: createWithMonitor passes the rejection on.
+  ready.catch(() => undefined);
+  try {
+    return await createWithMonitor({
+      id,
+      bundle,
+      journal: parts.paths.journal(id),
+      exitDirectory: parts.paths.exits,
+      tty: spec.tty,
+      stdin: spec.stdin,
+      runtime: parts.runtime,
+      cgroup: parts.monitorCgroup,
+      command,
+      ready,
+    });
+  } catch (error) {
+    await undoAfter(error, async () => {
+      await Promise.allSettled([ready]);
+      await discardRemains(parts, id);
+    });
+    throw error;
+  }
+}

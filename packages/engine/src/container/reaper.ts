@@ -1,0 +1,136 @@
+/**
+ * What happens to a container whose process ends by itself: the exit is committed at once, and the clean-up follows, a few
+ * containers at a time; then it is removed if that was asked for. A clean-up that fails is tried again with growing
+ * delays, and given up after `attemptsMax`; the container then stays `stopped`, and its next start, stop,
+ * removal or sync tries again.
+ */
+import { backoffMs } from "@podfleet/base/backoff";
+import { hasCode } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import { traced } from "../trace.ts";
+import { cleanUpLocked, discardRemains } from "./cleanup.ts";
+import { dependentsOfContainer } from "./dependency.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { discardContainerLocked } from "./remove.ts";
+import { hasProcess, syncLocked } from "./sync.ts";
+
+const concurrencyMax = 4;
+const attemptsMax = 6;
+const backoff = { minMs: 500, maxMs: 30_000 };
+const exitMsMax = 30_000;
+const cleanupMsMax = 120_000;
+
+export interface ReaperOptions {
+  readonly parts: EngineParts;
+  /** Told of what failed for good. */
+  readonly onFailure: (error: unknown, containerId: ContainerId) => void;
+}
+
+export class Reaper {
+  readonly #parts: EngineParts;
+  readonly #onFailure: ReaperOptions["onFailure"];
+  readonly #stop = new AbortController();
+  /** Containers whose exit is being committed. */
+  readonly #exiting = new Set<ContainerId>();
+  /** Containers to clean up, in order. */
+  readonly #queue = new Set<ContainerId>();
+  readonly #underWay = new Set<Promise<void>>();
+  #workerCount = 0;
+
+  constructor(options: ReaperOptions) {
+    this.#parts = options.parts;
+    this.#onFailure = options.onFailure;
+  }
+
+  /** The container's process has ended, or its monitor has. Harmless when its record says so already. */
+  exited(id: ContainerId): void {
+    const record = this.#parts.store.find(id);
+    if (!record || !hasProcess(record.snapshot)) return;
+    if (this.#exiting.has(id) || this.#stop.signal.aborted) return;
+    this.#exiting.add(id);
+    this.#track(this.#commitExit(id));
+  }
+
+  async #commitExit(id: ContainerId): Promise<void> {
+    try {
+      const request = { purpose: "container.exit", holdMsMax: exitMsMax };
+      await this.#parts.locks.run(id, request, async () => {
+        if (this.#parts.store.find(id)) await syncLocked(this.#parts, id);
+      });
+      if (this.#parts.store.find(id)?.snapshot.state === "stopped") this.cleanUp(id);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) this.#onFailure(error, id);
+    } finally {
+      this.#exiting.delete(id);
+    }
+  }
+
+  /** Cleans up after the container when its turn comes. */
+  cleanUp(id: ContainerId): void {
+    this.#queue.add(id);
+    if (this.#workerCount < concurrencyMax) this.#track(this.#work());
+  }
+
+  /** Lets what is under way end; the rest is found at the next open. */
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.#underWay);
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+  }
+
+  async #work(): Promise<void> {
+    this.#workerCount += 1;
+    for (const id of this.#queue) {
+      if (this.#stop.signal.aborted) break;
+      this.#queue.delete(id);
+      await this.#attempt(id);
+    }
+    this.#workerCount -= 1;
+  }
+
+  async #attempt(id: ContainerId): Promise<void> {
+    const { clock } = this.#parts;
+    const { signal } = this.#stop;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        await traced("container.cleanup", { "podfleet.container.id": id }, () => this.#reap(id));
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (attempt + 1 >= attemptsMax || !isPassing(error)) return this.#onFailure(error, id);
+      }
+      try {
+        await clock.sleep(backoffMs(attempt, backoff), signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+    }
+  }
+
+  async #reap(id: ContainerId): Promise<void> {
+    const { locks, store } = this.#parts;
+    const request = { purpose: "container.cleanup", holdMsMax: cleanupMsMax };
+    await locks.run(id, request, async () => {
+      const state = () => store.find(id)?.snapshot.state;
+      if (state() === "stopped") await cleanUpLocked(this.#parts, id);
+      else if (state() === "exited" || state() === "configured")
+        await discardRemains(this.#parts, id);
+      const goes = state() === "exited" && store.get(id).spec.autoRemove;
+      // One that others depend on stays, as if it had not been asked to go.
+      const isNeeded = dependentsOfContainer(id, store.list()).length > 0;
+      if ((goes && !isNeeded) || state() === "removing")
+        await discardContainerLocked(this.#parts, id);
+    });
+  }
+}
+
+/** Whether trying again may help. */
+function isPassing(error: unknown): boolean {
+  return hasCode(error, "RUNTIME_FAILED", "RUNTIME_TIMEOUT", "STORAGE_FAILED", "LOCK_TIMEOUT");
+}

@@ -1,0 +1,73 @@
+/** What an engine does with the containers it finds when it opens. */
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { RuntimeStatus } from "../oci/runtime.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { commitExitLocked } from "./run.ts";
+import { correctLocked, hasProcess, loseProcessLocked, syncLocked } from "./sync.ts";
+
+const reconcileMsMax = 60_000;
+
+/**
+ * `same`      the engine was away, the processes may not have been
+ * `rebooted`  the host has booted since: no process is left
+ * `lost`      the runtime directory is gone though the host has not booted: what processes are left cannot be controlled
+ */
+export type HostContinuity = "same" | "rebooted" | "lost";
+
+/** Brings every record in line with the host. Returns the containers that need cleaning up. */
+export async function reconcile(
+  parts: EngineParts,
+  continuity: HostContinuity,
+): Promise<ContainerId[]> {
+  const rows = continuity === "same" ? await parts.runtime.list() : [];
+  const known = new Map<string, RuntimeStatus>(rows.map(({ id, status }) => [id, status]));
+  const ids = parts.store.list().map(({ snapshot }) => snapshot.id);
+  const untidy = await Promise.all(
+    ids.map(async (id) => {
+      const request = { purpose: "container.reconcile", holdMsMax: reconcileMsMax };
+      return await parts.locks.run(id, request, async () => {
+        await reconcileLocked(parts, id, { continuity, status: known.get(id) });
+        return (await needsCleanUp(parts, id, known.has(id))) ? [id] : [];
+      });
+    }),
+  );
+  return untidy.flat();
+}
+
+async function reconcileLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  found: { readonly continuity: HostContinuity; readonly status: RuntimeStatus | undefined },
+): Promise<void> {
+  const record = parts.store.get(id);
+  if (!hasProcess(record.snapshot)) return;
+  switch (found.continuity) {
+    case "rebooted":
+      return commitExitLocked(parts, id, { exit: "unknown" });
+    case "lost":
+      return await loseProcessLocked(parts, record, {});
+    case "same":
+      await syncLocked(parts, id);
+      if (hasProcess(parts.store.get(id).snapshot)) await correctLocked(parts, id, found);
+  }
+}
+
+async function needsCleanUp(
+  parts: EngineParts,
+  id: ContainerId,
+  isKnown: boolean,
+): Promise<boolean> {
+  const { snapshot, spec } = parts.store.get(id);
+  switch (snapshot.state) {
+    case "stopped":
+    case "removing":
+      return true;
+    case "configured":
+    case "exited":
+      if (isKnown || (spec.autoRemove && snapshot.state === "exited")) return true;
+      return await parts.storage.isMounted(id);
+    default:
+      return false;
+  }
+}

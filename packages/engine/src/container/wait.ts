@@ -1,0 +1,120 @@
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { WaitCondition } from "@podfleet/model/container/wait";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { EngineParts } from "./engine-parts.ts";
+
+export interface WaitRequest {
+  readonly containerId: ContainerId;
+  readonly condition: WaitCondition;
+  /** The run to wait for, from an earlier answer; chosen when absent. */
+  readonly run?: number | undefined;
+  readonly timeoutMs: number;
+}
+
+export type WaitAnswer =
+  | {
+      readonly state: "met";
+      readonly run: number;
+      /** Absent when it is unknown, or the condition has none. */
+      readonly exitCode?: number;
+      readonly exitUnknown: boolean;
+      readonly container: ContainerSnapshot;
+    }
+  | { readonly state: "pending"; readonly run: number };
+
+/**
+ * Resolves when the condition is met, woken by the commit that meets it; with `pending` after `timeoutMs`. A container removed
+ * meanwhile, or not long ago, still gives the exit of its runs.
+ * @throws PodfleetError CONTAINER_NOT_FOUND, also when it was removed and can never meet the condition; CANCELLED
+ * when `signal` is aborted
+ */
+export async function waitForContainer(
+  { store, clock }: Pick<EngineParts, "store" | "clock">,
+  request: WaitRequest,
+  signal?: AbortSignal,
+): Promise<WaitAnswer> {
+  const { containerId: id, condition, timeoutMs } = request;
+  const run = request.run ?? chooseRun(condition, currentSnapshot(store, id));
+  const met = Promise.withResolvers<WaitAnswer>();
+  const check = (): void => {
+    try {
+      const answer = answerNow(store, id, { condition, run });
+      if (answer) met.resolve(answer);
+    } catch (error) {
+      met.reject(error);
+    }
+  };
+  const cancel = (): void => met.reject(cancelled(id));
+  const timer = new AbortController();
+  const unsubscribe = store.onChange(id, check);
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    if (signal?.aborted) cancel();
+    check();
+    const expiry = clock
+      .sleep(timeoutMs, timer.signal)
+      .then(() => ({ state: "pending", run }) as const);
+    // Safe to ignore: the sleep rejects only because it is ended below.
+    expiry.catch(() => undefined);
+    return await Promise.race([met.promise, expiry]);
+  } finally {
+    timer.abort();
+    unsubscribe();
+    signal?.removeEventListener("abort", cancel);
+  }
+}
+
+type Store = EngineParts["store"];
+
+function currentSnapshot(store: Store, id: ContainerId): ContainerSnapshot {
+  return store.find(id)?.snapshot ?? store.findRemoved(id) ?? store.get(id).snapshot;
+}
+
+function chooseRun(condition: WaitCondition, snapshot: ContainerSnapshot): number {
+  const underWay = snapshot.state === "running" || snapshot.state === "paused";
+  return condition === "next-exit" && !underWay ? snapshot.run + 1 : snapshot.run;
+}
+
+function answerNow(
+  store: Store,
+  id: ContainerId,
+  { condition, run }: { readonly condition: WaitCondition; readonly run: number },
+): WaitAnswer | undefined {
+  const container = currentSnapshot(store, id);
+  const removed = store.find(id) === undefined;
+  if (condition === "exit" || condition === "next-exit") {
+    if (container.exitedRun >= run) return metByExit(store, container, run);
+    // A container that has never run has no run under way either.
+    if (condition === "exit" && run === 0) return metByExit(store, container, run);
+  } else if (condition === "removed") {
+    if (removed) return metByExit(store, container, container.exitedRun);
+  } else if (!removed && container.state === condition) {
+    const hasEnded = condition === "stopped" || condition === "exited";
+    if (hasEnded) return metByExit(store, container, container.exitedRun);
+    return { state: "met", run: container.run, exitUnknown: false, container };
+  }
+  // Throws: what is removed changes no more.
+  if (removed) store.get(id);
+  return undefined;
+}
+
+function metByExit(store: Store, container: ContainerSnapshot, run: number): WaitAnswer {
+  const exit = run === 0 ? undefined : store.findExit(container.id, run);
+  const exitCode = exit?.exitCode ?? undefined;
+  return {
+    state: "met",
+    run,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    exitUnknown: run > 0 && exitCode === undefined,
+    container,
+  };
+}
+
+function cancelled(id: ContainerId): PodfleetError {
+  return new PodfleetError(
+    "CANCELLED",
+    `Stopped waiting for container "${id}": the caller gave up`,
+  );
+}

@@ -1,0 +1,254 @@
+/**
+ * A host's container engine: records in SQLite, containers by conmon and an OCI runtime, images and writable layers by overlay
+ * mounts. It needs no network and no other service. Containers outlive it; the next engine on the same directories finds
+ * them again.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+
+import { type Clock, systemClock } from "@podfleet/base/clock";
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { ContainerId, OperationId } from "@podfleet/model/ids";
+import type { Image } from "@podfleet/model/image";
+import type { OperationOutcome } from "@podfleet/model/operation";
+
+import type { EngineParts } from "./container/engine-parts.ts";
+import { EnginePaths } from "./container/engine-paths.ts";
+import { ExitWatcher } from "./container/exit-watcher.ts";
+import { Housekeeper } from "./container/housekeeper.ts";
+import { MonitorWatcher } from "./container/monitor-watcher.ts";
+import { Reaper } from "./container/reaper.ts";
+import { type HostContinuity, reconcile } from "./container/reconcile.ts";
+import { hasProcess } from "./container/sync.ts";
+import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
+import type { Outbox } from "./events/outbox.ts";
+import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
+import { endLeftovers } from "./host/leftovers.ts";
+import { ContainerLocks } from "./lock/container-locks.ts";
+import { HoldingCgroup, readCgroupHierarchies } from "./oci/cgroup.ts";
+import { readHostLimits } from "./oci/host-limits.ts";
+import { OciRuntime, type RuntimeName } from "./oci/runtime.ts";
+import {
+  type OperationRequest,
+  OperationRunner,
+  type Settlement,
+} from "./operation/operation-runner.ts";
+import { StateStore } from "./state/state-store.ts";
+import { ContainerStorage } from "./storage/container-storage.ts";
+import { ImageStore } from "./storage/image-store.ts";
+
+/** What failed in the background, where no caller is told. */
+export interface EngineProblem {
+  readonly error: unknown;
+  readonly containerId?: ContainerId;
+  readonly operationId?: OperationId;
+}
+
+export interface EngineOptions {
+  /** What survives a reboot. */
+  readonly dataRoot: string;
+  /** What does not: on a tmpfs. */
+  readonly runRoot: string;
+  /** Cgroup below which the containers have theirs: `/podfleet/<host name>`. */
+  readonly cgroupParent: string;
+  readonly runtime: RuntimeName;
+  readonly clock?: Clock;
+  readonly onProblem?: (problem: EngineProblem) => void;
+}
+
+export interface ContainerInspection {
+  readonly container: ContainerSnapshot;
+  readonly spec: ContainerSpec;
+  readonly asOf: string;
+  readonly paths: { readonly bundle: string; readonly journal: string; readonly rootfs?: string };
+}
+
+export class Engine {
+  /** The host's events, until someone else has stored them. */
+  readonly outbox: Pick<Outbox, "lastSeq" | "after" | "commit" | "onAppend">;
+  readonly #parts: EngineParts;
+  readonly #facts: HostFacts;
+  readonly #runner: OperationRunner;
+  /** What goes on beside the calls, in the order in which it is ended. */
+  readonly #activities: readonly { close(): Promise<void> }[];
+
+  private constructor(assembly: Assembly, facts: HostFacts, problems: ProblemReport) {
+    const { parts, reaper, runner } = assembly;
+    this.outbox = parts.store.outbox;
+    this.#parts = parts;
+    this.#facts = facts;
+    this.#runner = runner;
+    this.#activities = [
+      runner,
+      new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
+      new Housekeeper(parts, (error) => problems({ error })),
+      reaper,
+    ];
+  }
+
+  /**
+   * Opens the store, brings every record in line with what is there on the host, and carries on operations that an earlier
+   * engine left without an outcome.
+   * @throws PodfleetError INVALID_INPUT when another engine has the data root open; UNSUPPORTED when the host lacks what
+   * containers need
+   */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const problems = options.onProblem ?? (() => undefined);
+    const clock = options.clock ?? systemClock;
+    const paths = new EnginePaths(options);
+    const store = StateStore.open(paths.database, clock);
+    try {
+      const bootId = await readBootId();
+      const continuity = continuityOf(store, paths, bootId);
+      if (continuity === "rebooted") await rm(options.runRoot, { recursive: true, force: true });
+      const assembly = await assemble({ options, clock, paths, store, problems });
+      const { parts, reaper, runner } = assembly;
+      const [facts] = await Promise.all([
+        readHostFacts(parts.runtime, { cgroupMode: parts.hostLimits.cgroupMode, bootId }),
+        endLeftovers({
+          ...parts,
+          exitDirectory: paths.exits,
+          ...paths,
+          monitorPids: monitorPids(store),
+        }),
+      ]);
+      const untidy = await reconcile(parts, continuity);
+      store.saveBootId(bootId);
+      const engine = new Engine(assembly, facts, problems);
+      const resumed = runner.resume();
+      for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
+      return engine;
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+  }
+
+  /** Ends what goes on in the engine, not the containers. Operations under way get a few seconds to end. */
+  async close(): Promise<void> {
+    this.#parts.exits.close();
+    for (const activity of this.#activities) await activity.close();
+    this.#parts.store.close();
+  }
+
+  /**
+   * Performs an operation exactly once. Operating errors are failed outcomes. Asked again with the same id it returns the
+   * stored outcome, or waits for it.
+   * @throws PodfleetError CONFLICT when the id was used for another action; UNAVAILABLE when the engine is closing; INTERNAL
+   */
+  async perform(request: OperationRequest): Promise<OperationOutcome> {
+    try {
+      return await this.#runner.perform(request);
+    } catch (error) {
+      throw PodfleetError.from(error);
+    }
+  }
+
+  /** What became of an operation; after `unknown` it never takes effect. */
+  settle(operationId: OperationId): Settlement {
+    return this.#runner.settle(operationId);
+  }
+
+  /** @throws PodfleetError CONTAINER_NOT_FOUND */
+  async inspect(id: ContainerId): Promise<ContainerInspection> {
+    const { clock, paths, storage, store } = this.#parts;
+    const { snapshot, spec } = store.get(id);
+    const rootfs = (await storage.isMounted(id)) ? { rootfs: storage.rootfsPath(id) } : {};
+    return {
+      container: snapshot,
+      spec,
+      asOf: new Date(clock.nowMs()).toISOString(),
+      paths: { bundle: paths.bundle(id), journal: paths.journal(id), ...rootfs },
+    };
+  }
+
+  /** All containers as last committed. */
+  containers(): ContainerSnapshot[] {
+    return this.#parts.store.list().map(({ snapshot }) => snapshot);
+  }
+
+  /**
+   * Resolves when the condition is met, or with `pending` after `timeoutMs`; ask again with the same `run` then.
+   * @throws PodfleetError CONTAINER_NOT_FOUND; CANCELLED when `signal` is aborted
+   */
+  async wait(request: WaitRequest, signal?: AbortSignal): Promise<WaitAnswer> {
+    return await waitForContainer(this.#parts, request, signal);
+  }
+
+  /** Takes the next piece of an image archive; returns the length that the upload has then. */
+  async appendImageChunk(
+    uploadId: OperationId,
+    offset: number,
+    bytes: Uint8Array,
+  ): Promise<{ length: number }> {
+    return await this.#parts.images.appendChunk(uploadId, offset, bytes);
+  }
+
+  images(): Image[] {
+    return this.#parts.images.list();
+  }
+
+  hostFacts(): HostFacts {
+    return this.#facts;
+  }
+}
+
+type ProblemReport = (problem: EngineProblem) => void;
+
+interface Assembly {
+  readonly parts: EngineParts;
+  readonly reaper: Reaper;
+  readonly runner: OperationRunner;
+}
+
+interface Foundation {
+  readonly options: EngineOptions;
+  readonly clock: Clock;
+  readonly paths: EnginePaths;
+  readonly store: StateStore;
+  readonly problems: ProblemReport;
+}
+
+async function assemble({ options, ...base }: Foundation): Promise<Assembly> {
+  const { clock, paths, store, problems } = base;
+  await mkdir(paths.journals, { recursive: true, mode: 0o700 });
+  await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
+  const cgroups = await readCgroupHierarchies();
+  const images = await ImageStore.open(paths.images);
+  const parts: EngineParts = {
+    clock,
+    paths,
+    store,
+    images,
+    locks: new ContainerLocks(clock),
+    exits: new ExitWatcher({ directory: paths.exits, clock, onExit: (id) => reaper.exited(id) }),
+    runtime: new OciRuntime({ name: options.runtime, root: paths.runtimeRoot, cgroups }),
+    storage: new ContainerStorage(paths.containers, images),
+    hostLimits: await readHostLimits(cgroups),
+    cgroupParent: options.cgroupParent,
+    monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
+    cleanUpLater: (id) => reaper.cleanUp(id),
+  };
+  const reaper = new Reaper({
+    parts,
+    onFailure: (error, containerId) => problems({ error, containerId }),
+  });
+  const runner = new OperationRunner({
+    parts,
+    onDefect: (error, operationId) => problems({ error, operationId }),
+  });
+  return { parts, reaper, runner };
+}
+
+function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): HostContinuity {
+  const last = store.findBootId();
+  if (last !== undefined && last !== bootId) return "rebooted";
+  return last === undefined || existsSync(paths.exits) ? "same" : "lost";
+}
+
+function monitorPids(store: StateStore): Set<number> {
+  const running = store.list().filter(({ snapshot }) => hasProcess(snapshot));
+  return new Set(running.flatMap(({ snapshot }) => snapshot.monitorPid ?? []));
+}

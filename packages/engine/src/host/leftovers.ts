@@ -1,0 +1,72 @@
+/**
+ * What an engine that was killed may have left under way: monitors that nobody has taken into a record, and calls of the OCI
+ * runtime. Both would change containers behind the back of the engine that follows.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+
+import type { Clock } from "@podfleet/base/clock";
+import { hasErrno } from "@podfleet/base/errno";
+
+import { endProcess, findStartTicks, isAlive, type ProcessIdentity } from "./process-identity.ts";
+
+const endTimeoutMs = 5_000;
+const runtimeTimeoutMs = 5_000;
+const pollMs = 20;
+
+export interface LeftoverOptions {
+  readonly clock: Clock;
+  /** The engine's own directories, by which its processes are known. */
+  readonly exitDirectory: string;
+  readonly runtimeRoot: string;
+  /** Monitors of containers that have a process by their record. */
+  readonly monitorPids: ReadonlySet<number>;
+}
+
+/** Kills monitors that no record names, and lets runtime calls come to their end, or kills them too. */
+export async function endLeftovers(options: LeftoverOptions): Promise<void> {
+  const { clock, exitDirectory, runtimeRoot, monitorPids } = options;
+  const processes = listProcesses();
+  const monitors = processes.filter(
+    ({ pid, argv }) => hasOption(argv, "--exit-dir", exitDirectory) && !monitorPids.has(pid),
+  );
+  await Promise.all(monitors.map((monitor) => endProcess(monitor, endTimeoutMs, clock)));
+  const calls = processes.filter(({ argv }) => hasOption(argv, "--root", runtimeRoot));
+  await Promise.all(
+    calls.map(async (call) => {
+      await awaitEnd(call, clock);
+      await endProcess(call, endTimeoutMs, clock);
+    }),
+  );
+}
+
+async function awaitEnd(process: ProcessIdentity, clock: Clock): Promise<void> {
+  const deadlineMs = clock.nowMs() + runtimeTimeoutMs;
+  while (isAlive(process) && clock.nowMs() < deadlineMs) await clock.sleep(pollMs);
+}
+
+function hasOption(argv: readonly string[], option: string, value: string): boolean {
+  return argv.some((argument, position) => argument === option && argv[position + 1] === value);
+}
+
+interface RunningProcess extends ProcessIdentity {
+  readonly argv: readonly string[];
+}
+
+function listProcesses(): RunningProcess[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    const pid = Number(name);
+    const argv = readArguments(pid);
+    const startTicks = findStartTicks(pid);
+    return startTicks === undefined ? [] : [{ pid, startTicks, argv }];
+  });
+}
+
+function readArguments(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH")) return [];
+    throw error;
+  }
+}

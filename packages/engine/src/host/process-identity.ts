@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+
+import type { Clock } from "@podfleet/base/clock";
+import { hasErrno } from "@podfleet/base/errno";
+
+/** A process for good: its id, which the kernel gives again, and its start, which tells it from a later one. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks from boot to the start of the process. */
+  readonly startTicks: number;
+}
+
+/** How often an ended process is looked for until it is gone. */
+const endPollMs = 10;
+
+/** Undefined when no process has that id. */
+export function findStartTicks(pid: number): number | undefined {
+  const fields = readProcessFields(pid);
+  return fields === undefined ? undefined : Number(fields[19]);
+}
+
+/** Whether the process exists and has not ended; one that only waits for its parent to take note has. */
+export function isAlive(process: ProcessIdentity): boolean {
+  const fields = readProcessFields(process.pid);
+  if (fields === undefined || Number(fields[19]) !== process.startTicks) return false;
+  return fields[0] !== "Z" && fields[0] !== "X";
+}
+
+/** Sends SIGKILL, and resolves when the process has ended or `timeoutMs` have passed; tells which. */
+export async function endProcess(
+  identity: ProcessIdentity,
+  timeoutMs: number,
+  clock: Clock,
+): Promise<boolean> {
+  const deadlineMs = clock.nowMs() + timeoutMs;
+  if (isAlive(identity)) sendKill(identity.pid);
+  while (isAlive(identity)) {
+    if (clock.nowMs() >= deadlineMs) return false;
+    await clock.sleep(endPollMs);
+  }
+  return true;
+}
+
+function sendKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!hasErrno(error, "ESRCH")) throw error;
+  }
+}
+
+/** The fields of /proc/PID/stat after the command's name (proc_pid_stat(5)): the state is the first, the start the 20th. */
+function readProcessFields(pid: number): string[] | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT") || hasErrno(error, "ESRCH")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,200 @@
+/**
+ * Operations take effect exactly once. Each is journalled before it acts; its outcome is committed with its last change. A
+ * repetition gets the stored outcome or joins the one under way. After a restart, those without an outcome are carried
+ * on.
+ */
+import { invariant } from "@podfleet/base/invariant";
+import type { Action } from "@podfleet/model/action";
+import { PodfleetError, type WireError } from "@podfleet/model/errors";
+import type { ContainerId, OperationId } from "@podfleet/model/ids";
+import type { OperationOutcome } from "@podfleet/model/operation";
+
+import type { EngineParts } from "../container/engine-parts.ts";
+import type { JournalledOperation } from "../state/operation-journal.ts";
+import type { OperationRef } from "../state/state-store.ts";
+import { traced } from "../trace.ts";
+import { hashAction } from "./action-hash.ts";
+import { carryOut } from "./carry-out.ts";
+
+/** How long an operation's outcome is kept. An id older than that may have been forgotten, so it is refused. */
+export const outcomeKeptMs = 7 * 24 * 60 * 60 * 1_000;
+/** How long the end of what is under way is waited for when the engine closes. */
+const drainMsMax = 5_000;
+
+export interface OperationRequest {
+  readonly operationId: OperationId;
+  readonly action: Action;
+}
+
+export type Settlement =
+  | { readonly state: "finished"; readonly outcome: OperationOutcome }
+  | { readonly state: "running" }
+  | { readonly state: "unknown" };
+
+export interface OperationRunnerOptions {
+  readonly parts: EngineParts;
+  /** Told of defects, which end their operation with INTERNAL. */
+  readonly onDefect: (error: unknown, operationId: OperationId) => void;
+}
+
+export class OperationRunner {
+  readonly #parts: EngineParts;
+  readonly #onDefect: OperationRunnerOptions["onDefect"];
+  readonly #running = new Map<OperationId, Promise<OperationOutcome>>();
+  #closed = false;
+
+  constructor(options: OperationRunnerOptions) {
+    this.#parts = options.parts;
+    this.#onDefect = options.onDefect;
+  }
+
+  /**
+   * @throws PodfleetError CONFLICT when the id was used for another action; UNAVAILABLE when the engine is closing; INTERNAL
+   * when the outcome could not be committed
+   */
+  async perform({ operationId: id, action }: OperationRequest): Promise<OperationOutcome> {
+    const actionHash = hashAction(action);
+    const known = this.#parts.store.operations.find(id);
+    if (known) return await this.#repeat(id, known, actionHash);
+    if (this.#closed)
+      throw new PodfleetError("UNAVAILABLE", "Cannot perform operations: the engine is closing");
+    const startedAtMs = this.#parts.clock.nowMs();
+    if (isForgettable(id, startedAtMs)) return failed(tooOld(id));
+    this.#parts.store.operations.begin({ id, action, actionHash, startedAtMs });
+    return await this.#launch(id, { action, resumed: false });
+  }
+
+  /** What became of an operation. `unknown` is recorded first, so that it has no effect if it arrives later. */
+  settle(id: OperationId): Settlement {
+    const known = this.#parts.store.operations.find(id);
+    if (known?.status === "finished") return { state: "finished", outcome: known.outcome };
+    if (known?.status === "running") return { state: "running" };
+    if (!known) this.#parts.store.operations.refuse(id, this.#parts.clock.nowMs());
+    return { state: "unknown" };
+  }
+
+  /** Carries on the operations that an earlier engine left without an outcome; tells which containers they are about. */
+  resume(): Set<ContainerId> {
+    const containers = new Set<ContainerId>();
+    for (const { id, action } of this.#parts.store.operations.unfinished()) {
+      if ("containerId" in action) containers.add(action.containerId);
+      this.#launch(id, { action, resumed: true }).catch((error: unknown) =>
+        this.#onDefect(error, id),
+      );
+    }
+    return containers;
+  }
+
+  /** Takes no more, and waits a while for those under way; the rest is carried on after the next open. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const timer = new AbortController();
+    const expiry = this.#parts.clock.sleep(drainMsMax, timer.signal);
+    // Safe to ignore: the sleep rejects only because it is ended below.
+    expiry.catch(() => undefined);
+    await Promise.race([Promise.allSettled(this.#running.values()), expiry]);
+    timer.abort();
+  }
+
+  async #repeat(
+    id: OperationId,
+    known: JournalledOperation,
+    actionHash: string,
+  ): Promise<OperationOutcome> {
+    if (known.status === "refused") return failed(givenUp(id));
+    if (known.actionHash !== actionHash) throw conflict(id);
+    if (known.status === "finished") return known.outcome;
+    const running = this.#running.get(id);
+    invariant(running, `operation ${id} has no outcome, so it is under way`);
+    return await running;
+  }
+
+  #launch(
+    id: OperationId,
+    task: { readonly action: Action; readonly resumed: boolean },
+  ): Promise<OperationOutcome> {
+    const running = this.#run(id, task).finally(() => this.#running.delete(id));
+    this.#running.set(id, running);
+    return running;
+  }
+
+  async #run(
+    id: OperationId,
+    task: { readonly action: Action; readonly resumed: boolean },
+  ): Promise<OperationOutcome> {
+    const { verb } = task.action;
+    const containerId = "containerId" in task.action ? task.action.containerId : undefined;
+    const attributes = {
+      "podfleet.operation.id": id,
+      ...(containerId ? { "podfleet.container.id": containerId } : {}),
+    };
+    const operation = { id, verb };
+    try {
+      await traced(verb, attributes, () => carryOut(this.#parts, operation, task));
+    } catch (error) {
+      const failure = PodfleetError.from(error);
+      if (failure.code === "INTERNAL") this.#onDefect(error, id);
+      this.#commitFailure(operation, containerId, failure.toWire());
+    }
+    const ended = this.#parts.store.operations.find(id);
+    invariant(ended?.status === "finished", `operation ${id} has committed its outcome`);
+    return ended.outcome;
+  }
+
+  #commitFailure(
+    operation: OperationRef,
+    containerId: ContainerId | undefined,
+    error: WireError,
+  ): void {
+    const note = { event: "operation.finished", operation, ends: error } as const;
+    if (containerId && this.#parts.store.find(containerId) && isFailedStart(operation, error)) {
+      this.#parts.store.update(containerId, { error: error.message }, note);
+    } else {
+      this.#parts.store.note(containerId, note);
+    }
+  }
+}
+
+/** Whether the start itself failed, rather than being refused for the state that the container is in. */
+function isFailedStart({ verb }: OperationRef, { code }: WireError): boolean {
+  const starts = verb === "container.start" || verb === "container.init";
+  return starts && code !== "STATE_INVALID" && code !== "LOCK_TIMEOUT";
+}
+
+function isForgettable(id: OperationId, nowMs: number): boolean {
+  return nowMs - madeAtMs(id) > outcomeKeptMs;
+}
+
+/** A UUIDv7 begins with 48 bits of milliseconds since the Unix epoch (RFC 9562 §5.7). */
+function madeAtMs(id: OperationId): number {
+  return Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16);
+}
+
+function failed(error: PodfleetError): OperationOutcome {
+  return { status: "failed", error: error.toWire() };
+}
+
+function tooOld(id: OperationId): PodfleetError {
+  const madeAt = new Date(madeAtMs(id)).toISOString();
+  return new PodfleetError(
+    "INVALID_INPUT",
+    `Cannot perform operation "${id}": its id was made at ${madeAt}, must be at most 7 days old`,
+    { details: { field: "operationId", operationId: id } },
+  );
+}
+
+function givenUp(id: OperationId): PodfleetError {
+  return new PodfleetError(
+    "CANCELLED",
+    `Cannot perform operation "${id}": it was given up before it reached the host`,
+    { details: { operationId: id } },
+  );
+}
+
+function conflict(id: OperationId): PodfleetError {
+  return new PodfleetError(
+    "CONFLICT",
+    `Cannot perform operation "${id}": the id was used for another request, must be a new one`,
+    { details: { operationId: id } },
+  );
+}

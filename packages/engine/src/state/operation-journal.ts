@@ -1,0 +1,119 @@
+/**
+ * Which operations this host was asked for and what came of each. A row is written before the operation acts; its outcome is
+ * written in the transaction of its last change. So after a crash a row without an outcome is an operation that may
+ * have done anything between nothing and all but the last step.
+ */
+import { invariant } from "@podfleet/base/invariant";
+import { type Action, actionSchema } from "@podfleet/model/action";
+import type { OperationId } from "@podfleet/model/ids";
+import { type OperationOutcome, operationOutcomeSchema } from "@podfleet/model/operation";
+import { and, asc, eq, lt, sql } from "drizzle-orm";
+
+import type { Database } from "./database.ts";
+import { operations } from "./schema.ts";
+
+export type JournalledOperation =
+  | { readonly status: "running"; readonly actionHash: string }
+  | { readonly status: "finished"; readonly actionHash: string; readonly outcome: OperationOutcome }
+  | { readonly status: "refused" };
+
+export interface InterruptedOperation {
+  readonly id: OperationId;
+  readonly action: Action;
+}
+
+export class OperationJournal {
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(database: Database) {
+    this.#statements = prepare(database);
+  }
+
+  find(id: OperationId): JournalledOperation | undefined {
+    const row = this.#statements.find.get({ id });
+    if (row === undefined) return undefined;
+    if (row.status === "refused") return { status: "refused" };
+    const actionHash = row.actionHash ?? "";
+    if (row.status === "running") return { status: "running", actionHash };
+    return { status: "finished", actionHash, outcome: operationOutcomeSchema.parse(row.outcome) };
+  }
+
+  begin(entry: { id: OperationId; action: Action; actionHash: string; startedAtMs: number }): void {
+    this.#statements.begin.run(entry);
+  }
+
+  /** Writes the outcome within the caller's transaction. */
+  finish(id: OperationId, outcome: OperationOutcome, finishedAtMs: number): void {
+    const { changes } = this.#statements.finish.run({ id, outcome, finishedAtMs });
+    invariant(changes === 1, `operation ${id} has no outcome yet`);
+  }
+
+  /** Records that the operation is to have no effect if it arrives later. */
+  refuse(id: OperationId, nowMs: number): void {
+    this.#statements.refuse.run({ id, nowMs });
+  }
+
+  /** Operations without an outcome, in the order in which they began. */
+  unfinished(): InterruptedOperation[] {
+    return this.#statements.unfinished
+      .all()
+      .map(({ id, action }) => ({ id, action: actionSchema.parse(action) }));
+  }
+
+  /** Forgets what ended before `beforeMs`. */
+  prune(beforeMs: number): void {
+    this.#statements.prune.run({ beforeMs });
+  }
+}
+
+function prepare({ orm }: Database) {
+  return {
+    find: orm
+      .select({
+        status: operations.status,
+        actionHash: operations.actionHash,
+        outcome: operations.outcome,
+      })
+      .from(operations)
+      .where(eq(operations.id, sql.placeholder("id")))
+      .prepare(),
+    begin: orm
+      .insert(operations)
+      .values({
+        id: sql.placeholder("id"),
+        status: "running",
+        action: sql.placeholder("action"),
+        actionHash: sql.placeholder("actionHash"),
+        startedAtMs: sql.placeholder("startedAtMs"),
+      })
+      .prepare(),
+    finish: orm
+      .update(operations)
+      .set({
+        status: "finished",
+        outcome: sql`${sql.param(sql.placeholder("outcome"), operations.outcome)}`,
+        finishedAtMs: sql`${sql.placeholder("finishedAtMs")}`,
+      })
+      .where(and(eq(operations.id, sql.placeholder("id")), eq(operations.status, "running")))
+      .prepare(),
+    refuse: orm
+      .insert(operations)
+      .values({
+        id: sql.placeholder("id"),
+        status: "refused",
+        startedAtMs: sql.placeholder("nowMs"),
+        finishedAtMs: sql.placeholder("nowMs"),
+      })
+      .prepare(),
+    unfinished: orm
+      .select({ id: operations.id, action: operations.action })
+      .from(operations)
+      .where(eq(operations.status, "running"))
+      .orderBy(asc(operations.startedAtMs), asc(operations.id))
+      .prepare(),
+    prune: orm
+      .delete(operations)
+      .where(lt(operations.finishedAtMs, sql.placeholder("beforeMs")))
+      .prepare(),
+  };
+}

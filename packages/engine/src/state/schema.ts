@@ -1,0 +1,75 @@
+/** The tables of an engine's store. `migrations.ts` creates them. */
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+import type { AgentEvent } from "@podfleet/model/event";
+import type { ContainerId, OperationId } from "@podfleet/model/ids";
+import type { OperationOutcome } from "@podfleet/model/operation";
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+import type { ContainerProcesses } from "./container-record.ts";
+
+export const containers = sqliteTable("containers", {
+  id: text().$type<ContainerId>().primaryKey(),
+  name: text().notNull().unique(),
+  spec: text({ mode: "json" }).$type<ContainerSpec>().notNull(),
+  snapshot: text({ mode: "json" }).$type<ContainerSnapshot>().notNull(),
+  processes: text({ mode: "json" }).$type<ContainerProcesses>().notNull(),
+});
+
+/** The last snapshot of each container that was removed, kept for those who still wait for its exit. */
+export const removedContainers = sqliteTable(
+  "removed_containers",
+  {
+    id: text().$type<ContainerId>().primaryKey(),
+    snapshot: text({ mode: "json" }).$type<ContainerSnapshot>().notNull(),
+    removedAtMs: integer("removed_at_ms").notNull(),
+  },
+  (table) => [index("removed_containers_by_time").on(table.removedAtMs)],
+);
+
+/** How the last runs of each container ended, so that a waiter learns the exit of its own run after the next has begun. */
+export const exits = sqliteTable(
+  "exits",
+  {
+    containerId: text("container_id").$type<ContainerId>().notNull(),
+    run: integer().notNull(),
+    /** Null when it is unknown. */
+    exitCode: integer("exit_code"),
+  },
+  (table) => [primaryKey({ columns: [table.containerId, table.run] })],
+);
+
+export const operationStatuses = ["running", "finished", "refused"] as const;
+
+/**
+ * The journal of operations.
+ *
+ * running   journalled, without an outcome
+ * finished  `outcome` is what came of it
+ * refused   it was asked about before it arrived and was given up: it never takes effect
+ */
+export const operations = sqliteTable(
+  "operations",
+  {
+    id: text().$type<OperationId>().primaryKey(),
+    status: text({ enum: operationStatuses }).notNull(),
+    /** Null when refused: what it was is not known. */
+    action: text({ mode: "json" }).$type<unknown>(),
+    actionHash: text("action_hash"),
+    outcome: text({ mode: "json" }).$type<OperationOutcome>(),
+    startedAtMs: integer("started_at_ms").notNull(),
+    finishedAtMs: integer("finished_at_ms"),
+  },
+  (table) => [index("operations_by_end").on(table.finishedAtMs)],
+);
+
+/** The outbox. `seq` has no gaps and is never given twice, also not after its rows were delivered and dropped. */
+export const events = sqliteTable("events", {
+  seq: integer().primaryKey({ autoIncrement: true }),
+  event: text({ mode: "json" }).$type<AgentEvent>().notNull(),
+});
+
+export const meta = sqliteTable("meta", {
+  key: text().$type<"bootId">().primaryKey(),
+  value: text().notNull(),
+});

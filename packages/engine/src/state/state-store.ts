@@ -1,0 +1,260 @@
+/**
+ * The truth about a host's containers, on disk. Every change goes through a commit that writes the new snapshot, its event
+ * and, when it ends an operation, the outcome, in one transaction. Reads are of what was last committed and never wait.
+ *
+ * The store decides revisions, event sequence numbers and whether a change of state is one that the model allows; what
+ * to change is its callers' business, who hold the container's lock.
+ */
+import type { Clock } from "@podfleet/base/clock";
+import { invariant } from "@podfleet/base/invariant";
+import {
+  type ContainerSnapshot,
+  containerSnapshotSchema,
+} from "@podfleet/model/container/snapshot";
+import { isTransition } from "@podfleet/model/container/state";
+import { PodfleetError, type WireError } from "@podfleet/model/errors";
+import type { AgentEvent, EventType } from "@podfleet/model/event";
+import type { ContainerId, OperationId } from "@podfleet/model/ids";
+import type { Image } from "@podfleet/model/image";
+import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
+import { eq } from "drizzle-orm";
+
+import { Outbox } from "../events/outbox.ts";
+import type { ContainerProcesses, ContainerRecord } from "./container-record.ts";
+import { ContainerTable } from "./container-table.ts";
+import { Database } from "./database.ts";
+import { OperationJournal } from "./operation-journal.ts";
+import { meta } from "./schema.ts";
+
+/** The operation on whose behalf a change is made. */
+export interface OperationRef {
+  readonly id: OperationId;
+  readonly verb: OperationVerb;
+}
+
+/** New values of a snapshot's fields; undefined clears one. */
+export type SnapshotChanges = {
+  readonly [K in Exclude<keyof ContainerSnapshot, "id" | "name" | "revision" | "createdAt">]?:
+    | ContainerSnapshot[K]
+    | undefined;
+};
+
+/** What a commit says beside the change itself. */
+export interface CommitNote {
+  readonly event: EventType;
+  readonly attributes?: AgentEvent["attributes"];
+  readonly operation?: OperationRef | undefined;
+  /** The commit ends `operation`: well, or with this error. */
+  readonly ends?: "succeeded" | WireError | undefined;
+  readonly image?: Image;
+  /** The images that an operation that ends well has loaded. */
+  readonly images?: Image[];
+}
+
+interface CommitChange {
+  /** As it is after the change. */
+  readonly snapshot: ContainerSnapshot | undefined;
+  /** Writes within the transaction. */
+  readonly write?: () => void;
+  /** Brings what is kept in memory up to what was committed. */
+  readonly remember?: () => void;
+}
+
+export class StateStore {
+  readonly outbox: Outbox;
+  readonly operations: OperationJournal;
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #table: ContainerTable;
+  readonly #records = new Map<ContainerId, ContainerRecord>();
+  readonly #listeners = new Map<ContainerId, Set<() => void>>();
+
+  private constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#table = new ContainerTable(database);
+    this.operations = new OperationJournal(database);
+    this.outbox = new Outbox(database);
+    for (const record of this.#table.load()) this.#records.set(record.snapshot.id, record);
+  }
+
+  /** @throws PodfleetError INVALID_INPUT when another engine holds the file */
+  static open(path: string, clock: Clock): StateStore {
+    return new StateStore(Database.open(path), clock);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  find(id: ContainerId): ContainerRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  /** @throws PodfleetError CONTAINER_NOT_FOUND */
+  get(id: ContainerId): ContainerRecord {
+    const record = this.#records.get(id);
+    if (record === undefined) {
+      throw new PodfleetError(
+        "CONTAINER_NOT_FOUND",
+        `Cannot find container "${id}": no container of this host has that id`,
+      );
+    }
+    return record;
+  }
+
+  list(): ContainerRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** The last snapshot of a container that was removed not long ago. */
+  findRemoved(id: ContainerId): ContainerSnapshot | undefined {
+    return this.#table.findRemoved(id);
+  }
+
+  /** How a run ended, also of a container removed not long ago; `exitCode` is null when it was lost. */
+  findExit(id: ContainerId, run: number): { exitCode: number | null } | undefined {
+    return this.#table.findExit(id, run);
+  }
+
+  /** Calls `listener` after each commit that changed the container. Returns what ends it. */
+  onChange(id: ContainerId, listener: () => void): () => void {
+    const listeners = this.#listeners.get(id) ?? new Set();
+    listeners.add(listener);
+    this.#listeners.set(id, listeners);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(id) === listeners) this.#listeners.delete(id);
+    };
+  }
+
+  /** Commits a new container. */
+  create(record: ContainerRecord, note: CommitNote): ContainerSnapshot {
+    const { snapshot } = record;
+    invariant(!this.#records.has(snapshot.id), `container ${snapshot.id} is new`);
+    this.#commit(note, {
+      snapshot,
+      write: () => this.#table.save(record),
+      remember: () => this.#records.set(snapshot.id, record),
+    });
+    return snapshot;
+  }
+
+  /** Commits changes of a container; `processes` stays as it was when absent. */
+  update(
+    id: ContainerId,
+    changes: SnapshotChanges & { readonly processes?: ContainerProcesses },
+    note: CommitNote,
+  ): ContainerSnapshot {
+    const record = this.get(id);
+    const { processes = record.processes, ...fields } = changes;
+    const snapshot = nextSnapshot(record.snapshot, fields);
+    const next: ContainerRecord = { spec: record.spec, snapshot, processes };
+    this.#commit(note, {
+      snapshot,
+      write: () => {
+        this.#table.save(next);
+        if (snapshot.exitedRun > record.snapshot.exitedRun) {
+          this.#table.saveExit(id, snapshot.exitedRun, snapshot.exitCode);
+        }
+      },
+      remember: () => this.#records.set(id, next),
+    });
+    return snapshot;
+  }
+
+  /** Keeps what only the engine itself needs to know of a container: neither a change of its state nor an event. */
+  saveProcesses(id: ContainerId, processes: ContainerProcesses): void {
+    const record = { ...this.get(id), processes };
+    this.#table.save(record);
+    this.#records.set(id, record);
+  }
+
+  /** Commits that a container is gone; returns its last snapshot. */
+  remove(id: ContainerId, note: CommitNote): ContainerSnapshot {
+    const { snapshot } = this.get(id);
+    this.#commit(note, {
+      snapshot,
+      write: () => this.#table.remove(snapshot, this.#clock.nowMs()),
+      remember: () => this.#records.delete(id),
+    });
+    return snapshot;
+  }
+
+  /** Commits an event, and the end of an operation, that changed no container; `id` is the one it was about. */
+  note(id: ContainerId | undefined, note: CommitNote): void {
+    const snapshot = id && (this.find(id)?.snapshot ?? this.findRemoved(id));
+    this.#commit(note, { snapshot });
+  }
+
+  /** The boot of the host at which the engine last ran. */
+  findBootId(): string | undefined {
+    return this.#database.orm.select().from(meta).where(eq(meta.key, "bootId")).get()?.value;
+  }
+
+  saveBootId(value: string): void {
+    this.#database.orm
+      .insert(meta)
+      .values({ key: "bootId", value })
+      .onConflictDoUpdate({ target: meta.key, set: { value } })
+      .run();
+  }
+
+  /** Ids of containers removed before `beforeMs`. */
+  removedBefore(beforeMs: number): ContainerId[] {
+    return this.#table.removedBefore(beforeMs);
+  }
+
+  forgetRemoved(id: ContainerId): void {
+    this.#database.transaction(() => this.#table.forgetRemoved(id));
+  }
+
+  #commit(note: CommitNote, change: CommitChange): void {
+    const { snapshot } = change;
+    const nowMs = this.#clock.nowMs();
+    const outcome = note.ends && outcomeOf(note.ends, snapshot, note.images);
+    const { seq } = this.#database.transaction(() => {
+      change.write?.();
+      if (note.operation && outcome) this.operations.finish(note.operation.id, outcome, nowMs);
+      return this.outbox.append({
+        type: note.event,
+        time: new Date(nowMs).toISOString(),
+        ...(snapshot ? { containerId: snapshot.id, container: snapshot } : {}),
+        ...(note.image ? { image: note.image } : {}),
+        ...(note.operation
+          ? { operation: { ...note.operation, ...(outcome && { outcome }) } }
+          : {}),
+        attributes: note.attributes ?? {},
+      });
+    });
+    change.remember?.();
+    this.outbox.published(seq);
+    if (snapshot) this.#changed(snapshot.id);
+  }
+
+  #changed(id: ContainerId): void {
+    for (const listener of this.#listeners.get(id) ?? []) listener();
+  }
+}
+
+function nextSnapshot(current: ContainerSnapshot, changes: SnapshotChanges): ContainerSnapshot {
+  const to = changes.state ?? current.state;
+  invariant(
+    to === current.state || isTransition(current.state, to),
+    `container ${current.id} may go from "${current.state}" to "${to}"`,
+  );
+  const merged = { ...current, ...changes, revision: current.revision + 1 };
+  const kept = Object.entries(merged).filter(([, value]) => value !== undefined);
+  return containerSnapshotSchema.parse(Object.fromEntries(kept));
+}
+
+function outcomeOf(
+  ends: "succeeded" | WireError,
+  container: ContainerSnapshot | undefined,
+  images: Image[] | undefined,
+): OperationOutcome {
+  const shared = container ? { container } : {};
+  return ends === "succeeded"
+    ? { status: "succeeded", ...shared, ...(images ? { images } : {}) }
+    : { status: "failed", error: ends, ...shared };
+}
