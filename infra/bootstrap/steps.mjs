@@ -35,8 +35,9 @@ export async function step(label, work) {
  * @param {number} percent
  */
 export function progressBar(percent) {
-  const filled = Math.round(Math.min(100, Math.max(0, percent)) / 5);
-  return `[${"#".repeat(filled)}${".".repeat(20 - filled)}] ${String(Math.round(percent)).padStart(3)} %`;
+  const shown = Math.round(Math.min(100, Math.max(0, percent)));
+  const filled = Math.round(shown / 5);
+  return `[${"#".repeat(filled)}${".".repeat(20 - filled)}] ${String(shown).padStart(3)} %`;
 }
 
 /** @param {string} label */
