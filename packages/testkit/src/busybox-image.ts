@@ -1,7 +1,17 @@
 /** A small image archive made of the machine's own static busybox (Debian package busybox-static). */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  access,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -39,7 +49,18 @@ export async function busyboxArchive(options: BusyboxArchiveOptions = {}): Promi
   return archive;
 }
 
-const directories = ["bin", "dev", "etc", "home/app", "proc", "root", "sys", "tmp", "usr/bin", "var"];
+const directories = [
+  "bin",
+  "dev",
+  "etc",
+  "home/app",
+  "proc",
+  "root",
+  "sys",
+  "tmp",
+  "usr/bin",
+  "var",
+];
 
 const files = {
   "etc/passwd": `root:x:0:0:root:/root:/bin/sh
