@@ -1,6 +1,7 @@
 /** The one place where a tool is run to its end: each call has a deadline, a bound on its output and a span. */
 import { accessSync, constants } from "node:fs";
 import { basename, join } from "node:path";
+import type { Readable } from "node:stream";
 
 import type { Attributes } from "@opentelemetry/api";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -15,7 +16,7 @@ export interface CommandOptions {
   readonly spanName: string;
   readonly attributes?: Attributes;
   /** Written to the tool's standard input; it has none when absent. */
-  readonly input?: string | Uint8Array;
+  readonly input?: string | Uint8Array | Readable;
   readonly cwd?: string;
   /** Bytes of standard output and of standard error, each; more is a failure. */
   readonly maxBuffer?: number;
@@ -76,7 +77,7 @@ export async function runCommand(
     if (result.exitCode !== undefined) span.setAttribute("process.exit.code", result.exitCode);
     if (!result.failed) return { stdout: result.stdout, stderr: result.stderr };
     if (result.timedOut) throw timeoutOf(options);
-    const { exitCode, stderr = "" } = result;
+    const { exitCode, stderr } = result;
     const reason = lastLine(stderr) || result.originalMessage || `exit code ${exitCode}`;
     throw new PodfleetError("RUNTIME_FAILED", `Cannot run "${options.spanName}": ${reason}`, {
       details: { exitCode, stderr },
@@ -86,8 +87,8 @@ export async function runCommand(
 }
 
 /** The last line of `text` that says something; tools put the reason there. */
-export function lastLine(text: string): string {
-  return text.trimEnd().split("\n").at(-1)?.trim() ?? "";
+export function lastLine(text: string | undefined): string {
+  return text?.trimEnd().split("\n").at(-1)?.trim() ?? "";
 }
 
 function timeoutOf(options: CommandOptions): PodfleetError {

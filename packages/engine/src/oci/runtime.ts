@@ -143,7 +143,8 @@ export class OciRuntime {
       });
     } catch (error) {
       if (!hasCode(error, "RUNTIME_FAILED")) throw error;
-      const reason = reasonOf(String(error.details?.["stderr"] ?? "")) || error.message;
+      const stderr = error.details?.["stderr"];
+      const reason = (typeof stderr === "string" && reasonOf(stderr)) || error.message;
       throw new PodfleetError(
         "RUNTIME_FAILED",
         `Cannot ${subcommand} with ${this.name}: ${reason}`,

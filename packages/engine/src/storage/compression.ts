@@ -1,0 +1,29 @@
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+
+const chunkSize = 256 * 1024;
+
+/** The file's bytes, decompressed when they begin as gzip (RFC 1952) or zstd (RFC 8878) does. Its errors come by `error`. */
+export async function readDecompressed(path: string): Promise<Readable> {
+  const decompressor = await findDecompressor(path);
+  const source = createReadStream(path, { highWaterMark: chunkSize });
+  if (decompressor === undefined) return source;
+  // Safe to ignore: a failure destroys the decompressor with the same error, which its reader gets.
+  return pipeline(source, decompressor, () => undefined);
+}
+
+async function findDecompressor(path: string) {
+  const head = Buffer.alloc(4);
+  const file = await open(path);
+  try {
+    await file.read(head, 0, head.length, 0);
+  } finally {
+    await file.close();
+  }
+  if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip({ chunkSize });
+  if (head.readUInt32LE() === 0xfd2fb528) return createZstdDecompress({ chunkSize });
+  return undefined;
+}

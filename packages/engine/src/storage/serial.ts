@@ -1,0 +1,11 @@
+/** Runs asynchronous bodies one after another, in the order in which they were handed in. */
+export class Serial {
+  #last: Promise<unknown> = Promise.resolve();
+
+  async run<T>(body: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(body);
+    // Safe to ignore: the caller of this run has the rejection; the next only waits for its end.
+    this.#last = result.catch(() => undefined);
+    return await result;
+  }
+}
