@@ -130,6 +130,7 @@ export class Engine {
   async close(): Promise<void> {
     this.#parts.exits.close();
     for (const activity of this.#activities) await activity.close();
+    this.#parts.images.close();
     this.#parts.store.close();
   }
 
@@ -216,7 +217,7 @@ async function assemble({ options, ...base }: Foundation): Promise<Assembly> {
   await mkdir(paths.journals, { recursive: true, mode: 0o700 });
   await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
   const cgroups = await readCgroupHierarchies();
-  const images = await ImageStore.open(paths.images);
+  const images = await ImageStore.open(paths.images, clock);
   const parts: EngineParts = {
     clock,
     paths,

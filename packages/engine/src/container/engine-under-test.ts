@@ -1,0 +1,189 @@
+/** A real engine on directories and a cgroup of its own, for tests, with the busybox image loaded. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { type JournalStream, parseJournal } from "@podfleet/base/journal-record";
+import type { Action } from "@podfleet/model/action";
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import { type ContainerSpecInput, containerSpecSchema } from "@podfleet/model/container/spec";
+import type { ErrorCode } from "@podfleet/model/errors";
+import type { AgentEvent } from "@podfleet/model/event";
+import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
+import type { OperationOutcome } from "@podfleet/model/operation";
+import { busyboxArchive, type BusyboxArchiveOptions } from "@podfleet/testkit/busybox-image";
+import { createTempRoot, type TempRoot } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
+
+import { Engine, type EngineOptions, type EngineProblem } from "../engine.ts";
+
+type ActionOn = Extract<Action, { containerId: ContainerId }>;
+/** An action without the id of its container. */
+export type Verb = ActionOn extends infer A
+  ? A extends ActionOn
+    ? Omit<A, "containerId">
+    : never
+  : never;
+
+let count = 0;
+
+export class EngineUnderTest implements AsyncDisposable {
+  readonly options: EngineOptions;
+  /** What the engine reported as failed in the background. */
+  readonly problems: EngineProblem[] = [];
+  readonly #root: TempRoot;
+  #engine: Engine | undefined;
+
+  private constructor(root: TempRoot, cgroupParent: string) {
+    this.#root = root;
+    this.options = {
+      dataRoot: join(root.path, "data"),
+      runRoot: join(root.path, "run"),
+      cgroupParent,
+      runtime: "runc",
+      onProblem: (problem) => this.problems.push(problem),
+    };
+  }
+
+  static async open(): Promise<EngineUnderTest> {
+    count += 1;
+    const cgroupParent = `/podfleet/test-${process.pid}-${count}`;
+    const test = new EngineUnderTest(
+      await createTempRoot("engine", { cgroupParent }),
+      cgroupParent,
+    );
+    await test.reopen();
+    await test.load();
+    return test;
+  }
+
+  get engine(): Engine {
+    if (!this.#engine) throw new Error("The engine is closed");
+    return this.#engine;
+  }
+
+  async close(): Promise<void> {
+    await this.#engine?.close();
+    this.#engine = undefined;
+  }
+
+  /** An engine as after a restart of the agent. */
+  async reopen(): Promise<void> {
+    await this.close();
+    this.#engine = await Engine.open(this.options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#engine) await this.reopen();
+    for (const { id } of this.engine.containers()) {
+      const isThere = this.engine.containers().some((container) => container.id === id);
+      if (isThere) await this.remove(id);
+    }
+    await this.close();
+    await this.#root[Symbol.asyncDispose]();
+  }
+
+  /** Loads a busybox image. */
+  async load(options: BusyboxArchiveOptions = {}): Promise<void> {
+    const archive = await readFile(await busyboxArchive(options));
+    const uploadId = newOperationId();
+    await this.engine.appendImageChunk(uploadId, 0, archive);
+    const action = { verb: "image.load", uploadId, sizeBytes: archive.length } as const;
+    succeeded(await this.engine.perform({ operationId: newOperationId(), action }));
+  }
+
+  async perform(containerId: ContainerId, verb: Verb): Promise<OperationOutcome> {
+    const action = { ...verb, containerId } as Action;
+    return await this.engine.perform({ operationId: newOperationId(), action });
+  }
+
+  /** Performs what is to succeed, and returns the container as it is then. */
+  async do(containerId: ContainerId, verb: Verb): Promise<ContainerSnapshot> {
+    return succeeded(await this.perform(containerId, verb));
+  }
+
+  async create(
+    spec: Partial<ContainerSpecInput> = {},
+    id = newContainerId(),
+  ): Promise<ContainerId> {
+    await this.do(id, createVerb(id, spec));
+    return id;
+  }
+
+  /** Creates and starts a container that runs a shell script. */
+  async run(script: string, spec: Partial<ContainerSpecInput> = {}): Promise<ContainerId> {
+    const id = await this.create({ command: ["sh", "-c", script], ...spec });
+    await this.start(id);
+    return id;
+  }
+
+  async start(id: ContainerId, recursive = false): Promise<ContainerSnapshot> {
+    return await this.do(id, { verb: "container.start", recursive });
+  }
+
+  async stop(id: ContainerId, timeoutSeconds?: number): Promise<ContainerSnapshot> {
+    const timeout = timeoutSeconds === undefined ? {} : { timeoutSeconds };
+    return await this.do(id, { verb: "container.stop", ...timeout });
+  }
+
+  async kill(id: ContainerId, signal: number): Promise<ContainerSnapshot> {
+    return await this.do(id, { verb: "container.kill", signal });
+  }
+
+  async remove(id: ContainerId): Promise<void> {
+    await this.do(id, { verb: "container.remove", force: true, dependents: true });
+  }
+
+  snapshot(id: ContainerId): ContainerSnapshot {
+    const found = this.engine.containers().find((container) => container.id === id);
+    if (!found) throw new Error(`No container ${id}`);
+    return found;
+  }
+
+  /** Resolves when the container has cleaned up after its run. */
+  async exited(id: ContainerId): Promise<ContainerSnapshot> {
+    return await this.inState(id, "exited");
+  }
+
+  async inState(id: ContainerId, state: ContainerSnapshot["state"]): Promise<ContainerSnapshot> {
+    const answer = await this.engine.wait({ containerId: id, condition: state, timeoutMs: 20_000 });
+    if (answer.state === "pending") throw new Error(`Not "${state}": ${this.snapshot(id).state}`);
+    return answer.container;
+  }
+
+  /** What the container has written so far. */
+  async output(id: ContainerId, stream: JournalStream = "stdout"): Promise<string> {
+    const journal = await readFile(join(this.options.dataRoot, "journals", id));
+    return [...parseJournal(journal)]
+      .filter((record) => record.stream === stream)
+      .map(({ payload, endsLine }) => Buffer.from(payload).toString() + (endsLine ? "\n" : ""))
+      .join("");
+  }
+
+  /** Resolves when the container has written `text`. */
+  async printed(id: ContainerId, text: string): Promise<void> {
+    const what = `"${text}" in the output of ${id}`;
+    await waitFor(async () => (await this.output(id)).includes(text), { what });
+  }
+
+  /** Types of the events about the container, in order. */
+  events(id: ContainerId): AgentEvent[] {
+    return this.engine.outbox.after(0, 10_000).filter((event) => event.containerId === id);
+  }
+}
+
+export function createVerb(id: ContainerId, spec: Partial<ContainerSpecInput>): Verb {
+  const full = containerSpecSchema.parse({ image: "busybox", command: ["sleep", "600"], ...spec });
+  return { verb: "container.create", name: spec.name ?? `c-${id.slice(0, 12)}`, spec: full };
+}
+
+function succeeded(outcome: OperationOutcome): ContainerSnapshot {
+  if (outcome.status === "failed")
+    throw new Error(`${outcome.error.code}: ${outcome.error.message}`);
+  return outcome.container as ContainerSnapshot;
+}
+
+/** The error of an outcome that is to be a failure. */
+export function failureOf(outcome: OperationOutcome): { code: ErrorCode; message: string } {
+  if (outcome.status === "succeeded") throw new Error("It succeeded");
+  return outcome.error;
+}
