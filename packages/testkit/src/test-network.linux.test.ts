@@ -1,0 +1,29 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+import { expect, test } from "vitest";
+
+import { createTestNetwork, type TestHostNetwork } from "./test-network.ts";
+
+const run = promisify(execFile);
+
+/** Whether the address is there: nothing listens on the port, so one that is there refuses the connection. */
+async function reaches(host: TestHostNetwork, address: string): Promise<boolean> {
+  const dial = ["timeout", "1", "bash", "-c", `exec 3<>/dev/tcp/${address}/9`];
+  const dialled = run("nsenter", [`--net=${host.namespacePath}`, "--", ...dial]);
+  const printed = await dialled.catch(({ stderr }: { stderr: string }) => ({ stderr }));
+  return printed.stderr.includes("Connection refused");
+}
+
+test("hosts reach the test and each other until their link is cut", async () => {
+  await using network = await createTestNetwork("7e57");
+  const left = await network.addHost();
+  const right = await network.addHost();
+  expect(await reaches(left, network.address)).toBe(true);
+  expect(await reaches(left, right.address)).toBe(true);
+  await left.cut();
+  expect(await reaches(left, network.address)).toBe(false);
+  expect(await reaches(right, network.address)).toBe(true);
+  await left.join();
+  expect(await reaches(left, network.address)).toBe(true);
+});
