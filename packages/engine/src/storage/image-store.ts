@@ -21,7 +21,7 @@ import { UnpackedArchive } from "./archive.ts";
 import { writeDurably } from "./durable-file.ts";
 import { type ArchivedImage, readArchivedImages } from "./image-archive.ts";
 import { type ImageConfig, parseImageConfig } from "./image-config.ts";
-import { LayerStore } from "./layer-store.ts";
+import { emptyLayer, LayerStore } from "./layer-store.ts";
 import { Serial } from "./serial.ts";
 import { storing } from "./storage-failure.ts";
 import { Uploads } from "./uploads.ts";
@@ -125,12 +125,14 @@ export class ImageStore {
   }
 
   /**
-   * The image's layers for an overlay mount, the highest first.
+   * The image's layers for an overlay mount, the highest first. A layer that an image has more than once (an empty one,
+   * mostly) counts where it is highest: it decides on all its files there, and the kernel refuses it a second time.
    * @throws PodfleetError IMAGE_NOT_FOUND
    */
   lowerDirectories(imageId: ImageId): string[] {
     const { diffIds } = this.#get(imageId).config;
-    return diffIds.map((diffId) => this.#layers.name(diffId)).toReversed();
+    const names = new Set(diffIds.toReversed().map((diffId) => this.#layers.name(diffId)));
+    return names.size > 0 ? [...names] : [emptyLayer];
   }
 
   #get(imageId: ImageId): StoredImage {

@@ -28,6 +28,9 @@ export type LayerRecord = z.infer<typeof recordSchema>;
 
 const nameDigits = 24;
 
+/** A layer without files, for an image without layers. */
+export const emptyLayer = "empty";
+
 export class LayerStore {
   readonly directory: string;
 
@@ -36,7 +39,7 @@ export class LayerStore {
   }
 
   static async open(directory: string): Promise<LayerStore> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await mkdir(join(directory, emptyLayer), { recursive: true, mode: 0o755 });
     return new LayerStore(directory);
   }
 
