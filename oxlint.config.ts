@@ -131,7 +131,10 @@ export default defineConfig({
       files: ["apps/*/src/config.ts", "infra/**", "packages/testkit/**", "test/**"],
       rules: { "node/no-process-env": "off" },
     },
-    { files: ["infra/**", "scripts/**", "apps/cli/src/output/**"], rules: { "no-console": "off" } },
+    {
+      files: ["infra/**", "scripts/**", "test/bench/**", "apps/cli/src/output/**"],
+      rules: { "no-console": "off" },
+    },
     {
       files: testFiles,
       rules: { "max-lines": "off", "max-lines-per-function": "off", "max-params": "off" },

@@ -5,6 +5,8 @@
  *
  * SIGTERM ends it in the opposite order and leaves the containers running; so does kill -9, without the order.
  */
+import { inspect } from "node:util";
+
 import { AgentClient } from "@podfleet/bus/agent-client";
 import { hostIdOfCredentials } from "@podfleet/bus/credentials";
 import { serveHost } from "@podfleet/bus/host-server";
@@ -48,6 +50,7 @@ async function main(): Promise<void> {
     runRoot: config.runRoot,
     cgroupParent: config.cgroupParent,
     runtime: config.runtime,
+    onProblem: ({ error, ...subject }) => log.error({ ...subject, err: error }, "engine problem"),
   });
   const bus = await connectAgent({ config, credentials, hostId, log }, termination);
   if (bus) {
@@ -85,6 +88,6 @@ try {
   await main();
 } catch (error) {
   const isOperating = error instanceof PodfleetError && error.code !== "INTERNAL";
-  console.error(isOperating ? error.message : error);
+  process.stderr.write(`${isOperating ? error.message : inspect(error)}\n`);
   process.exit(1);
 }

@@ -75,7 +75,7 @@ class Receiver {
       heartbeat: async () => {
         this.heartbeats += 1;
       },
-      spans: async () => {},
+      spans: async () => undefined,
     });
   }
 
@@ -172,6 +172,7 @@ test("introduces itself again to a control plane that has forgotten it", async (
   await waitFor(() => receiver.hellos > 1, { what: "another hello" });
   receiver.refusal = undefined;
   await waitFor(() => receiver.committedSeq === 1, { what: "the event" });
+  expect(receiver.seqs).toEqual([1]);
 });
 
 test("goes on after NATS was killed, with a new hello", async () => {

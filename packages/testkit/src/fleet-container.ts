@@ -1,0 +1,60 @@
+/** Short forms of what nearly every test does with a fleet's containers. */
+import type { Client } from "@podfleet/client/client";
+import { retrying } from "@podfleet/client/retrying";
+import type { ContainerSummary } from "@podfleet/model/container/record";
+import type { ContainerSpecInput } from "@podfleet/model/container/spec";
+
+/** Of busybox unless the spec names another image. */
+export type ContainerWish = Omit<ContainerSpecInput, "image"> & { readonly image?: string };
+
+/** Creates a container and starts it. */
+export async function runContainer(client: Client, wish: ContainerWish): Promise<ContainerSummary> {
+  const spec = { image: "busybox", ...wish };
+  const created = await client.api.containers.create.mutate({ spec });
+  const started = await client.api.containers.start.mutate({ container: created.container.id });
+  return started.container;
+}
+
+/** Creates and starts a container exactly once, however often the control plane goes away meanwhile. */
+export async function runContainerOnce(
+  client: Client,
+  wish: ContainerWish,
+): Promise<ContainerSummary> {
+  const spec = { image: "busybox", ...wish };
+  const created = await retrying(
+    async (operationId) => await client.api.containers.create.mutate({ operationId, spec }),
+  );
+  const container = created.container.id;
+  const started = await retrying(
+    async (operationId) => await client.api.containers.start.mutate({ operationId, container }),
+  );
+  return started.container;
+}
+
+/** What a container has written to each stream so far. */
+export async function outputOf(
+  client: Client,
+  container: string,
+): Promise<{ stdout: string; stderr: string }> {
+  const chunks = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
+  for await (const record of client.followLogs({ container })) {
+    chunks[record.stream].push(record.bytes);
+    if (record.endsLine) chunks[record.stream].push(newline);
+  }
+  return {
+    stdout: Buffer.concat(chunks.stdout).toString(),
+    stderr: Buffer.concat(chunks.stderr).toString(),
+  };
+}
+
+const newline = Buffer.from("\n");
+
+/** Kills and removes every container of the fleet. */
+export async function removeContainers(client: Client): Promise<void> {
+  const containers = await client.api.containers.list.query({ all: true });
+  await Promise.all(
+    containers.map(async ({ id }) => {
+      await client.api.containers.remove.mutate({ container: id, force: true });
+    }),
+  );
+}

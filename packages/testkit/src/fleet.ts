@@ -1,0 +1,254 @@
+/**
+ * A whole fleet on this machine, of the programs that ship: Postgres, nats-server, replicas of the control plane, and agents,
+ * each in a network namespace of its own with its own engine, data and cgroup. Tests kill any part of it and start it again.
+ */
+import { randomBytes } from "node:crypto";
+import { openAsBlob } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { type Client, createClient } from "@podfleet/client/client";
+import { type HostId, newHostId } from "@podfleet/model/ids";
+import { execa } from "execa";
+
+import { type App, buildApps } from "../../../scripts/build.ts";
+import { busyboxArchive } from "./busybox-image.ts";
+import { freePort } from "./free-port.ts";
+import { startNatsServer, type TestNatsServer } from "./nats-server.ts";
+import { endRemains } from "./remains.ts";
+import { createTempRoot } from "./temp-root.ts";
+import { startTestPostgres, type TestPostgres } from "./test-database.ts";
+import { createTestNetwork, type TestHostNetwork } from "./test-network.ts";
+import { TestProcess } from "./test-process.ts";
+import { waitFor } from "./wait-for.ts";
+
+export interface FleetOptions {
+  /** 3 when absent. */
+  readonly hosts?: number;
+  /** Replicas of the control plane; 1 when absent. */
+  readonly replicas?: number;
+}
+
+export interface FleetHost {
+  readonly id: HostId;
+  readonly name: string;
+  readonly agent: TestProcess;
+  /** Cuts the host off and joins it again, by its link. */
+  readonly network: TestHostNetwork;
+  readonly dataRoot: string;
+  readonly runRoot: string;
+  readonly cgroupParent: string;
+}
+
+export interface Replica {
+  readonly url: string;
+  readonly process: TestProcess;
+  /** Starts it and resolves once it answers. */
+  readonly start: () => Promise<void>;
+}
+
+export interface Fleet extends AsyncDisposable {
+  readonly root: string;
+  readonly token: string;
+  readonly hosts: readonly FleetHost[];
+  readonly replicas: readonly Replica[];
+  readonly nats: TestNatsServer;
+  readonly postgres: TestPostgres;
+  /** Of the first replica. */
+  readonly client: Client;
+  /** A client of one replica, on connections of its own. */
+  readonly clientOf: (replica: Replica) => Client;
+  /** Runs the CLI against the first replica. */
+  readonly cli: (args: readonly string[]) => Promise<CliResult>;
+  /** Resolves once the control plane has heard from every host lately. */
+  readonly ready: () => Promise<void>;
+}
+
+export interface CliResult {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+const cliTimeoutMs = 60_000;
+const startTimeoutMs = 20_000;
+
+export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
+  await using stack = new AsyncDisposableStack();
+  const root = stack.use(await createTempRoot("fleet")).path;
+  const label = randomBytes(2).toString("hex");
+  await buildApps();
+  const network = stack.use(await createTestNetwork(label));
+  const postgres = stack.use(await startTestPostgres({ durable: true }));
+  const database = stack.use(await postgres.createDatabase());
+  const nats = stack.use(await startNatsServer({ host: network.address }));
+
+  const controlPlane = { root, databaseUrl: database.url, nats };
+  const replicas: Replica[] = [];
+  for (let number = 1; number <= (options.replicas ?? 1); number += 1) {
+    const replica = await makeReplica(controlPlane, number);
+    stack.defer(async () => await replica.process.end("SIGTERM"));
+    await replica.start();
+    replicas.push(replica);
+  }
+  const token = await createToken(controlPlane);
+  const clientOf = ({ url }: Replica): Client => createClient({ url, token });
+  const client = clientOf(first(replicas));
+
+  const hosts: FleetHost[] = [];
+  for (let number = 1; number <= (options.hosts ?? 3); number += 1) {
+    const host = await makeHost(
+      { root, nats, network: await network.addHost() },
+      `${label}-${number}`,
+    );
+    stack.defer(async () => await endRemains(host));
+    stack.defer(async () => await host.agent.end("SIGTERM"));
+    host.agent.start();
+    hosts.push(host);
+  }
+  const ready = async (): Promise<void> => await waitForHosts(client, hosts);
+  await ready();
+  await loadBusybox(client, hosts);
+
+  const owned = stack.move();
+  return {
+    root,
+    token,
+    hosts,
+    replicas,
+    nats,
+    postgres,
+    client,
+    clientOf,
+    cli: async (args) => await runCli(args, { root, url: client.url, token }),
+    ready,
+    [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
+  };
+}
+
+interface ControlPlaneParts {
+  readonly root: string;
+  readonly databaseUrl: string;
+  readonly nats: TestNatsServer;
+}
+
+async function makeReplica(parts: ControlPlaneParts, number: number): Promise<Replica> {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const url = `http://${listen}`;
+  const name = `control-plane-${number}`;
+  const replica = new TestProcess({
+    name,
+    command: [process.execPath, ...program("control-plane"), "serve"],
+    env: { ...(await controlPlaneEnvironment(parts)), PODFLEET_LISTEN: listen },
+    logPath: join(parts.root, `${name}.log`),
+  });
+  const start = async (): Promise<void> => {
+    replica.start();
+    await waitFor(async () => (await fetch(`${url}/healthz`)).ok, {
+      what: `${name} to answer`,
+      timeoutMs: startTimeoutMs,
+    });
+  };
+  return { url, process: replica, start };
+}
+
+async function controlPlaneEnvironment(parts: ControlPlaneParts): Promise<Record<string, string>> {
+  const credentialsPath = join(parts.root, "control-plane.creds");
+  await writeFile(credentialsPath, await parts.nats.controlPlaneCredentials(), { mode: 0o600 });
+  return {
+    ...baseEnvironment,
+    DATABASE_URL: parts.databaseUrl,
+    NATS_URL: parts.nats.url,
+    PODFLEET_NATS_CREDENTIALS: credentialsPath,
+  };
+}
+
+async function createToken(parts: ControlPlaneParts): Promise<string> {
+  const args = [...program("control-plane"), "token", "create", "test"];
+  const env = await controlPlaneEnvironment(parts);
+  const options = { env, extendEnv: false, timeout: startTimeoutMs };
+  return (await execa(process.execPath, args, options)).stdout;
+}
+
+interface HostParts {
+  readonly root: string;
+  readonly nats: TestNatsServer;
+  readonly network: TestHostNetwork;
+}
+
+async function makeHost({ root, nats, network }: HostParts, name: string): Promise<FleetHost> {
+  const id = newHostId();
+  const credentialsPath = join(root, `${name}.creds`);
+  await writeFile(credentialsPath, await nats.agentCredentials(id), { mode: 0o600 });
+  const dataRoot = join(root, name);
+  const runRoot = join(root, `${name}.run`);
+  const agent = new TestProcess({
+    name: `agent ${name}`,
+    command: [
+      ...["/usr/bin/nsenter", `--net=${network.namespacePath}`, "--"],
+      ...[process.execPath, ...program("agent")],
+    ],
+    env: {
+      ...baseEnvironment,
+      NATS_URL: nats.url,
+      PODFLEET_HOST_NAME: name,
+      PODFLEET_NATS_CREDENTIALS: credentialsPath,
+      PODFLEET_DATA_ROOT: dataRoot,
+      PODFLEET_RUN_ROOT: runRoot,
+      PODFLEET_CPUS: "4",
+      PODFLEET_MEMORY_BYTES: String(4 * 1024 ** 3),
+    },
+    logPath: join(root, `${name}.log`),
+  });
+  return { id, name, agent, network, dataRoot, runRoot, cgroupParent: `/podfleet/${name}` };
+}
+
+async function waitForHosts(client: Client, hosts: readonly FleetHost[]): Promise<void> {
+  await waitFor(
+    async () => {
+      const known = await client.api.hosts.list.query();
+      const ready = known.filter(({ state }) => state === "ready").map(({ id }) => id);
+      return hosts.every(({ id }) => ready.includes(id));
+    },
+    { what: "every host to be ready", timeoutMs: startTimeoutMs },
+  );
+}
+
+/** Containers of any host can name the image `busybox` from now on. */
+async function loadBusybox(client: Client, hosts: readonly FleetHost[]): Promise<void> {
+  const archive = await openAsBlob(await busyboxArchive());
+  const loaded = await client.loadImage(archive.stream());
+  const failed = loaded.hosts.find(({ error }) => error);
+  if (failed || loaded.hosts.length !== hosts.length) {
+    throw new Error(`Cannot load the image on every host: ${JSON.stringify(loaded.hosts)}`);
+  }
+}
+
+const baseEnvironment = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  PODFLEET_LOG_LEVEL: "debug",
+};
+
+async function runCli(
+  args: readonly string[],
+  { root, url, token }: { readonly root: string; readonly url: string; readonly token: string },
+): Promise<CliResult> {
+  const { stdout, stderr, exitCode } = await execa(process.execPath, [...program("cli"), ...args], {
+    env: { ...baseEnvironment, XDG_CONFIG_HOME: root, PODFLEET_URL: url, PODFLEET_TOKEN: token },
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: false,
+    timeout: cliTimeoutMs,
+  });
+  return { stdout, stderr, exitCode: exitCode ?? -1 };
+}
+
+function program(app: App): string[] {
+  return ["--enable-source-maps", join(import.meta.dirname, "../../../apps", app, "dist/main.mjs")];
+}
+
+function first<T>(items: readonly T[]): T {
+  const [item] = items;
+  if (item === undefined) throw new Error("A fleet needs at least one replica");
+  return item;
+}

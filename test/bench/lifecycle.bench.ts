@@ -1,0 +1,178 @@
+/**
+ * A container's life through the whole system on one host, against conmon and runc alone and against podman's API service, in
+ * turns within one run; the list of 1,000 containers; the agent's memory with 100 running containers.
+ */
+import { execFile } from "node:child_process";
+import { openAsBlob } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import { busyboxArchive } from "@podfleet/testkit/busybox-image";
+import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
+import { removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
+import { SimulatedAgent } from "@podfleet/testkit/simulated-agent";
+import { waitFor } from "@podfleet/testkit/wait-for";
+
+import type { Contender } from "./contender.ts";
+import { openFloor } from "./floor.ts";
+import { judge, Samples } from "./measure.ts";
+import { openPodfleet } from "./podfleet.ts";
+import { openPodman } from "./podman.ts";
+
+const rounds = 40;
+const warmUpRounds = 3;
+const listed = 1_000;
+const listRounds = 50;
+const running = 100;
+const atOnce = 8;
+
+const run = promisify(execFile);
+
+async function main(): Promise<void> {
+  await using fleet = await startFleet({ hosts: 1 });
+  const [host] = fleet.hosts;
+  if (!host) throw new Error("The fleet has no host");
+  const { floor, podfleet, podman } = await measureLifecycle(fleet, host);
+  const rssMegabytes = await measureAgentMemory(fleet, host);
+  const list = await measureList(fleet);
+  console.log(
+    `list of ${listed} containers: p50 ${list.p50.toFixed(1)} ms, p95 ${list.p95.toFixed(1)} ms`,
+  );
+  const overFloor = podfleet.createAndStart.p50 / floor.createAndStart.p50;
+  judge([
+    { what: "create + start over the floor", value: overFloor, atMost: 1.3, unit: " x" },
+    ...(podman
+      ? [
+          {
+            what: "create + start over podman",
+            value: podfleet.createAndStart.p50 / podman.createAndStart.p50,
+            atMost: 0.8,
+            unit: " x",
+          },
+        ]
+      : []),
+    { what: `list of ${listed} containers, p50`, value: list.p50, atMost: 20, unit: " ms" },
+    { what: `agent with ${running} containers`, value: rssMegabytes, atMost: 150, unit: " MB" },
+  ]);
+}
+
+interface Lifecycle {
+  readonly name: string;
+  readonly createAndStart: Samples;
+  readonly stop: Samples;
+  readonly remove: Samples;
+}
+
+async function measureLifecycle(
+  fleet: Fleet,
+  host: FleetHost,
+): Promise<{ floor: Lifecycle; podfleet: Lifecycle; podman: Lifecycle | undefined }> {
+  const archive = await busyboxArchive();
+  const rootfs = await unpack(archive);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(async () => await rm(rootfs, { recursive: true }));
+  const own = [stack.use(await openFloor(rootfs)), openPodfleet(fleet, host)];
+  const podman = await openPodman(archive, "docker.io/library/busybox:latest");
+  if (podman) own.push(stack.use(podman));
+  else console.log("podman is not installed: it is left out");
+
+  for (let round = 0; round < warmUpRounds; round += 1) {
+    for (const contender of own) await liveOnce(contender, emptyLifecycle(contender));
+  }
+  const lives = own.map(emptyLifecycle);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [index, contender] of own.entries()) {
+      const life = lives[index];
+      if (life) await liveOnce(contender, life);
+    }
+  }
+  const [floor, podfleet, podmans] = lives;
+  if (!floor || !podfleet) throw new Error("Nothing was measured");
+  printLifecycles(lives, floor);
+  return { floor, podfleet, podman: podmans };
+}
+
+function emptyLifecycle({ name }: Contender): Lifecycle {
+  return { name, createAndStart: new Samples(), stop: new Samples(), remove: new Samples() };
+}
+
+async function liveOnce(contender: Contender, life: Lifecycle): Promise<void> {
+  const id = await life.createAndStart.time(async () => await contender.createAndStart());
+  await life.stop.time(async () => await contender.stop(id));
+  await life.remove.time(async () => await contender.remove(id));
+}
+
+function printLifecycles(lives: readonly Lifecycle[], floor: Lifecycle): void {
+  const cell = (samples: Samples, base: Samples): string =>
+    `${samples.p50.toFixed(1)} / ${samples.p95.toFixed(1)} (${(samples.p50 / base.p50).toFixed(2)} x)`;
+  console.log(`p50 / p95 in ms of ${rounds} rounds, and p50 over the floor's`);
+  console.table(
+    Object.fromEntries(
+      lives.map((life) => [
+        life.name,
+        {
+          "create + start": cell(life.createAndStart, floor.createAndStart),
+          stop: cell(life.stop, floor.stop),
+          remove: cell(life.remove, floor.remove),
+        },
+      ]),
+    ),
+  );
+}
+
+/** @returns a new folder with the files of the archive's only layer */
+async function unpack(archive: string): Promise<string> {
+  const folder = await mkdtemp("/tmp/podfleet-bench-rootfs-");
+  await run("tar", ["-xf", archive, "-C", folder, "layer.tar"]);
+  await run("tar", ["-xf", join(folder, "layer.tar"), "-C", folder]);
+  await rm(join(folder, "layer.tar"));
+  return folder;
+}
+
+/** Resident memory of the agent in MB (10^6 bytes) while the containers run. */
+async function measureAgentMemory({ client }: Fleet, host: FleetHost): Promise<number> {
+  const placement = { host: host.name };
+  await inGroups(running, async () => {
+    await runContainer(client, { command: ["sleep", "3600"], placement });
+  });
+  const status = await readFile(`/proc/${host.agent.pid}/status`, "utf8");
+  const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(status) ?? [];
+  await removeContainers(client);
+  return (Number(kibibytes) * 1024) / 1e6;
+}
+
+/** Of records made through the API, of containers that a simulated host holds. */
+async function measureList({ client, nats }: Fleet): Promise<Samples> {
+  await using _agent = await SimulatedAgent.start({ nats, name: "simulated" });
+  const samples = new Samples();
+  const placement = { host: "simulated" };
+  await waitFor(async () => client.api.hosts.inspect.query({ host: "simulated" }), {
+    what: "the simulated host",
+  });
+  await client.loadImage((await openAsBlob(await busyboxArchive())).stream(), {
+    hosts: ["simulated"],
+  });
+  await inGroups(listed, async () => {
+    await client.api.containers.create.mutate({ spec: { image: "busybox", placement } });
+  });
+  for (let round = 0; round < listRounds; round += 1) {
+    const found = await samples.time(async () => client.api.containers.list.query({ all: true }));
+    if (found.length !== listed) throw new Error(`The list has ${found.length} containers`);
+  }
+  return samples;
+}
+
+/** Calls `step` so many times, a few at once. */
+async function inGroups(count: number, step: () => Promise<void>): Promise<void> {
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await step();
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+await main();

@@ -1,0 +1,90 @@
+import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
+/** A container on a host of the fleet, by the client and by the CLI. */
+import { outputOf, removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
+import { findLeaks } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet();
+});
+
+afterAll(async () => {
+  await fleet[Symbol.asyncDispose]();
+});
+
+const job = ["sh", "-c", "echo out; echo err >&2; exit 7"];
+
+test("runs on the named host; streams and exit code come back", async () => {
+  const [, second] = fleet.hosts;
+  const placement = { host: second?.name };
+  const { id, host } = await runContainer(fleet.client, { command: job, placement });
+  expect(host.name).toBe(second?.name);
+  expect(await fleet.client.wait({ container: id })).toMatchObject({ run: 1, exitCode: 7 });
+  expect(await outputOf(fleet.client, id)).toEqual({ stdout: "out\n", stderr: "err\n" });
+});
+
+test("podfleet run writes both streams to their descriptors and ends with the exit code", async () => {
+  const [, second] = fleet.hosts;
+  const result = await fleet.cli(["run", "--host", second?.name ?? "", "busybox", ...job]);
+  expect(result).toEqual({ stdout: "out\n", stderr: "err\n", exitCode: 7 });
+});
+
+test("podfleet run gives 10,000 lines of each stream back in full", async () => {
+  const script = "i=0; while [ $i -lt 10000 ]; do i=$((i+1)); echo o$i; echo e$i >&2; done";
+  const { stdout, stderr, exitCode } = await fleet.cli(["run", "busybox", "sh", "-c", script]);
+  const numbers = Array.from({ length: 10_000 }, (_, index) => index + 1);
+  expect(exitCode).toBe(0);
+  expect(stdout === numbers.map((number) => `o${number}\n`).join("")).toBe(true);
+  expect(stderr === numbers.map((number) => `e${number}\n`).join("")).toBe(true);
+});
+
+test.each([
+  ["a command that does not exist", ["busybox", "nonexistent"], 127],
+  ["a command that is a directory", ["busybox", "/etc"], 126],
+  ["an image that no host has", ["nosuchimage", "true"], 125],
+])("podfleet run of %s ends as podman does", async (_name, args, exitCode) => {
+  const result = await fleet.cli(["run", ...args]);
+  expect(result).toMatchObject({ stdout: "", exitCode });
+  expect(result.stderr).toMatch(/^Error: /);
+});
+
+test("spreads containers over the hosts", async () => {
+  const command = ["sleep", "600"];
+  const resources = { cpus: 1 };
+  const names = new Set<string>();
+  for (const _host of fleet.hosts) {
+    const { host } = await runContainer(fleet.client, { command, resources });
+    names.add(host.name);
+  }
+  expect(names.size).toBe(fleet.hosts.length);
+});
+
+test("a container is reached by name, id and id prefix from anywhere", async () => {
+  const { id } = await runContainer(fleet.client, { name: "web", command: ["sleep", "600"] });
+  for (const container of ["web", id, id.slice(0, 12)]) {
+    const inspected = await fleet.client.api.containers.inspect.query({ container });
+    expect(inspected).toMatchObject({ id, name: "web", state: "running", source: "agent" });
+  }
+});
+
+test("a fleet whose containers were removed leaves no process, mount or cgroup behind", async () => {
+  await removeContainers(fleet.client);
+  expect(await fleet.client.api.containers.list.query({ all: true })).toEqual([]);
+  for (const { agent } of fleet.hosts) await agent.end("SIGTERM");
+  await waitFor(
+    async () => {
+      const leaks = await Promise.all(
+        fleet.hosts.flatMap(({ dataRoot, runRoot, cgroupParent }) => [
+          findLeaks(dataRoot, cgroupParent),
+          findLeaks(runRoot),
+        ]),
+      );
+      expect(leaks.flat()).toEqual([]);
+      return true;
+    },
+    { what: "nothing to be left" },
+  );
+});

@@ -1,0 +1,77 @@
+/** One trace from the caller to each call of the runtime, put together from three processes. */
+import { trace } from "@opentelemetry/api";
+import type { SpanRecord } from "@podfleet/model/span";
+import { startCallerTelemetry } from "@podfleet/telemetry/caller-telemetry";
+import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
+import { removeContainers } from "@podfleet/testkit/fleet-container";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet({ hosts: 1 });
+});
+
+afterAll(async () => {
+  await removeContainers(fleet.client);
+  await fleet[Symbol.asyncDispose]();
+});
+
+test("the trace of a start has the caller's call, the lock wait and every runtime call, with their parents", async () => {
+  const telemetry = startCallerTelemetry({
+    serviceName: "podfleet-test",
+    serviceVersion: "0",
+    url: fleet.client.url,
+    token: fleet.token,
+  });
+  const { api } = fleet.client;
+  const { container } = await api.containers.create.mutate({
+    spec: { image: "busybox", command: ["sleep", "600"] },
+  });
+  const { operationId } = await trace.getTracer("test").startActiveSpan("script", async (span) => {
+    try {
+      return await api.containers.start.mutate({ container: container.id });
+    } finally {
+      span.end();
+    }
+  });
+  await telemetry.flush();
+
+  const spans = await waitFor(
+    async () => {
+      const found = (await api.traces.get.query({ operationId })).spans;
+      return found.some(({ name }) => name === "script") && isWhole(found) ? found : undefined;
+    },
+    { what: "a trace without missing parents" },
+  );
+  const path = (name: string): string[] => {
+    const span = spans.find((candidate) => candidate.name === name);
+    return span ? pathTo(span, spans) : [];
+  };
+  const throughAgent = [
+    "podfleet-test: script",
+    "podfleet-test: POST /trpc/containers.start",
+    expect.stringMatching(/^podfleet-control-plane: /),
+    "podfleet-control-plane: request do",
+    "podfleet-agent: process do",
+  ];
+  for (const name of ["container.lock.wait", "mount overlay", "conmon create", "runc start"]) {
+    const names = path(name);
+    expect(names.at(-1)).toBe(`podfleet-agent: ${name}`);
+    for (const ancestor of throughAgent) expect(names).toContainEqual(ancestor);
+  }
+  expect(new Set(spans.map(({ traceId }) => traceId)).size).toBe(1);
+  expect(spans.filter(({ parentSpanId }) => parentSpanId === undefined)).toHaveLength(1);
+});
+
+function isWhole(spans: readonly SpanRecord[]): boolean {
+  const ids = new Set(spans.map(({ spanId }) => spanId));
+  return spans.every(({ parentSpanId }) => parentSpanId === undefined || ids.has(parentSpanId));
+}
+
+/** `service: name` of each span from the root to `span`. */
+function pathTo(span: SpanRecord, spans: readonly SpanRecord[]): string[] {
+  const parent = spans.find(({ spanId }) => spanId === span.parentSpanId);
+  return [...(parent ? pathTo(parent, spans) : []), `${span.serviceName}: ${span.name}`];
+}

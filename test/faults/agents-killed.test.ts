@@ -1,0 +1,110 @@
+/** kill -9 of every agent: containers go on, and the agents are back with them within 2 s of their restart. */
+import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
+import { outputOf, removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await startFleet();
+});
+
+afterAll(async () => {
+  await removeContainers(fleet.client);
+  await fleet[Symbol.asyncDispose]();
+});
+
+const backMsMax = 2_000;
+
+/** Writes a number every 20 ms, up to 400; its output has a gap when any of it was lost. */
+const counter = [
+  "sh",
+  "-c",
+  "i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i; usleep 20000; done; exit 3",
+];
+
+test("running containers keep their pids and lose no output; those that ended meanwhile are found so", async () => {
+  const { client, hosts } = fleet;
+  const counters = await Promise.all(
+    hosts.map(async ({ name }) =>
+      runContainer(client, { command: counter, placement: { host: name } }),
+    ),
+  );
+  const short = await runContainer(client, { command: ["sh", "-c", "sleep 1; exit 5"] });
+
+  await Promise.all(hosts.map(async ({ agent }) => await agent.end("SIGKILL")));
+  await waitFor(() => !isAlive(short.pid), { what: "the short container to end on its own" });
+  for (const { pid } of counters) expect(isAlive(pid)).toBe(true);
+
+  const startedMs = performance.now();
+  for (const { agent } of hosts) agent.start();
+  for (const { id, pid } of counters) {
+    const inspected = await waitFor(
+      async () => {
+        const found = await client.api.containers.inspect.query({ container: id });
+        return found.source === "agent" ? found : undefined;
+      },
+      { what: "the agent to answer" },
+    );
+    expect(inspected).toMatchObject({ state: "running", pid });
+  }
+  expect(performance.now() - startedMs).toBeLessThan(backMsMax);
+
+  expect(await client.wait({ container: short.id })).toMatchObject({ exitCode: 5 });
+  const whole = Array.from({ length: 400 }, (_, index) => `${index + 1}\n`).join("");
+  for (const { id } of counters) {
+    expect(await client.wait({ container: id })).toMatchObject({ run: 1, exitCode: 3 });
+    expect(await outputOf(client, id)).toEqual({ stdout: whole, stderr: "" });
+  }
+});
+
+test("an operation under way when its agent is killed gets a definite outcome", async () => {
+  const { client, hosts } = fleet;
+  const [host] = hosts;
+  if (!host) throw new Error("The fleet has no host");
+  const spec = {
+    image: "busybox",
+    // Ignores SIGTERM, so that the stop is under way for as long as its timeout.
+    command: ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"],
+    placement: { host: host.name },
+  };
+  const { container } = await client.api.containers.create.mutate({ spec });
+  await client.api.containers.start.mutate({ container: container.id });
+  const stopping = client.api.containers.stop
+    .mutate({ container: container.id, timeoutSeconds: 3 })
+    .then(
+      () => "succeeded",
+      (error: unknown) => error,
+    );
+  const operation = await waitFor(
+    async () => {
+      const all = await client.api.operations.list.query({ container: container.id });
+      return all.find(({ verb, status }) => verb === "container.stop" && status === "dispatched");
+    },
+    { what: "the stop to be dispatched" },
+  );
+  await host.agent.end("SIGKILL");
+  host.agent.start();
+  await stopping;
+  const settled = await waitFor(
+    async () => {
+      const record = await client.api.operations.get.query({ operationId: operation.id });
+      return record.finishedAt === undefined ? undefined : record;
+    },
+    { what: "an outcome of the stop", timeoutMs: 20_000 },
+  );
+  expect(settled.status).toBe("succeeded");
+  const inspected = await client.api.containers.inspect.query({ container: container.id });
+  expect(inspected.state).toBe("exited");
+});
+
+function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    // Safe to ignore: there is no such process.
+    return false;
+  }
+}

@@ -1,0 +1,103 @@
+/** A host whose link is down: the fleet says so at once and goes on without it. */
+import { PodfleetError } from "@podfleet/model/errors";
+import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
+import { outputOf, removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let fleet: Fleet;
+let cut: FleetHost;
+let other: FleetHost;
+
+beforeAll(async () => {
+  fleet = await startFleet({ hosts: 2 });
+  [cut, other] = fleet.hosts as [FleetHost, FleetHost];
+});
+
+afterAll(async () => {
+  await removeContainers(fleet.client);
+  await fleet[Symbol.asyncDispose]();
+});
+
+/** The host's silence is noticed within this time: the bound for it, and one check. */
+const noticedMsMax = 6_000;
+const atOnceMs = 1_000;
+
+test("shows the host as unreachable and its containers' age, answers at once, and takes it back", async () => {
+  const { api } = fleet.client;
+  const command = ["sh", "-c", "sleep 4; echo done; exit 9"];
+  const short = await runContainer(fleet.client, { command, placement: { host: cut.name } });
+  const long = await runContainer(fleet.client, {
+    command: ["sleep", "600"],
+    placement: { host: cut.name },
+  });
+  const elsewhere = await runContainer(fleet.client, {
+    command: ["sleep", "600"],
+    placement: { host: other.name },
+  });
+
+  await cut.network.cut();
+  // Sent while the control plane still believes in the host.
+  const early = outcomeOf(api.containers.stop.mutate({ container: long.id, timeoutSeconds: 0 }));
+  await waitFor(
+    async () => (await api.hosts.inspect.query({ host: cut.name })).state === "unreachable",
+    { what: "the host to be unreachable", timeoutMs: noticedMsMax },
+  );
+
+  const refused = await timed(async () =>
+    outcomeOf(api.containers.stop.mutate({ container: long.id })),
+  );
+  expect(refused.value).toBe("HOST_UNREACHABLE");
+  expect(refused.ms).toBeLessThan(atOnceMs);
+
+  const listed = await timed(async () => api.containers.list.query({ all: true }));
+  expect(listed.ms).toBeLessThan(atOnceMs);
+  const shown = listed.value.find(({ id }) => id === long.id);
+  expect(shown?.host.state).toBe("unreachable");
+  const ageMs = Date.now() - Date.parse(shown?.observedAt ?? "");
+  expect(ageMs).toBeGreaterThan(3_000);
+
+  const inspected = await timed(async () => api.containers.inspect.query({ container: long.id }));
+  expect(inspected.ms).toBeLessThan(atOnceMs);
+  expect(inspected.value).toMatchObject({ source: "record", state: "running" });
+
+  const worked = await timed(async () => api.containers.inspect.query({ container: elsewhere.id }));
+  expect(worked.value.source).toBe("agent");
+  expect(worked.ms).toBeLessThan(atOnceMs);
+
+  await cut.network.join();
+  await fleet.ready();
+  expect(await fleet.client.wait({ container: short.id })).toMatchObject({ exitCode: 9 });
+  expect(await outputOf(fleet.client, short.id)).toEqual({ stdout: "done\n", stderr: "" });
+  await waitFor(
+    async () => {
+      const events = await api.events.list.query({ container: short.id });
+      return events.some(({ type }) => type === "container.died");
+    },
+    { what: "the event of the exit" },
+  );
+
+  expect(["succeeded", "HOST_UNREACHABLE"]).toContain(await early);
+  await waitFor(
+    async () => {
+      const operations = await api.operations.list.query({ host: cut.name });
+      return operations.every(({ finishedAt }) => finishedAt !== undefined);
+    },
+    { what: "an outcome of every operation", timeoutMs: 20_000 },
+  );
+});
+
+async function outcomeOf(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "succeeded";
+  } catch (error) {
+    return PodfleetError.from(error).code;
+  }
+}
+
+async function timed<T>(call: () => Promise<T>): Promise<{ value: T; ms: number }> {
+  const startedMs = performance.now();
+  const value = await call();
+  return { value, ms: performance.now() - startedMs };
+}
