@@ -14,17 +14,29 @@ const checks = ["check:format", "check:lint", "check:types", "check:dead"];
 
 /** @param args filters and options for vitest: `npm test -- --project unit placement` leaves the static checks out */
 export async function runTests(args: readonly string[]): Promise<void> {
-  await step("programs", async () => {
-    const built = (await buildApps()).filter(({ changed }) => changed);
-    return built.length === 0 ? "up to date" : `built ${built.map(({ app }) => app).join(", ")}`;
-  });
+  const isBuilt = await build();
   const failedChecks = args.length === 0 ? await runChecks() : [];
   const tally = await runVitest(args);
-  const failed = tally.failed + failedChecks.length;
+  const failedScripts = isBuilt ? failedChecks : ["build", ...failedChecks];
+  const failed = tally.failed + failedScripts.length;
   if (failed > 0) process.exitCode = 1;
-  for (const check of failedChecks) console.log(`failed: pnpm run ${check}`);
+  for (const script of failedScripts) console.log(`failed: pnpm run ${script}`);
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : "";
   console.log(`${tally.passed} passed, ${failed} failed${skipped}`);
+}
+
+/** The end-to-end tests run the bundles. @returns whether they are those of the present sources */
+async function build(): Promise<boolean> {
+  try {
+    await step("programs", async () => {
+      const built = (await buildApps()).filter(({ changed }) => changed);
+      return built.length === 0 ? "up to date" : `built ${built.map(({ app }) => app).join(", ")}`;
+    });
+    return true;
+  } catch (error) {
+    console.log(error instanceof Error ? error.message : error);
+    return false;
+  }
 }
 
 /** @returns the names of those that failed; each has printed why */
