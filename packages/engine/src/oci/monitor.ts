@@ -36,7 +36,7 @@ export interface MonitorOptions {
   readonly tty: boolean;
   /** Keeps the command's standard input open, also while nobody is attached. */
   readonly stdin: boolean;
-  readonly runtime: OciRuntime;
+  readonly runtime: Pick<OciRuntime, "monitorArguments">;
 }
 
 export interface MonitorCreateOptions extends MonitorOptions {
@@ -131,7 +131,8 @@ interface Launch {
 async function launchMonitor(options: MonitorOptions): Promise<Launch> {
   const child = spawn(findTool(monitor), monitorArguments(options), {
     detached: true,
-    cwd: "/",
+    // conmon leaves its file about memory in its working directory.
+    cwd: options.bundle,
     stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
     env: { ...toolEnvironment, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
   });
