@@ -1,6 +1,6 @@
 /** Processes that go on running when set-up has ended. */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,8 +26,6 @@ export interface Daemon {
   readonly bundle: string;
 }
 
-/** A log that is larger when its process starts is put aside as `.1`. */
-const logBytesMax = 16 * 1024 * 1024;
 const pollMs = 25;
 
 /**
@@ -120,10 +118,10 @@ function logPath(name: string): string {
   return join(logFolder, `${name}.log`);
 }
 
+/** Each run has a log of its own; the one before it is kept as `.1`. */
 function openLog(name: string): number {
   mkdirSync(logFolder, { recursive: true, mode: 0o700 });
   const path = logPath(name);
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > logBytesMax) renameSync(path, `${path}.1`);
-  return openSync(path, "a", 0o600);
+  if (existsSync(path)) renameSync(path, `${path}.1`);
+  return openSync(path, "wx", 0o600);
 }
