@@ -25,7 +25,7 @@ import { subscribe } from "./subscription.ts";
 
 export type WaitRequest = ApiInputs["containers"]["wait"];
 export type WaitResult = ApiOutputs["containers"]["wait"];
-export type WatchRequest = Omit<NonNullable<ApiInputs["events"]["watch"]>, "lastEventId">;
+export type WatchRequest = Omit<Extract<ApiInputs["events"]["watch"], object>, "lastEventId">;
 
 export interface Client {
   readonly url: string;
@@ -42,16 +42,9 @@ export interface Client {
    */
   wait(request: WaitRequest, options?: OutageOptions): Promise<WaitResult>;
   loadImage(
-    archive: ReadableStream<Uint8Array>,
+    archive: Blob | ReadableStream<Uint8Array>,
     options?: ImageLoadOptions,
   ): Promise<ImageLoadResult>;
-  /** Hands finished spans (OTLP/HTTP) to the control plane's trace store. */
-  sendSpans(body: Uint8Array<ArrayBuffer>, options: SendSpansOptions): Promise<void>;
-}
-
-export interface SendSpansOptions {
-  readonly contentType: "application/json" | "application/x-protobuf";
-  readonly signal: AbortSignal;
 }
 
 /** @throws PodfleetError INVALID_INPUT when the URL is not an http or https one */
@@ -66,12 +59,6 @@ export function createClient(options: ConnectionOptions): Client {
     watchEvents: (request, outage) => watchEvents(connection, request, outage),
     wait: async (request, outage) => await wait(api, request, outage),
     loadImage: async (archive, load) => await loadImage(connection, archive, load),
-    sendSpans: async (body, { contentType, signal }) => {
-      const headers = { "content-type": contentType };
-      const url = `${connection.url}/v1/traces`;
-      const response = await connection.fetch(url, { method: "POST", headers, body, signal });
-      await response.body?.cancel();
-    },
   };
 }
 

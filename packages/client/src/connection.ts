@@ -14,14 +14,14 @@ export interface ConnectionOptions {
   readonly traceparent?: string;
 }
 
-/** Failures at which no request was sent: the control plane has certainly not acted on it. */
-const notConnected = [
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
+/** Failures of a connection that was there: the control plane may have acted on the request. */
+const brokenOff: readonly string[] = [
+  "ECONNRESET",
+  "EPIPE",
+  "UND_ERR_SOCKET",
+  "UND_ERR_HEADERS_TIMEOUT",
+  "UND_ERR_BODY_TIMEOUT",
+  "UND_ERR_ABORTED",
 ];
 
 const tracer = trace.getTracer("podfleet.client");
@@ -114,9 +114,7 @@ export class Connection {
 /** Whether the request behind `error` was certainly never received. */
 export function wasNeverSent(error: PodfleetError): boolean {
   const reason = error.details?.["reason"];
-  return (
-    error.code === "UNAVAILABLE" && typeof reason === "string" && notConnected.includes(reason)
-  );
+  return error.code === "UNAVAILABLE" && typeof reason === "string" && !brokenOff.includes(reason);
 }
 
 function parseUrl(text: string): string {

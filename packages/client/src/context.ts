@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
+import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
 
@@ -62,7 +63,7 @@ async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if (isSystemError(error) && error.code === "ENOENT") return undefined;
+    if (hasErrno(error, "ENOENT")) return undefined;
     throw new PodfleetError(
       "INVALID_INPUT",
       `Cannot read the context file "${path}": ${String(error)}`,
@@ -71,8 +72,4 @@ async function readText(path: string): Promise<string | undefined> {
       },
     );
   }
-}
-
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && "code" in error;
 }

@@ -5,6 +5,7 @@ import type { ImageLoadResult } from "@podfleet/model/image";
 import { z } from "zod";
 
 import type { Connection } from "./connection.ts";
+import { persist } from "./retrying.ts";
 
 export interface ImageLoadOptions {
   /** Names of the hosts to load it on; every host that is ready when absent. */
@@ -17,23 +18,40 @@ export interface ImageLoadOptions {
 const answerSchema = z.union([imageLoadResultSchema, z.object({ error: wireErrorSchema })]);
 
 /**
- * Loads an OCI or Docker image archive, plain or gzip, on hosts of the fleet. The archive is streamed; nothing of it is kept here.
+ * Loads an OCI or Docker image archive, plain or gzip, on hosts of the fleet. The archive is streamed; nothing of it is kept here. A
+ * Blob (`openAsBlob(path)`) is sent again when the control plane goes away meanwhile; a stream cannot be.
  * @returns what each host made of it: one that failed does not fail the others
  * @throws PodfleetError IMAGE_INVALID, UNAVAILABLE
  */
 export async function loadImage(
   connection: Connection,
-  archive: ReadableStream<Uint8Array>,
+  archive: Blob | ReadableStream<Uint8Array>,
   options: ImageLoadOptions = {},
 ): Promise<ImageLoadResult> {
   const url = new URL(`${connection.url}/images/load`);
   url.searchParams.set("operationId", newOperationId());
   for (const host of options.hosts ?? []) url.searchParams.append("host", host);
+  if (!(archive instanceof Blob)) return await send(connection, { url, body: archive }, options);
+  const attempt = async (): Promise<ImageLoadResult> =>
+    await send(connection, { url, body: archive.stream() }, options);
   const { signal } = options;
+  return await persist(attempt, { whenDown: "fail", ...(signal ? { signal } : {}) });
+}
+
+interface Upload {
+  readonly url: URL;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+async function send(
+  connection: Connection,
+  { url, body }: Upload,
+  { onProgress, signal }: ImageLoadOptions,
+): Promise<ImageLoadResult> {
   const response = await connection.fetch(url, {
     method: "POST",
     headers: { "content-type": "application/octet-stream" },
-    body: options.onProgress ? archive.pipeThrough(counting(options.onProgress)) : archive,
+    body: onProgress ? body.pipeThrough(counting(onProgress)) : body,
     // A streamed body is sent while the answer may already come; fetch wants that said.
     duplex: "half",
     ...(signal ? { signal } : {}),

@@ -1,6 +1,7 @@
 /** A container's output, read from its journal by offset: byte for byte, from byte 0, and gap-free across outages. */
 import { parseJournal } from "@podfleet/base/journal-record";
 import type { JournalStream } from "@podfleet/base/journal-record";
+import { hasCode } from "@podfleet/model/errors";
 import { z } from "zod";
 
 import type { ApiInputs } from "./api.ts";
@@ -9,8 +10,8 @@ import type { OutageOptions } from "./outage.ts";
 import { subscribe } from "./subscription.ts";
 
 export type LogsRequest = Omit<ApiInputs["containers"]["logs"], "lastEventId"> & {
-  /** Leaves out what was written at or after this time, and ends there. */
-  readonly until?: Date;
+  /** Leaves out what was written at or after this time (RFC 3339), and with `follow` ends when it has come. */
+  readonly until?: string;
 };
 
 /** A line, or a part of one that had no newline when the monitor read it. */
@@ -46,24 +47,44 @@ export async function* followLogChunks(
   options: OutageOptions = {},
 ): AsyncGenerator<LogRecord[], void> {
   const { until, ...input } = request;
-  const events = subscribe(connection, { path: "containers.logs", input }, options);
-  for await (const { data } of events) {
-    const records = [...recordsOf(chunkSchema.parse(data).bytes)];
-    const end = until ? records.findIndex((record) => isAtOrAfter(record, until)) : -1;
-    if (end >= 0) {
-      yield records.slice(0, end);
-      return;
+  const expiry = until !== undefined && input.follow ? timeSignal(until) : undefined;
+  const signal = AbortSignal.any([options.signal, expiry].filter((each) => each !== undefined));
+  const events = subscribe(connection, { path: "containers.logs", input }, { ...options, signal });
+  try {
+    for await (const { data } of events) {
+      const records = [...recordsOf(chunkSchema.parse(data).bytes)];
+      const end = until === undefined ? -1 : indexOfTime(records, until);
+      yield end < 0 ? records : records.slice(0, end);
+      if (end >= 0) return;
     }
-    yield records;
+  } catch (error) {
+    if (!(expiry?.aborted && hasCode(error, "CANCELLED"))) throw error;
   }
+}
+
+/** Output written just before `time` is still on its way when it comes. */
+const lateMs = 500;
+const timerMsMax = 2 ** 31 - 1;
+
+function timeSignal(time: string): AbortSignal {
+  const remainingMs = Date.parse(time) - Date.now() + lateMs;
+  return AbortSignal.timeout(Math.min(Math.max(remainingMs, lateMs), timerMsMax));
+}
+
+/** Index of the first record at or after `time`; -1 without one. */
+function indexOfTime(records: readonly LogRecord[], time: string): number {
+  const limit = unixNano(time);
+  return records.findIndex(({ timestamp }) => unixNano(timestamp) >= limit);
+}
+
+function unixNano(timestamp: string): bigint {
+  const [, fraction = ""] = /\.(\d{1,9})/.exec(timestamp) ?? [];
+  const wholeMs = Date.parse(timestamp.replace(/\.\d+/, ""));
+  return BigInt(wholeMs) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
 function* recordsOf(chunk: Uint8Array): Generator<LogRecord> {
   for (const { stream, timestamp, payload, endsLine } of parseJournal(chunk)) {
     yield { stream, timestamp, bytes: payload, endsLine };
   }
-}
-
-function isAtOrAfter(record: LogRecord, time: Date): boolean {
-  return Date.parse(record.timestamp) >= time.getTime();
 }

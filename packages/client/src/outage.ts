@@ -1,7 +1,7 @@
 import { backoffMs } from "@podfleet/base/backoff";
 import { systemClock } from "@podfleet/base/clock";
 import type { Clock } from "@podfleet/base/clock";
-import { PodfleetError } from "@podfleet/model/errors";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
 
 import { wasNeverSent } from "./connection.ts";
 
@@ -10,6 +10,8 @@ export interface OutageOptions {
   readonly outageMaxMs?: number;
   /** `fail`: when the first attempt finds nobody listening, say so at once. Default `retry`. */
   readonly whenDown?: "retry" | "fail";
+  /** The same for a host whose agent has not been heard since the call began. Default `fail`. */
+  readonly whenHostSilent?: "retry" | "fail";
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
 }
@@ -23,6 +25,7 @@ export class Outage {
   readonly #options: OutageOptions;
   readonly #clock: Clock;
   #reached = false;
+  #heard = false;
   #attempt = 0;
   #beganMs: number | undefined;
 
@@ -34,6 +37,7 @@ export class Outage {
   /** The control plane was heard: the next failure begins a new outage. */
   end(): void {
     this.#reached = true;
+    this.#heard = true;
     this.#attempt = 0;
     this.#beganMs = undefined;
   }
@@ -43,9 +47,8 @@ export class Outage {
    * @throws `error` when it is not about an outage, or the outage has lasted too long; CANCELLED when the signal is aborted
    */
   async survive(error: unknown): Promise<void> {
-    if (!(error instanceof PodfleetError) || error.code !== "UNAVAILABLE") throw error;
-    const { outageMaxMs = outageMaxMsDefault, whenDown, signal } = this.#options;
-    if (whenDown === "fail" && !this.#reached && wasNeverSent(error)) throw error;
+    if (!this.#isOutage(error)) throw error;
+    const { outageMaxMs = outageMaxMsDefault, signal } = this.#options;
     this.#reached = true;
     this.#beganMs ??= this.#clock.nowMs();
     if (this.#clock.nowMs() - this.#beganMs >= outageMaxMs) throw error;
@@ -55,5 +58,12 @@ export class Outage {
     } catch (cause) {
       throw new PodfleetError("CANCELLED", "The caller gave up", { cause });
     }
+  }
+
+  #isOutage(error: unknown): boolean {
+    const { whenDown, whenHostSilent } = this.#options;
+    if (hasCode(error, "HOST_UNREACHABLE")) return this.#heard || whenHostSilent === "retry";
+    if (!hasCode(error, "UNAVAILABLE")) return false;
+    return whenDown !== "fail" || this.#reached || !wasNeverSent(error);
   }
 }

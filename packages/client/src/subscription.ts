@@ -5,8 +5,10 @@
  * Source of the format: @trpc/server's sseStreamProducer. Events: `connected`, `ping` and `return` (the end); `message` (no name)
  * with an id and serialized data; `serialized-error` with tRPC's error shape, serialized.
  */
-import { PodfleetError } from "@podfleet/model/errors";
+import { withDeadline } from "@podfleet/base/deadline";
 import { EventSourceParserStream } from "eventsource-parser/stream";
+import type { EventSourceMessage } from "eventsource-parser/stream";
+import { z } from "zod";
 
 import type { Connection } from "./connection.ts";
 import { failureOfShape } from "./failure.ts";
@@ -25,6 +27,12 @@ export interface SubscriptionEvent {
   readonly id: string;
   readonly data: unknown;
 }
+
+/** Of the `connected` event: longer silence than this means that the connection is dead. */
+const connectedSchema = z.object({ reconnectAfterInactivityMs: z.number().default(60_000) });
+
+/** The same before that event. */
+const silenceMsMax = 60_000;
 
 /** Longest event that is accepted, in characters: 512 KiB of journal in base64, and room. */
 const eventLengthMax = 4 * 1024 * 1024;
@@ -56,9 +64,37 @@ export async function* subscribe(
 
 async function* connect(
   connection: Connection,
-  { path, input }: SubscriptionRequest,
+  request: SubscriptionRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<SubscriptionEvent, void> {
+  const reader = (await open(connection, request, signal)).getReader();
+  let silenceMs = silenceMsMax;
+  try {
+    for (;;) {
+      const { event, id = "", data } = await read(connection, reader, { signal, silenceMs });
+      switch (event) {
+        case "connected":
+          silenceMs = connectedSchema.parse(JSON.parse(data)).reconnectAfterInactivityMs;
+          break;
+        case "return":
+          return;
+        case "serialized-error":
+          throw failureOfShape(deserialize(data));
+        case undefined:
+          yield { id, data: deserialize(data) };
+          break;
+      }
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
+
+async function open(
+  connection: Connection,
+  { path, input }: SubscriptionRequest,
+  signal: AbortSignal | undefined,
+): Promise<ReadableStream<EventSourceMessage>> {
   const url = new URL(`${connection.url}/trpc/${path}`);
   url.searchParams.set("input", JSON.stringify(transformer.serialize(input)));
   const response = await connection.fetch(url, {
@@ -68,29 +104,27 @@ async function* connect(
   if (!response.body || !response.headers.get("content-type")?.startsWith("text/event-stream")) {
     throw await connection.unexpected(response);
   }
-  const messages = response.body
+  return response.body
     .pipeThrough(new TextDecoderStream())
     .pipeThrough(new EventSourceParserStream({ maxBufferSize: eventLengthMax }));
-  const reader = messages.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) throw connection.failure(new Error("the event stream ended early"), signal);
-      if (value.event === "return") return;
-      const data: unknown = value.data === "" ? undefined : JSON.parse(value.data);
-      if (value.event === "serialized-error") throw failureOfShape(deserialize(data));
-      if (value.event === undefined) yield { id: value.id ?? "", data: deserialize(data) };
-    }
-  } catch (error) {
-    throw connection.failure(error, signal);
-  } finally {
-    await reader.cancel();
-  }
 }
 
-function deserialize(data: unknown): unknown {
-  if (typeof data !== "string") {
-    throw new PodfleetError("INTERNAL", "The control plane sent an event without serialized data");
+/** The next message, in the time in which the server promises at least a ping. */
+async function read(
+  connection: Connection,
+  reader: ReadableStreamDefaultReader<EventSourceMessage>,
+  { signal, silenceMs }: { readonly signal: AbortSignal | undefined; readonly silenceMs: number },
+): Promise<EventSourceMessage> {
+  try {
+    const silence = (): Error => new Error(`nothing heard for ${silenceMs / 1000} s`);
+    const { done, value } = await withDeadline(reader.read(), silenceMs, silence);
+    if (!done) return value;
+  } catch (error) {
+    throw connection.failure(error, signal);
   }
-  return transformer.deserialize(data);
+  throw connection.failure(new Error("the event stream ended early"), signal);
+}
+
+function deserialize(data: string): unknown {
+  return transformer.deserialize(z.string().parse(JSON.parse(data)));
 }

@@ -1,0 +1,46 @@
+import { constants } from "node:os";
+
+const proxied = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"] as const;
+
+/**
+ * Forwards the signals that this process is sent, in their order, until it is disposed of. Those that come before `begin` wait
+ * for it. After a forward has failed, signals do to this process what they normally do.
+ */
+export class SignalProxy implements Disposable {
+  readonly #pending: NodeJS.Signals[] = [];
+  #deliver: ((signal: NodeJS.Signals) => Promise<boolean>) | undefined;
+  #delivering = false;
+  readonly #listener = (signal: NodeJS.Signals): void => {
+    this.#pending.push(signal);
+    void this.#drain();
+  };
+
+  constructor() {
+    for (const signal of proxied) process.on(signal, this.#listener);
+  }
+
+  /** `deliver` never rejects; it resolves with false when signals can no longer be forwarded. */
+  begin(deliver: (signal: NodeJS.Signals) => Promise<boolean>): void {
+    this.#deliver = deliver;
+    void this.#drain();
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of proxied) process.off(signal, this.#listener);
+    this.#pending.length = 0;
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#delivering || !this.#deliver) return;
+    this.#delivering = true;
+    for (let signal = this.#pending.shift(); signal; signal = this.#pending.shift()) {
+      if (!(await this.#deliver(signal))) this[Symbol.dispose]();
+    }
+    this.#delivering = false;
+  }
+}
+
+/** The signal's number, which means the same on the container's host. */
+export function signalNumber(signal: NodeJS.Signals): number {
+  return constants.signals[signal];
+}

@@ -1,0 +1,75 @@
+import { Command as CommanderCommand } from "commander";
+
+/**
+ * A commander command that reads flags as podman does: a switch takes `=true` or `=false` too, and a command's own flags end where
+ * its operands begin when it runs a command of the user's.
+ */
+export class Command extends CommanderCommand {
+  #stopsAtOperand = false;
+
+  constructor(name?: string) {
+    super(name);
+    this.configureHelp({
+      // Commander would print "(default: false)" after each switch, and "(default: [])" after each list.
+      optionDescription: ({ description, defaultValue }) =>
+        typeof defaultValue === "string"
+          ? `${description} (default: ${defaultValue})`
+          : description,
+    });
+  }
+
+  override passThroughOptions(passThrough = true): this {
+    this.#stopsAtOperand = passThrough;
+    return super.passThroughOptions(passThrough);
+  }
+
+  override createCommand(name?: string): Command {
+    return new Command(name);
+  }
+
+  override parseOptions(argv: string[]): ReturnType<CommanderCommand["parseOptions"]> {
+    return super.parseOptions(this.#withPlainSwitches(argv));
+  }
+
+  #withPlainSwitches(argv: readonly string[]): string[] {
+    const plain: string[] = [];
+    for (let index = 0; index < argv.length; index++) {
+      const argument = argv[index] ?? "";
+      const isOperand = !argument.startsWith("-") || argument === "-";
+      if (argument === "--" || (isOperand && this.#stopsAtOperand)) {
+        return [...plain, ...argv.slice(index)];
+      }
+      plain.push(...this.#plainSwitch(argument));
+      const value = argv[index + 1];
+      if (value !== undefined && this.#takesNextArgument(argument)) {
+        plain.push(value);
+        index++;
+      }
+    }
+    return plain;
+  }
+
+  /** `--rm=true` as `--rm`, `--sig-proxy=false` as `--no-sig-proxy`, `--rm=false` as nothing. */
+  #plainSwitch(argument: string): string[] {
+    const match = /^--([a-z-]+)=(true|false)$/.exec(argument);
+    if (!match) return [argument];
+    const [, name = "", value] = match;
+    const isSwitch = (long: string): boolean =>
+      this.options.some((option) => option.long === long && !option.required && !option.optional);
+    if (isSwitch(`--no-${name}`)) return value === "true" ? [] : [`--no-${name}`];
+    if (isSwitch(`--${name}`)) return value === "true" ? [`--${name}`] : [];
+    return [argument];
+  }
+
+  #takesNextArgument(argument: string): boolean {
+    if (argument.startsWith("--")) {
+      return this.options.some((option) => option.long === argument && option.required);
+    }
+    if (!argument.startsWith("-")) return false;
+    const letters = argument.slice(1).split("");
+    const valued = letters.findIndex((letter) =>
+      this.options.some((option) => option.short === `-${letter}` && option.required),
+    );
+    return valued >= 0 && valued === letters.length - 1;
+  }
+}

@@ -1,0 +1,93 @@
+/** What `run` and `create` have in common: from the flags to a container. */
+import { open, readFile, rm } from "node:fs/promises";
+
+import type { Client } from "@podfleet/client/client";
+import type { ContainerSummary } from "@podfleet/model/container/record";
+import type { ContainerSpecInput } from "@podfleet/model/container/spec";
+
+import type { ContainerFlags } from "../../flags/container-flags.ts";
+import { entriesOfFile } from "../../flags/environment.ts";
+import { flagError } from "../../flags/flag-error.ts";
+import { specFromFlags } from "../../flags/spec.ts";
+import type { Shell } from "../../shell.ts";
+
+export interface CreateRequest {
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly flags: ContainerFlags;
+  /** Removed by the host when its run ends; `--rm` when absent. */
+  readonly autoRemove?: boolean;
+}
+
+/** @returns the container, in state `configured` */
+export async function createFromFlags(
+  shell: Shell,
+  request: CreateRequest,
+): Promise<ContainerSummary> {
+  const client = await shell.client();
+  const { image, command, flags } = request;
+  const spec = {
+    ...specFromFlags({
+      image,
+      command,
+      flags,
+      fileEnv: await readEntries("--env-file", flags.envFile),
+      fileLabels: await readEntries("--label-file", flags.labelFile),
+      environment: shell.config.environment,
+    }),
+    dependencies: await resolveIds(client, flags.requires),
+    autoRemove: request.autoRemove ?? flags.rm,
+  } satisfies ContainerSpecInput;
+  const create = async (): Promise<ContainerSummary> => {
+    const result = await shell.mutate(
+      async ({ api }, operationId) => await api.containers.create.mutate({ operationId, spec }),
+    );
+    return result.container;
+  };
+  return flags.cidfile === undefined ? await create() : await withIdFile(flags.cidfile, create);
+}
+
+/** Reserves the file before the container is made, so that a file in the way is noticed while nothing has happened. */
+async function withIdFile(
+  path: string,
+  create: () => Promise<ContainerSummary>,
+): Promise<ContainerSummary> {
+  await using file = await openNew(path);
+  try {
+    const container = await create();
+    await file.writeFile(container.id);
+    return container;
+  } catch (error) {
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
+async function openNew(path: string) {
+  try {
+    return await open(path, "wx", 0o644);
+  } catch (error) {
+    throw flagError("--cidfile", path, `must be a new file that can be written (${String(error)})`);
+  }
+}
+
+async function readEntries(flag: string, paths: readonly string[]): Promise<string[]> {
+  const files = paths.map(async (path) => {
+    try {
+      return entriesOfFile(await readFile(path, "utf8"));
+    } catch (error) {
+      throw flagError(flag, path, `must be a file that can be read (${String(error)})`);
+    }
+  });
+  return (await Promise.all(files)).flat();
+}
+
+/** `--requires` takes names, several with commas between; the spec takes ids. */
+async function resolveIds(
+  { api }: Client,
+  references: readonly string[],
+): Promise<ContainerSummary["id"][]> {
+  const names = references.flatMap((reference) => reference.split(","));
+  const found = names.map(async (container) => await api.containers.inspect.query({ container }));
+  return (await Promise.all(found)).map(({ id }) => id);
+}

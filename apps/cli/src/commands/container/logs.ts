@@ -1,0 +1,74 @@
+import type { Client } from "@podfleet/client/client";
+import type { LogRecord, LogsRequest } from "@podfleet/client/logs";
+
+import { LogWriter } from "../../attached/log-writer.ts";
+import type { LinePrefix } from "../../attached/log-writer.ts";
+import type { Command } from "../../command.ts";
+import { parseCount } from "../../flags/flag-error.ts";
+import { parseTime } from "../../flags/time.ts";
+import type { Shell } from "../../shell.ts";
+import { connected, verb } from "../../verb.ts";
+
+interface LogsFlags {
+  readonly follow: boolean;
+  readonly names: boolean;
+  readonly since?: string;
+  readonly until?: string;
+  readonly tail: string;
+  readonly timestamps: boolean;
+}
+
+export function logsCommand(shell: Shell): Command {
+  return verb(shell, {
+    name: "logs",
+    description: "Show what a container has written, each stream to its own descriptor",
+    examples: ["logs job", "logs --follow --tail 10 web", "logs --since 10m --timestamps web"],
+  })
+    .option("-f, --follow", "go on until the container has ended", false)
+    .option("-n, --names", "begin each line with the container's name", false)
+    .option("--since <time>", "from this time on: RFC 3339, seconds, or 10m for ten minutes ago")
+    .option("--until <time>", "up to this time")
+    .option("--tail <lines>", "the last so many lines; -1 for all", "-1")
+    .option("-t, --timestamps", "begin each line with its time", false)
+    .argument("<container...>", "names, ids or id prefixes")
+    .action(
+      connected(shell, async (client, names: string[], flags: LogsFlags) => {
+        const request = requestOf(flags);
+        const logs = names.map(async (container) => {
+          const owner = await ownerOf(client, container, { flags, alone: names.length === 1 });
+          const writer = new LogWriter(shell, prefixOf(owner, flags.timestamps));
+          const chunks = client.followLogChunks({ ...request, container });
+          for await (const records of chunks) await writer.write(records);
+        });
+        await Promise.all(logs);
+      }),
+    );
+}
+
+function requestOf(flags: LogsFlags): Omit<LogsRequest, "container"> {
+  const { follow, since, until, tail } = flags;
+  const nowMs = Date.now();
+  return {
+    follow,
+    ...(tail === "-1" ? {} : { tail: parseCount("--tail", tail) }),
+    ...(since === undefined ? {} : { since: parseTime("--since", since, nowMs) }),
+    ...(until === undefined ? {} : { until: parseTime("--until", until, nowMs) }),
+  };
+}
+
+/** What tells this container's lines from those of others. */
+async function ownerOf(
+  client: Client,
+  container: string,
+  { flags, alone }: { readonly flags: LogsFlags; readonly alone: boolean },
+): Promise<string | undefined> {
+  if (alone && !flags.names) return undefined;
+  const { id, name } = await client.api.containers.inspect.query({ container });
+  return flags.names ? name : id.slice(0, 12);
+}
+
+function prefixOf(owner: string | undefined, timestamps: boolean): LinePrefix | undefined {
+  if (owner === undefined && !timestamps) return undefined;
+  return (record: LogRecord) =>
+    `${owner === undefined ? "" : `${owner} `}${timestamps ? `${record.timestamp} ` : ""}`;
+}

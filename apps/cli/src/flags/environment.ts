@@ -1,0 +1,49 @@
+/** Environment variables and labels: `KEY=VALUE` on the command line and in files, a line each. */
+import { flagError, splitPair } from "./flag-error.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Later entries win. `KEY` alone takes the caller's own value, and is dropped when there is none; `PREFIX*` takes all of the
+ * caller's variables with that prefix. As podman's `--env`.
+ */
+export function parseEnvironment(
+  entries: readonly string[],
+  caller: Environment,
+): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const entry of entries) {
+    const [name, value] = splitPair(entry);
+    if (name === "") throw flagError("--env", entry, 'must be "KEY=VALUE" or "KEY"');
+    if (value !== undefined) env[name] = value;
+    else Object.assign(env, inherited(name, caller));
+  }
+  return env;
+}
+
+function inherited(name: string, caller: Environment): Record<string, string> {
+  const fits = name.endsWith("*")
+    ? (key: string): boolean => key.startsWith(name.slice(0, -1))
+    : (key: string): boolean => key === name;
+  const pairs = Object.entries(caller).filter(([key, value]) => fits(key) && value !== undefined);
+  return Object.fromEntries(pairs as [string, string][]);
+}
+
+/** `KEY=VALUE` or `KEY` for an empty value; later entries win. */
+export function parseLabels(flag: string, entries: readonly string[]): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const entry of entries) {
+    const [key, value = ""] = splitPair(entry);
+    if (key === "") throw flagError(flag, entry, 'must be "KEY=VALUE" or "KEY"');
+    labels[key] = value;
+  }
+  return labels;
+}
+
+/** The entries of a file; blank lines and those that begin with `#` say nothing. */
+export function entriesOfFile(text: string): string[] {
+  return text
+    .split(/\r?\n/)
+    .map((line) => line.trimStart())
+    .filter((line) => line !== "" && !line.startsWith("#"));
+}

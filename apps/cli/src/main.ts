@@ -1,0 +1,52 @@
+import { CommanderError } from "commander";
+
+import type { Command } from "./command.ts";
+import { readConfig } from "./config.ts";
+import { reportFailure } from "./failure.ts";
+import { outputOf } from "./output/terminal.ts";
+import { buildProgram } from "./program.ts";
+import { Shell } from "./shell.ts";
+
+/** What podman ends with when it does not understand its command line. */
+const usageExitCode = 125;
+
+/** A process that a closed pipe ends (128 + SIGPIPE). */
+const brokenPipeExitCode = 141;
+
+const shell = new Shell({
+  config: readConfig(),
+  stdout: outputOf(process.stdout),
+  stderr: outputOf(process.stderr),
+});
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(brokenPipeExitCode);
+    throw error;
+  });
+}
+
+process.exitCode = await run(buildProgram(shell), process.argv);
+await shell.close();
+
+async function run(program: Command, argv: readonly string[]): Promise<number> {
+  exitByException(program);
+  try {
+    await program.parseAsync(argv);
+    return shell.exitCode;
+  } catch (error) {
+    // Commander has said what is wrong, or shown the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
+    return await reportFailure(shell, error);
+  }
+}
+
+/** Makes commander throw instead of ending the process, and word its errors as all others are. */
+function exitByException(command: Command): void {
+  command.exitOverride();
+  command.configureOutput({
+    outputError: (text, write) =>
+      write(text.replace(/^error: (.)/, (_all, first: string) => `Error: ${first.toUpperCase()}`)),
+  });
+  for (const child of command.commands) exitByException(child as Command);
+}

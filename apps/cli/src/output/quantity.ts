@@ -1,0 +1,65 @@
+/** Quantities for people, in podman's words. */
+
+const decimalUnits = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
+
+/** `4.42 MB`: three digits, powers of 1000, as podman shows the size of an image. */
+export function humanSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < decimalUnits.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${Number(value.toPrecision(3))} ${decimalUnits[unit] ?? ""}`;
+}
+
+/** `512 MiB`: powers of 1024, for memory. */
+export function humanMemory(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${Number(value.toPrecision(3))} ${units[unit] ?? ""}`;
+}
+
+/** `3 minutes`, `About an hour`: podman's words for how long. */
+export function humanDuration(durationMs: number): string {
+  const seconds = Math.floor(durationMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.round(seconds / 3600);
+  if (seconds < 1) return "Less than a second";
+  if (seconds === 1) return "1 second";
+  if (seconds < 60) return `${seconds} seconds`;
+  if (minutes === 1) return "About a minute";
+  if (minutes < 60) return `${minutes} minutes`;
+  if (hours === 1) return "About an hour";
+  if (hours < 48) return `${hours} hours`;
+  if (hours < 24 * 14) return `${Math.floor(hours / 24)} days`;
+  if (hours < 24 * 60) return `${Math.floor(hours / 24 / 7)} weeks`;
+  if (hours < 24 * 730) return `${Math.floor(hours / 24 / 30)} months`;
+  return `${Math.floor(hours / 24 / 365)} years`;
+}
+
+/** `3 minutes ago` */
+export function humanAge(time: string, nowMs: number): string {
+  return `${humanDuration(Math.max(0, nowMs - Date.parse(time)))} ago`;
+}
+
+/** `12s`, `3m`, `2h`, `4d`: how old something is, where room is short. */
+export function shortAge(time: string, nowMs: number): string {
+  const seconds = Math.max(0, Math.floor((nowMs - Date.parse(time)) / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** `850µs`, `12.3ms`, `1.25s`: how long something took. */
+export function preciseDuration(durationMs: number): string {
+  if (durationMs < 1) return `${Math.round(durationMs * 1000)}µs`;
+  if (durationMs < 1000) return `${Number(durationMs.toPrecision(3))}ms`;
+  return `${Number((durationMs / 1000).toPrecision(3))}s`;
+}

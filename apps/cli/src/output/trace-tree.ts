@@ -1,0 +1,97 @@
+/** A trace as an indented tree: one line a span, with its duration, its process and how it ended. */
+import type { SpanRecord } from "@podfleet/model/span";
+
+import { preciseDuration } from "./quantity.ts";
+import { alignColumns } from "./table.ts";
+
+interface Node {
+  readonly span: SpanRecord;
+  readonly children: Node[];
+}
+
+/**
+ * @param columns width to fit the lines into; unbounded when absent
+ * @returns lines; spans whose parent is not stored stand at the left, marked `…`
+ */
+export function traceTree(spans: readonly SpanRecord[], columns?: number): string[] {
+  const roots = rootsOf(spans);
+  const beginNano = spans.map((span) => BigInt(span.startTimeUnixNano)).reduce(least, undefined);
+  const rows = roots.flatMap((root) => rowsOf(root, { branch: "", stem: "", beginNano }));
+  const rest = alignColumns(rows.map(({ facts }) => facts));
+  const room = columns === undefined ? Infinity : columns - Math.max(...rest.map(lengthOf)) - 2;
+  const names = rows.map(({ name }) => fitted(name, Math.max(room, nameLengthMin)));
+  const width = Math.max(...names.map(lengthOf));
+  return names.map((name, index) => `${name.padEnd(width)}  ${rest[index] ?? ""}`.trimEnd());
+}
+
+/** A narrower terminal wraps rather than losing the names. */
+const nameLengthMin = 24;
+
+/** Length of one fact that comes from outside, so that an error's message does not push everything else away. */
+const messageLengthMax = 60;
+
+interface Row {
+  readonly name: string;
+  readonly facts: readonly string[];
+}
+
+interface Place {
+  /** What stands before the span's own name. */
+  readonly branch: string;
+  /** What stands before those of its children. */
+  readonly stem: string;
+  readonly beginNano: bigint | undefined;
+}
+
+function rowsOf({ span, children }: Node, place: Place): Row[] {
+  const orphan = place.branch === "" && span.parentSpanId !== undefined ? "… " : "";
+  const rows = children.flatMap((child, index) => {
+    const last = index === children.length - 1;
+    return rowsOf(child, {
+      ...place,
+      branch: `${place.stem}${last ? "└─ " : "├─ "}`,
+      stem: `${place.stem}${last ? "   " : "│  "}`,
+    });
+  });
+  return [{ name: `${place.branch}${orphan}${span.name}`, facts: factsOf(span, place) }, ...rows];
+}
+
+function factsOf(span: SpanRecord, { beginNano }: Place): string[] {
+  const startNano = BigInt(span.startTimeUnixNano);
+  const offset = `+${preciseDuration(milliseconds(startNano - (beginNano ?? startNano)))}`;
+  const took = preciseDuration(milliseconds(BigInt(span.endTimeUnixNano) - startNano));
+  const service = span.hostName ? `${span.serviceName}@${span.hostName}` : span.serviceName;
+  const message = fitted((span.statusMessage ?? "").split("\n")[0] ?? "", messageLengthMax);
+  const status = span.status === "error" ? (message ? `error: ${message}` : "error") : "ok";
+  return [offset, took, service, status];
+}
+
+/** Spans without a stored parent, each with its children in the order they began. */
+function rootsOf(spans: readonly SpanRecord[]): Node[] {
+  const inOrder = spans.toSorted((one, other) =>
+    Number(BigInt(one.startTimeUnixNano) - BigInt(other.startTimeUnixNano)),
+  );
+  const nodes = new Map(inOrder.map((span) => [span.spanId, { span, children: [] as Node[] }]));
+  const roots: Node[] = [];
+  for (const node of nodes.values()) {
+    const parent = nodes.get(node.span.parentSpanId ?? "");
+    (parent?.children ?? roots).push(node);
+  }
+  return roots;
+}
+
+function least(one: bigint | undefined, other: bigint): bigint {
+  return one === undefined || other < one ? other : one;
+}
+
+function milliseconds(nano: bigint): number {
+  return Number(nano) / 1e6;
+}
+
+function fitted(text: string, lengthMax: number): string {
+  return text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text;
+}
+
+function lengthOf(text: string): number {
+  return text.length;
+}

@@ -1,0 +1,87 @@
+/** The tree of commands: nouns with their verbs, and podman's top-level names for those that podman has. */
+import { Command } from "./command.ts";
+import { completeCommand } from "./commands/completion/complete.ts";
+import { completionCommand } from "./commands/completion/completion.ts";
+import { createCommand } from "./commands/container/create.ts";
+import { inspectCommand } from "./commands/container/inspect.ts";
+import { killCommand } from "./commands/container/kill.ts";
+import { logsCommand } from "./commands/container/logs.ts";
+import { psCommand } from "./commands/container/ps.ts";
+import { rmCommand } from "./commands/container/rm.ts";
+import { runCommand } from "./commands/container/run.ts";
+import { startCommand } from "./commands/container/start.ts";
+import { stopCommand } from "./commands/container/stop.ts";
+import { waitCommand } from "./commands/container/wait.ts";
+import { contextSetCommand } from "./commands/context/set.ts";
+import { contextShowCommand } from "./commands/context/show.ts";
+import { hostInspectCommand } from "./commands/host/inspect.ts";
+import { hostLsCommand } from "./commands/host/ls.ts";
+import { imageLoadCommand } from "./commands/image/load.ts";
+import { imageLsCommand } from "./commands/image/ls.ts";
+import { opLsCommand } from "./commands/op/ls.ts";
+import { opShowCommand } from "./commands/op/show.ts";
+import { traceCommand } from "./commands/op/trace.ts";
+import { eventsCommand } from "./commands/system/events.ts";
+import { infoCommand } from "./commands/system/info.ts";
+import { versionCommand } from "./commands/system/version.ts";
+import type { Shell } from "./shell.ts";
+import { version } from "./version.ts";
+
+const containerVerbs = [
+  runCommand,
+  createCommand,
+  startCommand,
+  stopCommand,
+  killCommand,
+  waitCommand,
+  rmCommand,
+  inspectCommand,
+  logsCommand,
+];
+
+export function buildProgram(shell: Shell): Command {
+  const program = new Command("podfleet")
+    .description("Run containers on a fleet of hosts as podman runs them on one")
+    .version(`podfleet version ${version}`, "-v, --version", "show this program's version")
+    .helpOption("-h, --help", "show help")
+    .addHelpText("after", '\n"podfleet COMMAND --help" explains a command, with examples.')
+    .enablePositionalOptions();
+  const commands = [
+    ...containerVerbs.map((make) => make(shell)),
+    psCommand(shell),
+    eventsCommand(shell),
+    imageLsCommand(shell, "images"),
+    imageLoadCommand(shell),
+    traceCommand(shell),
+    infoCommand(shell),
+    versionCommand(shell),
+    noun("container", "Containers", [
+      ...containerVerbs.map((make) => make(shell)),
+      psCommand(shell).alias("ls").alias("list"),
+    ]),
+    noun("image", "Images", [imageLoadCommand(shell), imageLsCommand(shell, "ls")]),
+    noun("host", "Hosts of the fleet", [hostLsCommand(shell), hostInspectCommand(shell)]),
+    noun("op", "Operations: every change that was asked for, and what came of it", [
+      opLsCommand(shell),
+      opShowCommand(shell),
+      traceCommand(shell),
+    ]),
+    noun("context", "Which control plane to call", [
+      contextShowCommand(shell),
+      contextSetCommand(shell),
+    ]),
+    completionCommand(shell, program),
+  ];
+  for (const command of commands) program.addCommand(command);
+  program.addCommand(completeCommand(shell), { hidden: true });
+  return program;
+}
+
+function noun(name: string, description: string, verbs: readonly Command[]): Command {
+  const command = new Command(name)
+    .description(description)
+    .helpCommand(false)
+    .enablePositionalOptions();
+  for (const each of verbs) command.addCommand(each);
+  return command;
+}
