@@ -1,6 +1,6 @@
 /** Postgres' notifications that events were committed, on a connection of its own that is opened again when it is lost. */
 import { backoffMs } from "@podfleet/base/backoff";
-import { systemClock } from "@podfleet/base/clock";
+import { pause } from "@podfleet/base/pause";
 import { Client } from "pg";
 
 export const eventChannel = "podfleet_events";
@@ -17,6 +17,7 @@ export class ChangeFeed {
   readonly #waiting = new Set<() => void>();
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
+  #version = 0;
 
   constructor(options: ChangeFeedOptions) {
     this.#options = options;
@@ -32,9 +33,18 @@ export class ChangeFeed {
     await this.#running;
   }
 
-  /** Resolves when events may have been committed, after `timeoutMs`, or when `signal` is aborted. */
-  async changed(timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
+  /** Grows with each wake-up. Take it before looking, and wait from it, so that none in between is missed. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Resolves when there was a wake-up since `version`, after `timeoutMs`, or when `signal` is aborted. */
+  async changedSince(
+    version: number,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { timeoutMs, signal } = options;
+    if (version !== this.#version || signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = (): void => resolve();
     const timer = setTimeout(wake, timeoutMs);
@@ -86,14 +96,7 @@ export class ChangeFeed {
   }
 
   #wake(): void {
+    this.#version += 1;
     for (const resolve of this.#waiting) resolve();
-  }
-}
-
-async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  try {
-    await systemClock.sleep(durationMs, signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }

@@ -129,34 +129,32 @@ export async function markDispatched(database: Database, id: OperationId): Promi
 
 export interface UnsettledOperation {
   readonly id: OperationId;
-  readonly hostId: HostId;
+  readonly host: { readonly id: HostId; readonly name: string };
 }
 
-/** Operations that were sent, that nobody is at, and whose host is reachable; `hostId` narrows them to one host. */
+/** Operations that were sent, that nobody is at, and whose host is reachable: one row per host without an outcome. */
 export async function listUnsettled(
   database: Database,
-  limits: { readonly hostId?: HostId; readonly max: number },
+  limit: number,
 ): Promise<UnsettledOperation[]> {
-  const target = sql<HostId>`coalesce(${operationHosts.hostId}, ${operations.hostId})`;
   return await database
-    .select({ id: operations.id, hostId: target })
+    .select({ id: operations.id, host: { id: hosts.id, name: hosts.name } })
     .from(operations)
     .leftJoin(
       operationHosts,
       and(eq(operationHosts.operationId, operations.id), isNull(operationHosts.outcome)),
     )
-    .innerJoin(hosts, sql`${hosts.id} = ${target}`)
+    .innerJoin(hosts, sql`${hosts.id} = coalesce(${operationHosts.hostId}, ${operations.hostId})`)
     .where(
       and(
         isNull(operations.finishedAt),
         eq(operations.status, "dispatched"),
         lt(operations.drivenUntil, sql`clock_timestamp()`),
         sql`${hostState} = 'ready'`,
-        limits.hostId && sql`${target} = ${limits.hostId}`,
       ),
     )
     .orderBy(operations.drivenUntil)
-    .limit(limits.max);
+    .limit(limit);
 }
 
 /** Operations that their caller left before they were sent, for longer than `idleMs`. */
@@ -179,6 +177,17 @@ export async function listAbandoned(
     )
     .limit(limits.max);
   return rows.map(({ id }) => id);
+}
+
+export async function failAbandoned(
+  database: Database,
+  id: OperationId,
+  outcome: OperationOutcome,
+): Promise<void> {
+  await database
+    .update(operations)
+    .set({ status: outcome.status, outcome, finishedAt: sql`clock_timestamp()` })
+    .where(and(eq(operations.id, id), eq(operations.status, "pending")));
 }
 
 export async function insertOperationHosts(

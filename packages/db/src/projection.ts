@@ -64,6 +64,15 @@ export async function applyOutcome(
   });
 }
 
+/** Records a container's state that its agent gave in answer to a request, unless a newer one is on record. */
+export async function applySnapshot(
+  database: Database,
+  hostId: HostId,
+  snapshot: ContainerSnapshot,
+): Promise<void> {
+  await applySnapshots(database, hostId, [snapshot]);
+}
+
 async function applyOutcomes(
   transaction: Database,
   hostId: HostId,

@@ -28,19 +28,19 @@ export interface PlacementRequest {
  *     IMAGE_NOT_FOUND   none of the hosts in question has the image, reachable or not
  *     NO_HOST_FITS      `details.hosts` says of each host why not
  */
-export type PlacementDecision =
-  | { readonly host: CandidateHost }
+export type PlacementDecision<Host extends CandidateHost> =
+  | { readonly host: Host }
   | { readonly error: PodfleetError };
 
-export function place(
+export function place<Host extends CandidateHost>(
   request: PlacementRequest,
-  hosts: readonly CandidateHost[],
-): PlacementDecision {
+  hosts: readonly Host[],
+): PlacementDecision<Host> {
   const named = request.placement.host;
   const candidates =
     named === undefined ? hosts : hosts.filter(({ id, name }) => id === named || name === named);
   const rejections: Rejection[] = [];
-  const fitting: CandidateHost[] = [];
+  const fitting: Host[] = [];
   for (const host of candidates) {
     const rejection = findRejection(request, host);
     if (rejection) rejections.push(rejection);

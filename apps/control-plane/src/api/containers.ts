@@ -1,3 +1,4 @@
+import { listContainers } from "@podfleet/db/containers";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { containerStateSchema } from "@podfleet/model/container/state";
 import { waitConditionSchema } from "@podfleet/model/container/wait";
@@ -5,13 +6,16 @@ import { signalSchema } from "@podfleet/model/signal";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 
+import { inspectContainer } from "../services/inspect.ts";
+import { readLogs } from "../services/logs.ts";
+import { waitForContainer } from "../services/wait.ts";
 import {
   containerReferenceSchema,
   hostReferenceSchema,
   mutationInput,
   timeSchema,
 } from "./input.ts";
-import { procedure, router } from "./trpc.ts";
+import { never, procedure, router } from "./trpc.ts";
 
 const onContainer = { ...mutationInput, container: containerReferenceSchema };
 
@@ -84,36 +88,36 @@ const logsInput = z.strictObject({
 export const containersRouter = router({
   create: procedure.input(createInput).mutation(async ({ ctx, input: { operationId, spec } }) => {
     const mutation = { verb: "container.create", spec } as const;
-    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   init: procedure
     .input(z.strictObject(onContainer))
     .mutation(async ({ ctx, input: { operationId, container } }) => {
       const mutation = { verb: "container.init", container } as const;
-      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   start: procedure.input(startInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.start", ...rest } as const;
-    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   stop: procedure.input(stopInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.stop", ...rest } as const;
-    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   kill: procedure.input(killInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.kill", ...rest } as const;
-    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   remove: procedure
     .input(removeInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "container.remove", ...rest } as const;
-      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** Has the agent ask the runtime for the container's true state. */
@@ -121,28 +125,33 @@ export const containersRouter = router({
     .input(z.strictObject(onContainer))
     .mutation(async ({ ctx, input: { operationId, container } }) => {
       const mutation = { verb: "container.sync", container } as const;
-      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** Newest first. */
   list: procedure
     .input(listInput)
-    .query(async ({ ctx, input }) => await ctx.services.containers.list(input)),
+    .query(
+      async ({ ctx, input }) =>
+        await listContainers(ctx.fleet.database, { ...input, ...input.filters }),
+    ),
 
   inspect: procedure
     .input(z.strictObject({ container: containerReferenceSchema }))
-    .query(async ({ ctx, input }) => await ctx.services.containers.inspect(input.container)),
+    .query(async ({ ctx, input }) => await inspectContainer(ctx.fleet, input.container)),
 
   /** Stays open until the condition is met or the caller goes away. A mutation only so that it travels as POST. */
   wait: procedure
     .input(waitInput)
-    .mutation(async ({ ctx, input, signal }) => await ctx.services.containers.wait(input, signal)),
+    .mutation(
+      async ({ ctx, input, signal }) => await waitForContainer(ctx.fleet, input, signal ?? never),
+    ),
 
   /** Whole journal records (base/journal-record) with the offset after them as the event's id. */
   logs: procedure.input(logsInput).subscription(async function* ({ ctx, input, signal }) {
     const { lastEventId, ...rest } = input;
     const offset = lastEventId === undefined ? undefined : Number(lastEventId);
-    for await (const chunk of ctx.services.containers.logs({ ...rest, offset }, signal)) {
+    for await (const chunk of readLogs(ctx.fleet, { ...rest, offset }, signal ?? never)) {
       yield tracked(String(chunk.next), chunk);
     }
   }),

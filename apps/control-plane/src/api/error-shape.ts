@@ -1,4 +1,5 @@
 /** The API's one place where an error gets its outer form: `data.podfleet` holds the registry's code, message and details. */
+import { findDatabaseError } from "@podfleet/db/database-error";
 import { errorKinds, PodfleetError, type WireError } from "@podfleet/model/errors";
 import { TRPCError } from "@trpc/server";
 import {
@@ -31,16 +32,21 @@ export function httpStatusOf(error: WireError): number {
 /** What the caller is told. The cause of a defect stays in the log. */
 export function wireErrorOf(error: unknown, input?: unknown): WireError {
   const cause = error instanceof TRPCError ? (error.cause ?? error) : error;
-  if (cause instanceof PodfleetError) return cause.toWire();
+  if (cause instanceof PodfleetError) return tellable(cause).toWire();
   if (cause instanceof ZodError) return inputError(cause, input).toWire();
-  if (error instanceof TRPCError && badRequests.has(error.code)) {
-    return { code: "INVALID_INPUT", message: `Cannot read the request: ${error.message}` };
-  }
-  return { code: "INTERNAL", message: "Internal failure: the control plane's log says why" };
+  const failure = findDatabaseError(cause) ?? (isRefused(error) ? refusal(error) : defect);
+  return failure.toWire();
 }
 
-/** What tRPC itself refuses before a procedure runs. */
-const badRequests: ReadonlySet<TRPCError["code"]> = new Set([
+const defect = new PodfleetError("INTERNAL", "Internal failure: the control plane's log says why");
+
+/** An agent's defect has a message of its own; this process's may say more than a caller should read. */
+function tellable(error: PodfleetError): PodfleetError {
+  return error.code === "INTERNAL" && error.cause !== undefined && !error.details ? defect : error;
+}
+
+/** What tRPC or fastify refuse before any code of ours runs. */
+const refusals: ReadonlySet<TRPCError["code"]> = new Set([
   "PARSE_ERROR",
   "BAD_REQUEST",
   "NOT_FOUND",
@@ -48,3 +54,16 @@ const badRequests: ReadonlySet<TRPCError["code"]> = new Set([
   "UNSUPPORTED_MEDIA_TYPE",
   "PAYLOAD_TOO_LARGE",
 ]);
+
+function isRefused(error: unknown): error is Error {
+  if (error instanceof TRPCError) return refusals.has(error.code);
+  if (!(error instanceof Error) || !("statusCode" in error)) return false;
+  const { statusCode } = error;
+  return typeof statusCode === "number" && statusCode >= 400 && statusCode < 500;
+}
+
+function refusal(error: Error): PodfleetError {
+  return new PodfleetError("INVALID_INPUT", `Cannot read the request: ${error.message}`, {
+    cause: error,
+  });
+}

@@ -1,9 +1,11 @@
+import { listEvents } from "@podfleet/db/events";
 import { eventTypeSchema } from "@podfleet/model/event";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 
+import { watchEvents } from "../services/events.ts";
 import { containerReferenceSchema, hostReferenceSchema, timeSchema } from "./input.ts";
-import { procedure, router } from "./trpc.ts";
+import { never, procedure, router } from "./trpc.ts";
 
 const filters = {
   since: timeSchema.optional(),
@@ -33,15 +35,22 @@ const watchInput = z
 
 export const eventsRouter = router({
   /** The last `limit` of those that fit, oldest first. */
-  list: procedure
-    .input(listInput)
-    .query(async ({ ctx, input }) => await ctx.services.events.list(input)),
+  list: procedure.input(listInput).query(async ({ ctx, input }) => {
+    const { since, until, ...rest } = input;
+    const times = {
+      since: since === undefined ? undefined : new Date(since),
+      until: until === undefined ? undefined : new Date(until),
+    };
+    return await listEvents(ctx.fleet.database, { ...rest, ...times });
+  }),
 
   /** In order of position and without gaps, until the caller goes away. */
   watch: procedure.input(watchInput).subscription(async function* ({ ctx, input, signal }) {
-    const { lastEventId, ...rest } = input;
+    const { lastEventId, since, ...rest } = input;
+    const filters = { ...rest, since: since === undefined ? undefined : new Date(since) };
     const after = lastEventId === undefined ? undefined : Number(lastEventId);
-    for await (const event of ctx.services.events.watch({ ...rest, after }, signal)) {
+    const request = { filters, after, caller: signal ?? never };
+    for await (const event of watchEvents(ctx.fleet, ctx.feed, request)) {
       yield tracked(String(event.position), event);
     }
   }),

@@ -1,3 +1,4 @@
+import { getHost, listHosts } from "@podfleet/db/hosts";
 import { z } from "zod";
 
 import { hostReferenceSchema } from "./input.ts";
@@ -5,9 +6,9 @@ import { procedure, router } from "./trpc.ts";
 
 export const hostsRouter = router({
   /** By name. */
-  list: procedure.query(async ({ ctx }) => await ctx.services.hosts.list()),
+  list: procedure.query(async ({ ctx }) => await listHosts(ctx.fleet.database)),
 
   inspect: procedure
     .input(z.strictObject({ host: hostReferenceSchema }))
-    .query(async ({ ctx, input }) => await ctx.services.hosts.get(input.host)),
+    .query(async ({ ctx, input }) => await getHost(ctx.fleet.database, input.host)),
 });

@@ -1,5 +1,7 @@
+import { listImages } from "@podfleet/db/images";
+
 import { procedure, router } from "./trpc.ts";
 
 export const imagesRouter = router({
-  list: procedure.query(async ({ ctx }) => await ctx.services.images.list()),
+  list: procedure.query(async ({ ctx }) => await listImages(ctx.fleet.database)),
 });

@@ -1,3 +1,4 @@
+import { getOperation, listOperations } from "@podfleet/db/operations";
 import { operationIdSchema } from "@podfleet/model/ids";
 import { operationStatuses } from "@podfleet/model/operation";
 import { z } from "zod";
@@ -18,9 +19,9 @@ export const operationsRouter = router({
   /** Newest first. */
   list: procedure
     .input(listInput)
-    .query(async ({ ctx, input }) => await ctx.services.operations.list(input)),
+    .query(async ({ ctx, input }) => await listOperations(ctx.fleet.database, input)),
 
   get: procedure
     .input(z.strictObject({ operationId: operationIdSchema }))
-    .query(async ({ ctx, input }) => await ctx.services.operations.get(input.operationId)),
+    .query(async ({ ctx, input }) => await getOperation(ctx.fleet.database, input.operationId)),
 });

@@ -3,15 +3,12 @@ import { z } from "zod";
 
 import { procedure, router } from "./trpc.ts";
 
-const getInput = z
-  .strictObject({ traceId: traceIdSchema.optional(), operationId: operationIdSchema.optional() })
-  .refine(
-    ({ traceId, operationId }) => (traceId === undefined) !== (operationId === undefined),
-    'must have either "traceId" or "operationId"',
-  );
+const getInput = z.union(
+  [z.strictObject({ traceId: traceIdSchema }), z.strictObject({ operationId: operationIdSchema })],
+  { error: 'must have either "traceId" or "operationId"' },
+);
 
 export const tracesRouter = router({
-  get: procedure
-    .input(getInput)
-    .query(async ({ ctx, input }) => await ctx.services.traces.get(input)),
+  /** The stored spans of a trace, or of the trace that an operation was part of. */
+  get: procedure.input(getInput).query(async ({ ctx, input }) => await ctx.traces.get(input)),
 });

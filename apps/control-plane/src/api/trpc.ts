@@ -22,13 +22,16 @@ const tracer = trace.getTracer("podfleet.control-plane");
 
 export const router = t.router;
 
+/** The signal of a call that no caller can abort. */
+export const never = new AbortController().signal;
+
 /** A procedure inside a span named after it, a child of the caller's span when the request named one. */
 export const procedure = t.procedure.use(async ({ path, ctx, next }) => {
   const options = {
     kind: SpanKind.SERVER,
     attributes: { "rpc.system.name": "trpc", "rpc.method": path },
   };
-  return await tracer.startActiveSpan(`trpc ${path}`, options, ctx.traceParent, async (span) => {
+  return await tracer.startActiveSpan(`trpc ${path}`, options, ctx.callerContext, async (span) => {
     try {
       const result = await next();
       if (!result.ok) {

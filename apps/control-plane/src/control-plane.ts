@@ -1,0 +1,189 @@
+/**
+ * A replica of the control plane, put together: records, bus, services, background work, and last the HTTP server. It owns
+ * nothing but rows in Postgres, so any number of replicas run side by side, and any of them may be killed.
+ */
+import type { AddressInfo } from "node:net";
+
+import { withDeadline } from "@podfleet/base/deadline";
+import { hasErrno } from "@podfleet/base/errno";
+import { serveAgents } from "@podfleet/bus/agent-server";
+import type { Bus } from "@podfleet/bus/connection";
+import { HostClient } from "@podfleet/bus/host-client";
+import { ChangeFeed } from "@podfleet/db/change-feed";
+import { type Database, openDatabase, pingDatabase } from "@podfleet/db/database";
+import { PodfleetError } from "@podfleet/model/errors";
+import { OtlpForwarder } from "@podfleet/telemetry/otlp-forwarder";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+
+import { agentHandlers } from "./agents/agent-handlers.ts";
+import { Heartbeats } from "./agents/heartbeats.ts";
+import { callRoll } from "./agents/roll-call.ts";
+import type { Config } from "./config.ts";
+import { createHttpServer } from "./http/server.ts";
+import { prune } from "./reconcilers/prune.ts";
+import { Reconciler } from "./reconcilers/reconciler.ts";
+import { settleOperations } from "./reconcilers/settle.ts";
+import { HostWatch } from "./services/host-watch.ts";
+import { ImageLoads } from "./services/image-load.ts";
+import { OperationDriver } from "./services/operation-driver.ts";
+import { Operations } from "./services/operations.ts";
+import { Traces } from "./services/traces.ts";
+
+export interface ControlPlane {
+  /** Where it listens. */
+  readonly url: string;
+  /** Takes the process's own spans too. */
+  readonly traces: Traces;
+  /** Takes no more calls, lets those under way finish for a moment, and leaves the rest to other replicas. */
+  drain(): Promise<void>;
+  /** After `drain`: lets go of Postgres. */
+  close(): Promise<void>;
+}
+
+export interface ControlPlaneOptions {
+  readonly config: Pick<Config, "listen" | "databaseUrl" | "otlpEndpoint">;
+  /** Connected; it stays the caller's to close. */
+  readonly bus: Bus;
+  readonly logger: Logger;
+}
+
+const settleIntervalMs = 2_000;
+const pruneIntervalMs = 60_000;
+/** How long calls under way may go on once the replica drains. */
+const graceMs = 2_000;
+const flushMs = 2_000;
+
+/**
+ * Serves when it resolves. The database has the present schema.
+ * @throws PodfleetError UNAVAILABLE when the address is taken
+ */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const { config, bus, logger } = options;
+  const { databaseUrl: url, otlpEndpoint } = config;
+  const { database, close: closeDatabase } = openDatabase({
+    url,
+    applicationName: "podfleet control-plane",
+    onIdleError: (err) => logger.warn({ err }, "lost a connection to Postgres"),
+  });
+  const draining = new AbortController();
+  const stopping = new AbortController();
+  const watch = new HostWatch(database, logger);
+  const hosts = new HostClient(bus);
+  const fleet = { database, hosts, watch, draining: draining.signal };
+  const driver = new OperationDriver({ database, hosts, watch, stopping: stopping.signal });
+  const forwarder = otlpEndpoint === undefined ? undefined : forward(otlpEndpoint, logger);
+  const traces = new Traces(database, forwarder);
+  const feed = new ChangeFeed({
+    url,
+    applicationName: "podfleet control-plane events",
+    onError: (err) => logger.warn({ err }, "lost the feed of events"),
+  });
+  const reconcilers = createReconcilers({ database, hosts, logger });
+  const heartbeats = new Heartbeats(database, logger);
+  const server = createHttpServer({
+    ...{ fleet, feed, traces, logger },
+    operations: new Operations(database, driver),
+    imageLoads: new ImageLoads(fleet, driver),
+    health: async () => await checkHealth(database, bus, reconcilers),
+  });
+
+  const settler = reconcilers.settle;
+  const handlers = agentHandlers({ database, heartbeats, traces, settler, logger });
+  const agentServer = await serveAgents(bus, handlers);
+  const answered = await callRoll(database, hosts);
+  logger.debug({ answered }, "called the roll of hosts");
+  watch.start();
+  feed.start();
+  for (const reconciler of Object.values(reconcilers)) reconciler.start();
+
+  return {
+    url: await listen(server, config.listen),
+    traces,
+    drain: async () => {
+      draining.abort();
+      await closeServer(server, () => stopping.abort());
+      await agentServer.stop();
+      await Promise.all(Object.values(reconcilers).map(async (each) => await each.stop()));
+      await Promise.all([watch.stop(), feed.stop(), heartbeats.stop()]);
+    },
+    close: async () => {
+      await bounded(forwarder?.flush(), logger);
+      await closeDatabase();
+    },
+  };
+}
+
+type Reconcilers = ReturnType<typeof createReconcilers>;
+
+function createReconcilers(parts: {
+  readonly database: Database;
+  readonly hosts: HostClient;
+  readonly logger: Logger;
+}) {
+  const { database, hosts, logger } = parts;
+  return {
+    settle: new Reconciler({
+      name: "settle",
+      intervalMs: settleIntervalMs,
+      logger,
+      run: async (signal) => await settleOperations({ database, hosts }, signal),
+    }),
+    prune: new Reconciler({
+      name: "prune",
+      intervalMs: pruneIntervalMs,
+      logger,
+      run: async () => await prune(database),
+    }),
+  };
+}
+
+async function checkHealth(database: Database, bus: Bus, reconcilers: Reconcilers) {
+  const [postgres] = await Promise.allSettled([pingDatabase(database)]);
+  const isHealthy = postgres.status === "fulfilled" && bus.connected;
+  return {
+    isHealthy,
+    postgres: postgres.status === "fulfilled" ? "reachable" : "unreachable",
+    nats: bus.connected ? "connected" : "disconnected",
+    reconcilers: { settle: reconcilers.settle.status, prune: reconcilers.prune.status },
+  };
+}
+
+function forward(endpoint: string, logger: Logger): OtlpForwarder {
+  const onError = (err: unknown): void => logger.warn({ err }, "cannot forward spans");
+  return new OtlpForwarder({ endpoint, onError });
+}
+
+async function listen(server: FastifyInstance, address: Config["listen"]): Promise<string> {
+  try {
+    await server.listen(address);
+  } catch (error) {
+    const { host, port } = address;
+    const reason = hasErrno(error, "EADDRINUSE") ? "the address is in use" : String(error);
+    throw new PodfleetError("UNAVAILABLE", `Cannot listen at "${host}:${port}": ${reason}`, {
+      cause: error,
+    });
+  }
+  const { family, address: host, port } = server.server.address() as AddressInfo;
+  return `http://${family === "IPv6" ? `[${host}]` : host}:${port}`;
+}
+
+/** Ends connections that are still busy when the grace is over, after `onGraceOver`. */
+async function closeServer(server: FastifyInstance, onGraceOver: () => void): Promise<void> {
+  const timer = setTimeout(() => {
+    onGraceOver();
+    setTimeout(() => server.server.closeAllConnections(), 500);
+  }, graceMs);
+  await server.close();
+  clearTimeout(timer);
+  onGraceOver();
+}
+
+async function bounded(work: Promise<void> | undefined, logger: Logger): Promise<void> {
+  if (!work) return;
+  try {
+    await withDeadline(work, flushMs, () => new Error(`Not done within ${flushMs} ms`));
+  } catch (err) {
+    logger.warn({ err }, "ended before all spans were forwarded");
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * `POST /images/load?operationId=<uuidv7>&host=<name>&host=<name>`: the body is an image archive, streamed to the hosts as it
+ * comes in; both parameters are optional. Answers ImageLoadResult (model/image), or `{ error }`.
+ */
+import type { IncomingMessage } from "node:http";
+
+import type { Database } from "@podfleet/db/database";
+import { PodfleetError } from "@podfleet/model/errors";
+import { operationIdSchema } from "@podfleet/model/ids";
+import type { FastifyPluginAsync, FastifyReply } from "fastify";
+import { z } from "zod";
+
+import { hostReferenceSchema } from "../api/input.ts";
+import { authenticate } from "../services/api-tokens.ts";
+import type { ImageLoads } from "../services/image-load.ts";
+import { inServerSpan } from "../trace-context.ts";
+
+const querySchema = z.strictObject({
+  operationId: operationIdSchema.optional(),
+  host: z
+    .union([
+      hostReferenceSchema.transform((host) => [host]),
+      z.array(hostReferenceSchema).max(1000),
+    ])
+    .default([]),
+});
+
+export function imageRoute(options: {
+  readonly database: Database;
+  readonly imageLoads: ImageLoads;
+}): FastifyPluginAsync {
+  return async (server) => {
+    server.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
+      done(null, payload),
+    );
+    server.post<{ Body: IncomingMessage }>("/images/load", async (request, reply) => {
+      const caller = await authenticate(options.database, request.headers.authorization);
+      const { operationId, host: hosts } = querySchema.parse(request.query);
+      const archive = archiveOf(request.body);
+      const signal = closedEarly(reply);
+      const load = { caller, operationId, hosts, archive, signal };
+      try {
+        return await inServerSpan("POST /images/load", request.headers, async () => {
+          return await options.imageLoads.load(load);
+        });
+      } finally {
+        // What is left unread of it when it was refused or had been loaded before.
+        request.raw.resume();
+      }
+    });
+  };
+}
+
+/** @throws PodfleetError CANCELLED while it is read, when the caller breaks off */
+async function* archiveOf(body: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const part of body) yield part as Uint8Array;
+  } catch (error) {
+    throw new PodfleetError("CANCELLED", "The caller broke off the upload", { cause: error });
+  }
+}
+
+/** Aborted when the connection closes before the reply is sent. */
+function closedEarly(reply: FastifyReply): AbortSignal {
+  const abort = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) abort.abort();
+  });
+  return abort.signal;
+}

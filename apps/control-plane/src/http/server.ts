@@ -1,0 +1,72 @@
+/** Everything that callers reach over HTTP. Nothing but `/healthz` answers without a token. */
+import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
+import fastify, { type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+
+import type { ApiServices } from "../api/context.ts";
+import { httpStatusOf, wireErrorOf } from "../api/error-shape.ts";
+import { type AppRouter, appRouter } from "../api/router.ts";
+import { authenticate } from "../services/api-tokens.ts";
+import type { ImageLoads } from "../services/image-load.ts";
+import { callerContext } from "../trace-context.ts";
+import { imageRoute } from "./image-route.ts";
+import { traceRoute } from "./trace-route.ts";
+
+export interface HttpServerOptions extends ApiServices {
+  readonly imageLoads: ImageLoads;
+  readonly logger: Logger;
+  /** What an operator may want to know; `isHealthy` decides the status. */
+  readonly health: () => Promise<{ readonly isHealthy: boolean }>;
+}
+
+/** A spec may hold a long command and many labels; archives are streamed and have no such bound. */
+const bodyBytesMax = 8 * 1024 * 1024;
+/** The input of a query is in the URL. */
+const pathLengthMax = 1_000;
+
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { fleet, operations, feed, traces, logger } = options;
+  const { database } = fleet;
+  const server = fastify({
+    bodyLimit: bodyBytesMax,
+    routerOptions: { maxParamLength: pathLengthMax },
+  });
+  addErrorReplies(server, logger);
+
+  server.get("/healthz", async (_request, reply) => {
+    const health = await options.health();
+    return await reply.status(health.isHealthy ? 200 : 503).send(health);
+  });
+
+  void server.register(fastifyTRPCPlugin, {
+    prefix: "/trpc",
+    trpcOptions: {
+      router: appRouter,
+      createContext: async ({ req }) => ({
+        ...{ fleet, operations, feed, traces },
+        caller: await authenticate(database, req.headers.authorization),
+        callerContext: callerContext(req.headers),
+      }),
+      onError: ({ error, path }) => logDefect(logger, error, path),
+    },
+  } satisfies FastifyTRPCPluginOptions<AppRouter>);
+  void server.register(imageRoute({ database, imageLoads: options.imageLoads }));
+  void server.register(traceRoute({ database, traces }));
+  return server;
+}
+
+function addErrorReplies(server: FastifyInstance, logger: Logger): void {
+  server.setErrorHandler(async (error, request, reply) => {
+    logDefect(logger, error, request.routeOptions.url);
+    const wire = wireErrorOf(error, request.query);
+    return await reply.status(httpStatusOf(wire)).send({ error: wire });
+  });
+  server.setNotFoundHandler(async (request, reply) => {
+    const message = `Cannot find ${request.method} ${JSON.stringify(request.url)}: no such route`;
+    return await reply.status(404).send({ error: { code: "INVALID_INPUT", message } });
+  });
+}
+
+function logDefect(logger: Logger, error: unknown, path: string | undefined): void {
+  if (wireErrorOf(error).code === "INTERNAL") logger.error({ err: error, path }, "defect");
+}

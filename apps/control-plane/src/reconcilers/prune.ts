@@ -1,0 +1,14 @@
+import type { Database } from "@podfleet/db/database";
+import { pruneRecords } from "@podfleet/db/prune";
+
+const day = 24 * 60 * 60 * 1_000;
+
+/** How much history is kept. */
+const bounds = {
+  recordAgeMaxMs: 30 * day,
+  spans: { spansMax: 200_000, ageMaxMs: day },
+};
+
+export async function prune(database: Database): Promise<Readonly<Record<string, number>>> {
+  return { dropped: (await pruneRecords(database, bounds)) ?? 0 };
+}

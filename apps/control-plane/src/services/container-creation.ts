@@ -1,0 +1,102 @@
+/**
+ * Admits a new container: chooses its host, reserves its resources and its name, and records the operation, in one
+ * transaction under one lock, so that replicas never give the same thing twice.
+ */
+import { lockInTransaction } from "@podfleet/db/advisory-lock";
+import type { Database } from "@podfleet/db/database";
+import type { HostLiveness } from "@podfleet/db/hosts";
+import { insertOperation, type NewOperation } from "@podfleet/db/operations";
+import {
+  insertContainer,
+  isNameTaken,
+  listPlacementHosts,
+  locateContainers,
+  type PlacementHost,
+} from "@podfleet/db/placement";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+import { PodfleetError } from "@podfleet/model/errors";
+import { newContainerId } from "@podfleet/model/ids";
+import { reservationOf } from "@podfleet/model/resources";
+import { place } from "@podfleet/planner/place";
+
+import { makeContainerName } from "./container-name.ts";
+import type { ContainerIdentity } from "./mutation.ts";
+import { failedOutcome } from "./unreachable.ts";
+
+export type Admission =
+  | {
+      readonly type: "admitted";
+      readonly container: ContainerIdentity;
+      readonly host: HostLiveness;
+    }
+  /** Recorded as failed with `error`. */
+  | { readonly type: "refused"; readonly error: PodfleetError }
+  /** Another request with the operation's id was faster. */
+  | { readonly type: "id-taken" };
+
+export async function admitContainer(
+  database: Database,
+  operation: Omit<NewOperation, "container" | "hostId" | "outcome">,
+  spec: ContainerSpec,
+): Promise<Admission> {
+  return await database.transaction(async (transaction) => {
+    await lockInTransaction(transaction, "placement");
+    const id = newContainerId();
+    const name = spec.name ?? (await freeName(transaction));
+    const container = { id, name };
+    const chosen = await choose(transaction, spec, name);
+    if (chosen instanceof PodfleetError) {
+      const outcome = failedOutcome(chosen);
+      const refused = { ...operation, container, outcome };
+      const isRecorded = await insertOperation(transaction, refused, "dispatched");
+      return isRecorded ? { type: "refused", error: chosen } : { type: "id-taken" };
+    }
+    const admitted = { ...operation, container, hostId: chosen.id };
+    if (!(await insertOperation(transaction, admitted, "dispatched"))) return { type: "id-taken" };
+    const reservation = reservationOf(spec.resources);
+    await insertContainer(transaction, { id, name, hostId: chosen.id, spec, reservation });
+    return { type: "admitted", container, host: chosen };
+  });
+}
+
+async function choose(
+  transaction: Database,
+  spec: ContainerSpec,
+  name: string,
+): Promise<PlacementHost | PodfleetError> {
+  if (await isNameTaken(transaction, name)) return nameInUse(name);
+  const dependencies = await locateContainers(transaction, spec.dependencies);
+  const missing = spec.dependencies.find((id) => !dependencies.some((each) => each.id === id));
+  if (missing !== undefined) return dependencyNotFound(missing);
+  const hosts = await listPlacementHosts(transaction);
+  const { image, placement } = spec;
+  const reservation = reservationOf(spec.resources);
+  const decision = place({ reservation, placement, image, dependencies }, hosts);
+  return "error" in decision ? decision.error : decision.host;
+}
+
+const nameAttemptsMax = 10;
+
+async function freeName(transaction: Database): Promise<string> {
+  for (let attempt = 0; attempt < nameAttemptsMax; attempt += 1) {
+    const name = makeContainerName(attempt);
+    if (!(await isNameTaken(transaction, name))) return name;
+  }
+  throw new Error(`${nameAttemptsMax} names made up for a container were all taken`);
+}
+
+function nameInUse(name: string): PodfleetError {
+  return new PodfleetError(
+    "NAME_IN_USE",
+    `Cannot create container ${JSON.stringify(name)}: another container of the fleet has that name`,
+    { details: { name } },
+  );
+}
+
+function dependencyNotFound(id: string): PodfleetError {
+  return new PodfleetError(
+    "CONTAINER_NOT_FOUND",
+    `Cannot create the container: its dependency "${id}" does not exist`,
+    { details: { container: id } },
+  );
+}

@@ -1,0 +1,91 @@
+/** One host's copy of an image archive on its way in. A chunk is sent again until the agent has it; uploads outlive the agent. */
+import { backoffMs } from "@podfleet/base/backoff";
+import { pause } from "@podfleet/base/pause";
+import type { HostLiveness } from "@podfleet/db/hosts";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { hostSilenceMaxMs } from "@podfleet/model/host";
+import type { OperationId } from "@podfleet/model/ids";
+
+import type { Fleet } from "./fleet.ts";
+import type { WatchedHost } from "./host-watch.ts";
+import { unreachable } from "./unreachable.ts";
+
+const chunkTimeoutMs = 10_000;
+const retryDelay = { minMs: 100, maxMs: 1_000 };
+
+export class HostUpload {
+  readonly host: HostLiveness;
+  readonly #fleet: Fleet;
+  readonly #uploadId: OperationId;
+  #watched: WatchedHost;
+  /** Bytes that the agent holds. */
+  #held = 0;
+  #error: PodfleetError | undefined;
+
+  constructor(fleet: Fleet, host: HostLiveness, uploadId: OperationId) {
+    this.#fleet = fleet;
+    this.host = host;
+    this.#uploadId = uploadId;
+    this.#watched = host;
+  }
+
+  /** Why the host takes no more of it. */
+  get error(): PodfleetError | undefined {
+    return this.#error;
+  }
+
+  /** Resolves when the agent has the bytes or the upload has failed; then `error` says why. */
+  async send(offset: number, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    const end = offset + bytes.length;
+    const deadlineMs = Date.now() + hostSilenceMaxMs + chunkTimeoutMs;
+    try {
+      for (let attempt = 0; this.#held < end; attempt += 1) {
+        const from = Math.max(offset, this.#held);
+        const length = await this.#sendOnce(from, bytes.subarray(from - offset), signal);
+        if (length !== undefined && length < from) throw lost(this.host);
+        if (length !== undefined) this.#held = length;
+        else if (signal.aborted || Date.now() > deadlineMs) throw unreachable(this.host);
+        else await pause(backoffMs(attempt, retryDelay), signal);
+      }
+    } catch (error) {
+      if (!(error instanceof PodfleetError)) throw error;
+      this.#error = error;
+    }
+  }
+
+  /** @returns what the agent holds then; undefined when it may be asked again */
+  async #sendOnce(
+    offset: number,
+    bytes: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    try {
+      const sent = await this.#fleet.watch.during(this.#watched, signal, async (watched) => {
+        const chunk = { uploadId: this.#uploadId, offset, bytes };
+        const limits = { timeoutMs: chunkTimeoutMs, signal: watched };
+        return await this.#fleet.hosts.sendImageChunk(this.host.id, chunk, limits);
+      });
+      if (sent.type === "done") return sent.value.length;
+      if (sent.type === "silent") throw unreachable(this.host);
+      this.#watched = sent.host;
+      return undefined;
+    } catch (error) {
+      const isOutage = hasCode(error, "UNAVAILABLE") || isAwayForNow(error);
+      if (isOutage) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** The bus did not reach the agent, which may be about to come back; the watch's own verdict has no `delivered`. */
+function isAwayForNow(error: unknown): boolean {
+  return hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] !== undefined;
+}
+
+function lost({ name }: HostLiveness): PodfleetError {
+  return new PodfleetError(
+    "STORAGE_FAILED",
+    `Cannot load the archive on host "${name}": the host has dropped what was uploaded before`,
+    { details: { host: name } },
+  );
+}

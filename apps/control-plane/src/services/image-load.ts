@@ -1,0 +1,230 @@
+/**
+ * Loads one archive on several hosts at once: its bytes go to all of them as they come in, at the pace of the slowest, and then
+ * each host unpacks what it holds. It is one operation, whose outcome is kept per host. A caller that is cut off before the
+ * last byte presents the same id again and sends the archive from its start.
+ */
+import type { Database } from "@podfleet/db/database";
+import { type HostLiveness, hostNotFound, listHostLiveness } from "@podfleet/db/hosts";
+import {
+  extendDrive,
+  findOperation,
+  insertOperation,
+  insertOperationHosts,
+  joinOperation,
+  listOperationHosts,
+  markDispatched,
+  type OperationHostRow,
+} from "@podfleet/db/operations";
+import { applyOutcome } from "@podfleet/db/projection";
+import { hasCode, PodfleetError, type WireError } from "@podfleet/model/errors";
+import { newOperationId, type OperationId } from "@podfleet/model/ids";
+import type { ImageLoadResult } from "@podfleet/model/image";
+import { imageChunkBytesMax } from "@podfleet/protocol/host/image-chunk";
+
+import { activeTraceId } from "../trace-context.ts";
+import type { Caller } from "./api-tokens.ts";
+import { type Fleet } from "./fleet.ts";
+import { HostUpload } from "./host-upload.ts";
+import type { OperationDriver } from "./operation-driver.ts";
+import { failedOutcome, unreachable } from "./unreachable.ts";
+
+export interface ImageLoadRequest {
+  readonly caller: Caller;
+  /** Made here when absent. */
+  readonly operationId: OperationId | undefined;
+  /** Names or ids; every host that is ready when empty. */
+  readonly hosts: readonly string[];
+  readonly archive: AsyncIterable<Uint8Array>;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+}
+
+export class ImageLoads {
+  readonly #fleet: Fleet;
+  readonly #driver: OperationDriver;
+
+  constructor(fleet: Fleet, driver: OperationDriver) {
+    this.#fleet = fleet;
+    this.#driver = driver;
+  }
+
+  /**
+   * @returns what each host made of it; a host that failed does not fail the others
+   * @throws PodfleetError HOST_NOT_FOUND, HOST_UNREACHABLE when none of the hosts is ready, IMAGE_INVALID or what else all of them
+   *   failed with, CONFLICT, CANCELLED
+   */
+  async load(request: ImageLoadRequest): Promise<ImageLoadResult> {
+    const { database } = this.#fleet;
+    const id = request.operationId ?? newOperationId();
+    const asked = await chooseHosts(database, request.hosts);
+    const ready = asked.filter(({ state }) => state === "ready");
+    const away = asked.filter(({ state }) => state !== "ready");
+    const outcome = await this.#begin(id, request, ready);
+    if (outcome === "new") {
+      await this.#carryOut(id, request, ready);
+    }
+    return resultOf(id, await listOperationHosts(database, id), away);
+  }
+
+  /** Records the operation, or takes part in the one with the id. */
+  async #begin(
+    id: OperationId,
+    request: ImageLoadRequest,
+    ready: readonly HostLiveness[],
+  ): Promise<"new" | "finished"> {
+    const recorded = { verb: "image.load", hosts: request.hosts.toSorted() } as const;
+    const operation = {
+      id,
+      verb: recorded.verb,
+      request: recorded,
+      caller: request.caller.name,
+      traceId: activeTraceId(),
+    };
+    return await this.#fleet.database.transaction(async (transaction) => {
+      if (!(await insertOperation(transaction, operation, "pending"))) {
+        await findOperation(transaction, id, recorded);
+        const { finishedAt } = await joinOperation(transaction, id);
+        return finishedAt ? "finished" : "new";
+      }
+      const [first] = ready;
+      if (!first) throw noneReady();
+      await insertOperationHosts(
+        transaction,
+        id,
+        ready.map((host) => host.id),
+      );
+      return "new";
+    });
+  }
+
+  async #carryOut(
+    id: OperationId,
+    request: ImageLoadRequest,
+    ready: readonly HostLiveness[],
+  ): Promise<void> {
+    const { database } = this.#fleet;
+    const open = await openHosts(database, id, ready);
+    const uploads = open.map((host) => new HostUpload(this.#fleet, host, id));
+    const sizeBytes = await this.#upload(id, request, uploads);
+    await markDispatched(database, id);
+    const action = { verb: "image.load", uploadId: id, sizeBytes } as const;
+    await Promise.all(
+      uploads.map(async ({ host, error }) => {
+        if (error) {
+          return await applyOutcome(database, host.id, { id, outcome: failedOutcome(error) });
+        }
+        try {
+          await this.#driver.drive({ id, host, action });
+        } catch (failure) {
+          // Its outcome is recorded, or will be; the result shows which.
+          if (!hasCode(failure, "HOST_UNREACHABLE")) throw failure;
+        }
+      }),
+    );
+  }
+
+  /** @returns the archive's size in bytes */
+  async #upload(
+    id: OperationId,
+    { archive, signal }: ImageLoadRequest,
+    uploads: readonly HostUpload[],
+  ): Promise<number> {
+    let offset = 0;
+    let leaseMs = Date.now();
+    for await (const bytes of chunksOf(archive)) {
+      const live = uploads.filter(({ error }) => !error);
+      if (live.length === 0) break;
+      await Promise.all(live.map(async (upload) => await upload.send(offset, bytes, signal)));
+      offset += bytes.length;
+      if (signal.aborted) break;
+      if (Date.now() - leaseMs > leaseIntervalMs) {
+        await extendDrive(this.#fleet.database, id);
+        leaseMs = Date.now();
+      }
+    }
+    if (signal.aborted) throw new PodfleetError("CANCELLED", "The caller gave up");
+    return offset;
+  }
+}
+
+/** Well below driveLeaseMs. */
+const leaseIntervalMs = 10_000;
+
+/** @throws PodfleetError HOST_NOT_FOUND */
+async function chooseHosts(
+  database: Database,
+  references: readonly string[],
+): Promise<HostLiveness[]> {
+  const hosts = await listHostLiveness(database);
+  if (references.length === 0) return hosts.filter(({ state }) => state === "ready");
+  return [...new Set(references)].map((reference) => {
+    const host = hosts.find(({ id, name }) => id === reference || name === reference);
+    if (!host) throw hostNotFound(reference);
+    return host;
+  });
+}
+
+/** The operation's hosts that have no outcome yet. */
+async function openHosts(
+  database: Database,
+  id: OperationId,
+  ready: readonly HostLiveness[],
+): Promise<HostLiveness[]> {
+  const parts = await listOperationHosts(database, id);
+  const open = new Set(parts.filter(({ outcome }) => !outcome).map(({ host }) => host.id));
+  return ready.filter((host) => open.has(host.id));
+}
+
+/** The same bytes in chunks of the size that one message carries. */
+async function* chunksOf(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of archive) {
+    for (let rest = part; rest.length > 0;) {
+      const taken = rest.subarray(0, imageChunkBytesMax - length);
+      parts.push(taken);
+      length += taken.length;
+      rest = rest.subarray(taken.length);
+      if (length < imageChunkBytesMax) continue;
+      yield Buffer.concat(parts);
+      parts = [];
+      length = 0;
+    }
+  }
+  if (length > 0) yield Buffer.concat(parts);
+}
+
+function resultOf(
+  operationId: OperationId,
+  parts: readonly OperationHostRow[],
+  away: readonly HostLiveness[],
+): ImageLoadResult {
+  const hosts = [
+    ...parts.map(({ host, outcome }) => ({ name: host.name, ...errorIn(host, outcome) })),
+    ...away.map((host) => ({ name: host.name, error: unreachable(host).toWire() })),
+  ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const [failure] = hosts.flatMap(({ error }) => (error ? [error] : []));
+  if (failure && hosts.every(({ error }) => error)) {
+    throw new PodfleetError(failure.code, failure.message, { details: { operationId, hosts } });
+  }
+  const loaded = parts.flatMap(({ outcome }) =>
+    outcome?.status === "succeeded" ? (outcome.images ?? []) : [],
+  );
+  const images = [...new Map(loaded.map((image) => [image.id, image])).values()];
+  return { operationId, images, hosts };
+}
+
+function errorIn(
+  host: OperationHostRow["host"],
+  outcome: OperationHostRow["outcome"],
+): { readonly error?: WireError } {
+  if (!outcome) return { error: unreachable(host).toWire() };
+  return outcome.status === "failed" ? { error: outcome.error } : {};
+}
+
+function noneReady(): PodfleetError {
+  return new PodfleetError(
+    "HOST_UNREACHABLE",
+    "Cannot load the archive: none of the hosts is ready",
+  );
+}

@@ -1,0 +1,90 @@
+/**
+ * A container's journal, passed from the agent to the caller as it is. Reads are long polls by offset, so a reader that
+ * is cut off goes on where it was, and nothing is buffered here beyond one read.
+ */
+import { backoffMs } from "@podfleet/base/backoff";
+import { pause } from "@podfleet/base/pause";
+import type { JournalChunk } from "@podfleet/bus/host-client";
+import { type ContainerRow, findContainerById, getContainer } from "@podfleet/db/containers";
+import { hasCode } from "@podfleet/model/errors";
+
+import { cutShort, type Fleet } from "./fleet.ts";
+import type { WatchedHost } from "./host-watch.ts";
+import { unreachable } from "./unreachable.ts";
+
+export interface LogsRequest {
+  readonly container: string;
+  readonly follow: boolean;
+  readonly tail?: number | undefined;
+  readonly since?: string | undefined;
+  /** Where to go on; it overrides `tail` and `since`. */
+  readonly offset?: number | undefined;
+}
+
+export interface LogChunk {
+  /** Whole journal records (base/journal-record). */
+  readonly bytes: Uint8Array;
+  /** Offset after them. */
+  readonly next: number;
+}
+
+const bytesMax = 256 * 1024;
+const pollMs = 20_000;
+const answerMs = 5_000;
+const retryDelay = { minMs: 100, maxMs: 2_000 };
+
+/**
+ * Yields the journal's records up to its present end; with `follow`, until it has ended for good, across outages of the host.
+ * @throws PodfleetError CONTAINER_NOT_FOUND, also when it is removed meanwhile; AMBIGUOUS_ID; HOST_UNREACHABLE; CANCELLED;
+ *   UNAVAILABLE when this process is about to end
+ */
+export async function* readLogs(
+  fleet: Fleet,
+  request: LogsRequest,
+  caller: AbortSignal,
+): AsyncGenerator<LogChunk, void> {
+  const signal = AbortSignal.any([caller, fleet.draining]);
+  const row = await getContainer(fleet.database, request.container);
+  if (row.host.state === "unreachable") throw unreachable(row.host);
+  let next = request.offset ?? (await locate(fleet, row, request));
+  let host: WatchedHost = row.host;
+  for (let attempt = 0; ; attempt += 1) {
+    if (signal.aborted) throw cutShort(fleet, signal.reason);
+    try {
+      const waitMs = request.follow ? pollMs : 0;
+      const read = await fleet.watch.during(host, signal, async (watched) => {
+        const chunk = { containerId: row.id, offset: next, bytesMax, waitMs };
+        const limits = { timeoutMs: waitMs + answerMs, signal: watched };
+        return await fleet.hosts.readJournal(row.host.id, chunk, limits);
+      });
+      if (read.type === "done") {
+        attempt = 0;
+        const { bytes } = read.value;
+        ({ next } = read.value);
+        if (bytes.length > 0) yield { bytes, next };
+        if (isEnd(read.value, request.follow)) return;
+        continue;
+      }
+      if (read.type === "silent" && !request.follow) throw unreachable(row.host);
+    } catch (error) {
+      if (signal.aborted) throw cutShort(fleet, error);
+      const isOutage = hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE");
+      if (!isOutage || !request.follow) throw error;
+    }
+    await pause(backoffMs(attempt, retryDelay), signal);
+    host = (await findContainerById(fleet.database, row.id))?.host ?? host;
+  }
+}
+
+async function locate(fleet: Fleet, row: ContainerRow, request: LogsRequest): Promise<number> {
+  const { tail, since } = request;
+  if (tail === undefined && since === undefined) return 0;
+  const payload = { containerId: row.id, tail, since };
+  const call = { payload, timeoutMs: answerMs };
+  const { offset } = await fleet.hosts.request(row.host.id, "journal.locate", call);
+  return offset;
+}
+
+function isEnd({ bytes, ended }: JournalChunk, follow: boolean): boolean {
+  return ended || (!follow && bytes.length === 0);
+}

@@ -1,0 +1,47 @@
+/** What a caller asks to be done to one container, before the container is looked up. */
+import { assertNever } from "@podfleet/base/invariant";
+import type { Action } from "@podfleet/model/action";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
+import type { ContainerId } from "@podfleet/model/ids";
+
+export type Mutation =
+  | { readonly verb: "container.create"; readonly spec: ContainerSpec }
+  | ContainerMutation;
+
+/** `container` is a name, an id or the prefix of one. */
+export type ContainerMutation = { readonly container: string } & (
+  | { readonly verb: "container.init" | "container.sync" }
+  | { readonly verb: "container.start"; readonly recursive: boolean }
+  | { readonly verb: "container.stop"; readonly timeoutSeconds?: number | undefined }
+  | { readonly verb: "container.kill"; readonly signal: number }
+  | { readonly verb: "container.remove"; readonly force: boolean; readonly dependents: boolean }
+);
+
+export interface ContainerIdentity {
+  readonly id: ContainerId;
+  readonly name: string;
+}
+
+/** What the container's host is asked to do. */
+export function actionOf(mutation: Mutation, container: ContainerIdentity): Action {
+  const containerId = container.id;
+  switch (mutation.verb) {
+    case "container.create":
+      return { verb: mutation.verb, containerId, name: container.name, spec: mutation.spec };
+    case "container.init":
+    case "container.sync":
+      return { verb: mutation.verb, containerId };
+    case "container.start":
+      return { verb: mutation.verb, containerId, recursive: mutation.recursive };
+    case "container.stop":
+      return { verb: mutation.verb, containerId, timeoutSeconds: mutation.timeoutSeconds };
+    case "container.kill":
+      return { verb: mutation.verb, containerId, signal: mutation.signal };
+    case "container.remove": {
+      const { force, dependents } = mutation;
+      return { verb: mutation.verb, containerId, force, dependents };
+    }
+    default:
+      return assertNever(mutation);
+  }
+}

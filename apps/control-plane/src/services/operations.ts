@@ -1,0 +1,163 @@
+/**
+ * Mutations of containers, exactly once each. The id that the caller chose names the mutation: presented again with the
+ * same request it returns the recorded outcome, or takes part in what is under way; with another request it is CONFLICT.
+ */
+import { trace } from "@opentelemetry/api";
+import {
+  type ContainerRow,
+  findContainerById,
+  getContainer,
+  summaryOf,
+} from "@podfleet/db/containers";
+import type { Database } from "@podfleet/db/database";
+import type { HostLiveness } from "@podfleet/db/hosts";
+import {
+  findOperation,
+  insertOperation,
+  joinOperation,
+  type OperationRow,
+} from "@podfleet/db/operations";
+import type { ContainerSummary } from "@podfleet/model/container/record";
+import { PodfleetError } from "@podfleet/model/errors";
+import { newOperationId, type OperationId } from "@podfleet/model/ids";
+import type { OperationOutcome } from "@podfleet/model/operation";
+
+import { activeTraceId } from "../trace-context.ts";
+import type { Caller } from "./api-tokens.ts";
+import { admitContainer } from "./container-creation.ts";
+import {
+  actionOf,
+  type ContainerIdentity,
+  type ContainerMutation,
+  type Mutation,
+} from "./mutation.ts";
+import type { OperationDriver } from "./operation-driver.ts";
+
+export interface MutationRequest {
+  readonly caller: Caller;
+  /** Made here when absent. */
+  readonly operationId: OperationId | undefined;
+  readonly mutation: Mutation;
+}
+
+export interface MutationResult {
+  readonly operationId: OperationId;
+  /** As the operation left it. */
+  readonly container: ContainerSummary;
+}
+
+export class Operations {
+  readonly #database: Database;
+  readonly #driver: OperationDriver;
+
+  constructor(database: Database, driver: OperationDriver) {
+    this.#database = database;
+    this.#driver = driver;
+  }
+
+  /** @throws PodfleetError the operation's failure, or what OperationDriver.drive throws; `details.operationId` names it */
+  async perform({ caller, operationId, mutation }: MutationRequest): Promise<MutationResult> {
+    const id = operationId ?? newOperationId();
+    const span = trace.getActiveSpan();
+    span?.setAttribute("podfleet.operation.id", id);
+    const operation = {
+      id,
+      verb: mutation.verb,
+      request: mutation,
+      caller: caller.name,
+      traceId: activeTraceId(),
+    };
+    try {
+      const known =
+        operationId === undefined ? undefined : await findOperation(this.#database, id, mutation);
+      if (known) return await this.#resume(known, mutation);
+      return mutation.verb === "container.create"
+        ? await this.#create(operation, mutation)
+        : await this.#change(operation, mutation);
+    } catch (error) {
+      throw withOperationId(error, id);
+    }
+  }
+
+  async #create(operation: Recorded, mutation: Mutation & { verb: "container.create" }) {
+    const admission = await admitContainer(this.#database, operation, mutation.spec);
+    switch (admission.type) {
+      case "refused":
+        throw admission.error;
+      case "id-taken":
+        return await this.#resumeTaken(operation, mutation);
+      case "admitted": {
+        const { container, host } = admission;
+        return await this.#drive(operation.id, mutation, { ...container, host });
+      }
+    }
+  }
+
+  async #change(operation: Recorded, mutation: ContainerMutation): Promise<MutationResult> {
+    const container = await getContainer(this.#database, mutation.container);
+    const isFirst = await insertOperation(
+      this.#database,
+      { ...operation, container, hostId: container.host.id },
+      "dispatched",
+    );
+    if (!isFirst) return await this.#resumeTaken(operation, mutation);
+    return await this.#drive(operation.id, mutation, container);
+  }
+
+  async #resumeTaken({ id }: Recorded, mutation: Mutation): Promise<MutationResult> {
+    const row = await findOperation(this.#database, id, mutation);
+    if (!row) throw new Error(`Operation "${id}" was there and is not`);
+    return await this.#resume(row, mutation);
+  }
+
+  async #resume(known: OperationRow, mutation: Mutation): Promise<MutationResult> {
+    const row = known.outcome ? known : await joinOperation(this.#database, known.id);
+    if (row.outcome?.status === "failed") throw PodfleetError.fromWire(row.outcome.error);
+    const container =
+      row.containerId === null
+        ? undefined
+        : await findContainerById(this.#database, row.containerId);
+    if (!container) throw new Error(`The container of operation "${row.id}" is not on record`);
+    if (row.outcome) return resultOf(row.id, container, row.outcome);
+    return await this.#drive(row.id, mutation, container);
+  }
+
+  async #drive(
+    id: OperationId,
+    mutation: Mutation,
+    container: ContainerIdentity & { readonly host: HostLiveness },
+  ): Promise<MutationResult> {
+    const { host } = container;
+    trace.getActiveSpan()?.setAttributes({
+      "podfleet.container.id": container.id,
+      "podfleet.host.name": host.name,
+    });
+    const outcome = await this.#driver.drive({ id, host, action: actionOf(mutation, container) });
+    if (outcome.status === "failed") throw PodfleetError.fromWire(outcome.error);
+    const row = await findContainerById(this.#database, container.id);
+    if (!row) throw new Error(`Container "${container.id}" is not on record`);
+    return resultOf(id, row, outcome);
+  }
+}
+
+interface Recorded {
+  readonly id: OperationId;
+  readonly verb: Mutation["verb"];
+  readonly request: Readonly<Record<string, unknown>>;
+  readonly caller: string;
+  readonly traceId: string | undefined;
+}
+
+function resultOf(
+  operationId: OperationId,
+  row: ContainerRow,
+  outcome: OperationOutcome,
+): MutationResult {
+  return { operationId, container: summaryOf(row, outcome.container ?? row.snapshot) };
+}
+
+function withOperationId(error: unknown, operationId: OperationId): unknown {
+  if (!(error instanceof PodfleetError)) return error;
+  const details = { ...error.details, operationId };
+  return new PodfleetError(error.code, error.message, { details, cause: error });
+}

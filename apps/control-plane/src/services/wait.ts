@@ -1,0 +1,174 @@
+/**
+ * Waiting for a container. The agent is asked by long polls that all name the same run, so restarts of the agent, of NATS and of
+ * the control plane cannot make a waiter miss an exit. While the host does not answer, the record may.
+ */
+import { backoffMs } from "@podfleet/base/backoff";
+import { pause } from "@podfleet/base/pause";
+import {
+  type ContainerRow,
+  findContainerById,
+  getContainer,
+  summaryOf,
+} from "@podfleet/db/containers";
+import { applySnapshot } from "@podfleet/db/projection";
+import type { ContainerSummary } from "@podfleet/model/container/record";
+import type { WaitCondition } from "@podfleet/model/container/wait";
+import { hasCode } from "@podfleet/model/errors";
+import { containerIdSchema } from "@podfleet/model/ids";
+import type { WaitReply } from "@podfleet/protocol/host/wait";
+
+import { cutShort, type Fleet } from "./fleet.ts";
+import type { WatchedHost } from "./host-watch.ts";
+
+export interface WaitRequest {
+  /** Name, id or id prefix; the full id finds a container that was removed lately too. */
+  readonly container: string;
+  readonly condition: WaitCondition;
+  readonly run?: number | undefined;
+}
+
+export interface WaitResult {
+  readonly run: number;
+  /** Absent when it is unknown or the condition has none. */
+  readonly exitCode?: number;
+  readonly exitUnknown: boolean;
+  readonly container: ContainerSummary;
+}
+
+const pollMs = 20_000;
+/** More than the poll, so that the agent's own answer comes first. */
+const requestTimeoutMs = pollMs + 5_000;
+/** How often an agent may not know a container that is on record, before the record is not believed. */
+const unknownMax = 10;
+
+const retryDelay = { minMs: 100, maxMs: 2_000 };
+
+/**
+ * Resolves when the condition is met, however long that takes.
+ * @throws PodfleetError CONTAINER_NOT_FOUND, also for one that was removed and can never meet it; AMBIGUOUS_ID; CANCELLED;
+ *   UNAVAILABLE when this process is about to end
+ */
+export async function waitForContainer(
+  fleet: Fleet,
+  request: WaitRequest,
+  caller: AbortSignal,
+): Promise<WaitResult> {
+  const signal = AbortSignal.any([caller, fleet.draining]);
+  let row = await resolve(fleet, request.container);
+  let run = request.run;
+  let host: WatchedHost = row.host;
+  let unknownCount = 0;
+  for (let attempt = 0; ; attempt += 1) {
+    if (signal.aborted) throw cutShort(fleet, signal.reason);
+    try {
+      const polled = await fleet.watch.during(host, signal, async (watched) => {
+        return await poll(fleet, row, { condition: request.condition, run, signal: watched });
+      });
+      if (polled.type === "done" && polled.value.state === "met") {
+        return await resultOf(fleet, row, polled.value);
+      }
+      if (polled.type === "done") {
+        ({ run } = polled.value);
+        attempt = 0;
+      }
+      if (polled.type === "restarted") ({ host } = polled);
+      if (polled.type !== "silent") continue;
+    } catch (error) {
+      if (signal.aborted) throw cutShort(fleet, error);
+      if (!hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE", "CONTAINER_NOT_FOUND")) throw error;
+      if (error.code === "CONTAINER_NOT_FOUND") unknownCount += 1;
+      const isGone = row.removedAt !== null || unknownCount > unknownMax;
+      if (error.code === "CONTAINER_NOT_FOUND" && isGone) throw error;
+    }
+    row = (await findContainerById(fleet.database, row.id)) ?? row;
+    ({ host } = row);
+    const met = metByRecord(row, request.condition, run);
+    if (met) return met;
+    await pause(backoffMs(attempt, retryDelay), signal);
+  }
+}
+
+async function resolve(fleet: Fleet, reference: string): Promise<ContainerRow> {
+  try {
+    return await getContainer(fleet.database, reference);
+  } catch (error) {
+    const id = containerIdSchema.safeParse(reference);
+    if (!hasCode(error, "CONTAINER_NOT_FOUND") || !id.success) throw error;
+    const removed = await findContainerById(fleet.database, id.data);
+    if (!removed) throw error;
+    return removed;
+  }
+}
+
+interface Poll {
+  readonly condition: WaitCondition;
+  readonly run: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function poll(fleet: Fleet, row: ContainerRow, options: Poll): Promise<WaitReply> {
+  const { condition, run, signal } = options;
+  const payload = { containerId: row.id, condition, run, timeoutMs: pollMs };
+  try {
+    const call = { payload, timeoutMs: requestTimeoutMs, signal };
+    return await fleet.hosts.request(row.host.id, "wait", call);
+  } catch (error) {
+    const isLost = hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] !== false;
+    // The poll's answer was lost and the host lives: ask again at once.
+    if (isLost && run !== undefined) return { state: "pending", run };
+    throw error;
+  }
+}
+
+async function resultOf(
+  fleet: Fleet,
+  row: ContainerRow,
+  reply: WaitReply & { readonly state: "met" },
+): Promise<WaitResult> {
+  const { run, exitCode, exitUnknown, container } = reply;
+  // So that who lists containers next sees what was waited for.
+  await applySnapshot(fleet.database, row.host.id, container);
+  return {
+    run,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    exitUnknown,
+    container: summaryOf(row, container),
+  };
+}
+
+/** What the record alone can tell; the rules are the engine's. */
+export function metByRecord(
+  row: ContainerRow,
+  condition: WaitCondition,
+  wanted: number | undefined,
+): WaitResult | undefined {
+  const { snapshot, removedAt, state } = row;
+  if (!snapshot) return undefined;
+  const isUnderWay = state === "running" || state === "paused";
+  const chosen = condition === "next-exit" && !isUnderWay ? snapshot.run + 1 : snapshot.run;
+  const run = wanted ?? chosen;
+  const container = summaryOf(row);
+  switch (condition) {
+    case "exit":
+    case "next-exit": {
+      const hasEnded = snapshot.exitedRun >= run || (condition === "exit" && run === 0);
+      return hasEnded ? { ...exitOf(row, run), container } : undefined;
+    }
+    case "removed":
+      return removedAt ? { ...exitOf(row, snapshot.exitedRun), container } : undefined;
+    default: {
+      if (removedAt || state !== condition) return undefined;
+      const hasEnded = condition === "stopped" || condition === "exited";
+      return hasEnded
+        ? { ...exitOf(row, snapshot.exitedRun), container }
+        : { run: snapshot.run, exitUnknown: false, container };
+    }
+  }
+}
+
+function exitOf({ snapshot }: ContainerRow, run: number): Omit<WaitResult, "container"> {
+  const exitCode = snapshot?.exitedRun === run ? snapshot.exitCode : undefined;
+  return exitCode === undefined
+    ? { run, exitUnknown: run > 0 }
+    : { run, exitCode, exitUnknown: false };
+}

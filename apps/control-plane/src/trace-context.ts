@@ -1,0 +1,45 @@
+import {
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
+import { PodfleetError } from "@podfleet/model/errors";
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+/** The context of a caller that sent W3C trace headers. */
+export function callerContext(headers: Headers): Context {
+  return propagation.extract(ROOT_CONTEXT, headers);
+}
+
+/** The trace that the running code is part of; undefined when it is not recorded. */
+export function activeTraceId(): string | undefined {
+  const span = trace.getSpan(context.active());
+  return span?.isRecording() ? span.spanContext().traceId : undefined;
+}
+
+/** Runs `handle` in a span that continues the caller's trace. */
+export async function inServerSpan<T>(
+  name: string,
+  headers: Headers,
+  handle: () => Promise<T>,
+): Promise<T> {
+  const tracer = trace.getTracer("podfleet.control-plane");
+  const options = { kind: SpanKind.SERVER };
+  return await tracer.startActiveSpan(name, options, callerContext(headers), async (span) => {
+    try {
+      return await handle();
+    } catch (error) {
+      const { code, message } = PodfleetError.from(error);
+      span.setAttribute("error.type", code);
+      span.setStatus({ code: SpanStatusCode.ERROR, message });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
