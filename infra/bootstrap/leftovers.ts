@@ -6,12 +6,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { hasErrno } from "@podfleet/base/errno";
 import { execa } from "execa";
 
+import { planHosts } from "./agents.ts";
 import { SetUpFailure } from "./failure.mjs";
 import { cgroupRoot, dataRoot, runRoot } from "./paths.ts";
 
 const cgroupMount = "/sys/fs/cgroup";
 
-/** Kills whatever still runs in podfleet's cgroups, which hold containers and their monitors only. */
+/** Kills whatever still runs in the hosts' cgroups, which hold containers and their monitors only. */
 export async function killContainerProcesses(): Promise<void> {
   const deadlineMs = performance.now() + 10_000;
   for (;;) {
@@ -38,17 +39,28 @@ export async function unmountAll(): Promise<void> {
   }
 }
 
-/** Removes podfleet's cgroups. No process may be left in them. */
+/** Removes the hosts' cgroups, and their parent unless other agents of this machine use it. No process may be left in them. */
 export async function removeCgroups(): Promise<void> {
   for (const folder of cgroupFolders().toReversed()) await removeCgroup(folder);
+  for (const parent of cgroupParents()) {
+    if (foldersIn(parent).length === 0) await removeCgroup(parent);
+  }
 }
 
-/** In every hierarchy, parents before their children. */
+/** The hosts' cgroups in every hierarchy, parents before their children. */
 function cgroupFolders(): string[] {
+  const names = planHosts(true).flatMap(({ name }) => [name, `${name}-monitors`]);
+  return cgroupParents()
+    .flatMap((parent) => names.map((name) => join(parent, name)))
+    .filter((folder) => existsSync(folder))
+    .flatMap(withDescendants);
+}
+
+function cgroupParents(): string[] {
   if (!existsSync(cgroupMount)) return [];
   const hierarchies = ["", ...foldersIn(cgroupMount)];
-  const roots = hierarchies.map((hierarchy) => join(cgroupMount, hierarchy, cgroupRoot));
-  return roots.filter((folder) => existsSync(folder)).flatMap(withDescendants);
+  const parents = hierarchies.map((hierarchy) => join(cgroupMount, hierarchy, cgroupRoot));
+  return parents.filter((folder) => existsSync(folder));
 }
 
 function withDescendants(folder: string): string[] {
