@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { PodfleetError } from "@podfleet/model/errors";
 
 import {
-  isRunning,
   type ServerCommand,
   type ServerMode,
   spawnServer,
@@ -45,10 +44,6 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   const isReady = async (): Promise<boolean> => await saysReady(command.logPath, server.pid);
   await waitUntilReady(server, command, { isReady, timeoutMs: 10_000 });
   return { pid: server.pid, url: `nats://${options.host}:${options.port}` };
-}
-
-export async function isNatsServerRunning(pid: number): Promise<boolean> {
-  return await isRunning(pid, program);
 }
 
 export async function stopNatsServer(pid: number): Promise<void> {

@@ -107,7 +107,7 @@ async function copyBinaries(home: string, target: string): Promise<string> {
   if (existsSync(target)) return target;
   const unfinished = `${target}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
-  await cp(home, unfinished, { recursive: true });
+  await cp(home, unfinished, { recursive: true, verbatimSymlinks: true });
   await rename(unfinished, target);
   return target;
 }

@@ -15,8 +15,9 @@ export interface NatsServerConfigOptions {
 export const payloadBytesMax = 1024 * 1024;
 
 /**
- * Pings every 2 s and gives up after 2 without an answer, so that requests to a host behind a dead link meet "no
- * responders" soon instead of waiting out their time.
+ * Pings a silent client every 2 s and drops it after 2 without an answer, so that requests to a host behind a dead link
+ * meet "no responders" within 8 s. A client that messages are still sent to is not pinged: those who send them often must
+ * notice by the host's missing heartbeats.
  */
 export function renderNatsServerConfig(options: NatsServerConfigOptions): string {
   const { identity } = options;
