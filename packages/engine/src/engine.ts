@@ -26,6 +26,8 @@ import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container
 import type { Outbox } from "./events/outbox.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
+import { type JournalPosition, locateJournal } from "./journal/locate.ts";
+import { type JournalPiece, readJournal } from "./journal/read.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
 import { HoldingCgroup, readCgroupHierarchies } from "./oci/cgroup.ts";
 import { readHostLimits } from "./oci/host-limits.ts";
@@ -63,6 +65,15 @@ export interface ContainerInspection {
   readonly spec: ContainerSpec;
   readonly asOf: string;
   readonly paths: { readonly bundle: string; readonly journal: string; readonly rootfs?: string };
+}
+
+export interface JournalRequest {
+  readonly containerId: ContainerId;
+  /** A record boundary: 0, a located offset, or the `next` of an earlier read. */
+  readonly offset: number;
+  /** At least one record's length, 16 KiB. */
+  readonly bytesMax: number;
+  readonly waitMs: number;
 }
 
 export class Engine {
@@ -178,6 +189,33 @@ export class Engine {
     return await waitForContainer(this.#parts, request, signal);
   }
 
+  /**
+   * Where in the container's journal a reader begins who wants the last `tail` lines, or what was written from `since` on.
+   * @throws PodfleetError CONTAINER_NOT_FOUND
+   */
+  async locateJournal(
+    request: JournalPosition & { readonly containerId: ContainerId },
+  ): Promise<{ offset: number }> {
+    const { containerId, ...position } = request;
+    return { offset: await locateJournal(this.#journalPath(containerId), position) };
+  }
+
+  /**
+   * Records of the container's journal from `offset` on; waits for some when there are none yet and a run may add to them. The
+   * journal of a removed container can be read for ten more minutes.
+   * @throws PodfleetError CONTAINER_NOT_FOUND; INVALID_INPUT when `offset` is not a record boundary
+   */
+  async readJournal(request: JournalRequest, signal?: AbortSignal): Promise<JournalPiece> {
+    const { containerId: id, ...range } = request;
+    const { store } = this.#parts;
+    const options = {
+      ...range,
+      mayGrow: () => hasProcess(store.find(id)?.snapshot ?? { state: "exited" }),
+      subscribe: (listener: () => void) => store.onChange(id, listener),
+    };
+    return await readJournal(this.#journalPath(id), options, signal);
+  }
+
   /** Takes the next piece of an image archive; returns the length that the upload has then. */
   async appendImageChunk(
     uploadId: OperationId,
@@ -193,6 +231,12 @@ export class Engine {
 
   hostFacts(): HostFacts {
     return this.#facts;
+  }
+
+  #journalPath(id: ContainerId): string {
+    const { paths, store } = this.#parts;
+    if (!store.find(id) && !store.findRemoved(id)) store.get(id);
+    return paths.journal(id);
   }
 }
 
@@ -228,6 +272,7 @@ async function assemble({ options, ...base }: Foundation): Promise<Assembly> {
     runtime: new OciRuntime({ name: options.runtime, root: paths.runtimeRoot, cgroups }),
     storage: new ContainerStorage(paths.containers, images),
     hostLimits: await readHostLimits(cgroups),
+    cgroups,
     cgroupParent: options.cgroupParent,
     monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
     cleanUpLater: (id) => reaper.cleanUp(id),

@@ -2,7 +2,7 @@ import type { Clock } from "@podfleet/base/clock";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ContainerLocks } from "../lock/container-locks.ts";
-import type { HoldingCgroup } from "../oci/cgroup.ts";
+import type { CgroupHierarchies, HoldingCgroup } from "../oci/cgroup.ts";
 import type { HostLimits } from "../oci/host-limits.ts";
 import type { OciRuntime } from "../oci/runtime.ts";
 import type { StateStore } from "../state/state-store.ts";
@@ -22,6 +22,7 @@ export interface EngineParts {
   readonly images: ImageStore;
   readonly storage: ContainerStorage;
   readonly hostLimits: HostLimits;
+  readonly cgroups: CgroupHierarchies;
   /** Cgroup below which each container has its own. */
   readonly cgroupParent: string;
   /** Where monitors live. */

@@ -9,7 +9,7 @@ import { findStartTicks } from "../host/process-identity.ts";
 import { writeBundle } from "../oci/bundle.ts";
 import { createWithMonitor, type MonitoredProcess } from "../oci/monitor.ts";
 import { containerCommand } from "../oci/spec.ts";
-import type { ContainerProcesses, ContainerRecord } from "../state/container-record.ts";
+import type { ContainerRecord, StartingMark } from "../state/container-record.ts";
 import type { CommitNote, OperationRef } from "../state/state-store.ts";
 import { cleanUpLocked, discardRemains } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -39,7 +39,9 @@ export async function initContainer(
 export async function initializeLocked(
   parts: EngineParts,
   id: ContainerId,
-  options: Pick<CommitNote, "operation" | "ends"> & Pick<ContainerProcesses, "starting">,
+  options: Pick<CommitNote, "operation" | "ends"> & {
+    readonly starting?: Omit<StartingMark, "atMs">;
+  },
 ): Promise<void> {
   const { starting, ...note } = options;
   if (parts.store.get(id).snapshot.state === "stopped") {
@@ -49,7 +51,7 @@ export async function initializeLocked(
   const processes = {
     startTicks: findStartTicks(pid),
     monitorStartTicks: findStartTicks(monitorPid),
-    starting,
+    ...(starting ? { starting: { ...starting, atMs: parts.clock.nowMs() } } : {}),
   };
   parts.store.update(
     id,
@@ -93,8 +95,6 @@ async function createProcess(
   };
   const [command = ""] = containerCommand(spec, image);
   const ready = prepare();
-  // Safe to ignore: createWithMonitor passes the rejection on.
-  ready.catch(() => undefined);
   try {
     return await createWithMonitor({
       id,

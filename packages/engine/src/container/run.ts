@@ -16,7 +16,7 @@ export function commitStartedLocked(parts: EngineParts, id: ContainerId): void {
     {
       state: "running",
       run: snapshot.run + 1,
-      startedAt: new Date(parts.clock.nowMs()).toISOString(),
+      startedAt: new Date(starting?.atMs ?? parts.clock.nowMs()).toISOString(),
       stoppedByUser: false,
       error: undefined,
       processes: identities,

@@ -3,6 +3,7 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import type { StartingMark } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { discardRemains } from "./cleanup.ts";
 import { startOrder } from "./dependency.ts";
@@ -68,13 +69,15 @@ async function withStartLock(
 async function startLocked(
   parts: EngineParts,
   id: ContainerId,
-  starting: { readonly operationId: OperationRef["id"]; readonly ends: boolean },
+  starting: Omit<StartingMark, "atMs">,
 ): Promise<void> {
   assertAllowed("start", parts.store.get(id).snapshot);
   assertDependenciesRun(parts, id);
   // The mark is on disk before the runtime is told, so that after a crash nobody starts the command a second time.
-  if (parts.store.get(id).snapshot.state === "created") {
-    parts.store.saveProcesses(id, { ...parts.store.get(id).processes, starting });
+  const { snapshot, processes } = parts.store.get(id);
+  if (snapshot.state === "created") {
+    const mark = { ...starting, atMs: parts.clock.nowMs() };
+    parts.store.saveProcesses(id, { ...processes, starting: mark });
   } else {
     const operation = { id: starting.operationId, verb: "container.start" } as const;
     await initializeLocked(parts, id, { operation, starting });

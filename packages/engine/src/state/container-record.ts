@@ -8,10 +8,16 @@ export const containerProcessesSchema = z.object({
   /** Start times of the snapshot's `pid` and `monitorPid`, in clock ticks since boot: they tell a pid from its reuse. */
   startTicks: z.number().int().optional(),
   monitorStartTicks: z.number().int().optional(),
-  /** The operation that is about to let the created process run its command; `ends` when it has nothing to do after that. */
-  starting: z.object({ operationId: operationIdSchema, ends: z.boolean() }).optional(),
+  /**
+   * The operation that lets the created process run its command, from `atMs` on; `ends` when that is all that is left for
+   * it to do.
+   */
+  starting: z
+    .object({ operationId: operationIdSchema, ends: z.boolean(), atMs: z.number().int() })
+    .optional(),
 });
 export type ContainerProcesses = z.infer<typeof containerProcessesSchema>;
+export type StartingMark = NonNullable<ContainerProcesses["starting"]>;
 
 export interface ContainerRecord {
   readonly spec: ContainerSpec;

@@ -1,0 +1,186 @@
+import { readFile } from "node:fs/promises";
+
+import { newContainerId } from "@podfleet/model/ids";
+import { findLeaks } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { EngineUnderTest, failureOf } from "./engine-under-test.ts";
+
+let under: EngineUnderTest;
+
+beforeAll(async () => {
+  under = await EngineUnderTest.open();
+});
+
+afterAll(async () => {
+  await under[Symbol.asyncDispose]();
+  expect(under.problems).toEqual([]);
+});
+
+/** A script that ends with `code` on a signal, and says when it is ready for it. */
+function trapping(signal: string, action: string): string {
+  return `trap '${action}' ${signal}; echo ready; while :; do sleep 0.05; done`;
+}
+
+async function runReady(script: string, spec = {}) {
+  const id = await under.run(script, spec);
+  await under.printed(id, "ready");
+  return id;
+}
+
+async function timed<T>(body: Promise<T>): Promise<{ value: T; ms: number }> {
+  const begin = performance.now();
+  const value = await body;
+  return { value, ms: performance.now() - begin };
+}
+
+const stop = { verb: "container.stop" } as const;
+
+describe("stop", () => {
+  test("T1: a process that exits on TERM ends with its own code, long before the timeout", async () => {
+    const id = await runReady(trapping("TERM", "exit 3"));
+    const { value, ms } = await timed(under.stop(id));
+    expect(value).toMatchObject({ state: "exited", exitCode: 3, stoppedByUser: true });
+    expect(ms).toBeLessThan(3_000);
+    expect(under.events(id).map(({ type }) => type)).toEqual([
+      "container.create",
+      "container.init",
+      "container.start",
+      "container.died",
+      "container.cleanup",
+      "container.stop",
+    ]);
+  });
+
+  test("T2: one that ignores TERM is killed after the timeout", async () => {
+    const id = await runReady(trapping("TERM", ":"));
+    const { value, ms } = await timed(under.stop(id, 2));
+    expect(value).toMatchObject({ state: "exited", exitCode: 137 });
+    expect(ms).toBeGreaterThan(1_900);
+    expect(ms).toBeLessThan(2_900);
+  });
+
+  test("T3: timeout 0 kills at once", async () => {
+    const id = await runReady(trapping("TERM", "echo caught"));
+    const { value, ms } = await timed(under.stop(id, 0));
+    expect(value.exitCode).toBe(137);
+    expect(ms).toBeLessThan(1_000);
+    expect(await under.output(id)).toBe("ready\n");
+  });
+
+  test("T4: the stop signal of the spec, else of the image, is what the process sees", async () => {
+    const own = await runReady(trapping("QUIT", "exit 9"), { stopSignal: "QUIT" });
+    expect((await under.stop(own)).exitCode).toBe(9);
+    await under.load({ reference: "localhost/usr2:1", config: { StopSignal: "SIGUSR2" } });
+    const image = await runReady(trapping("USR2", "exit 8"), { image: "localhost/usr2:1" });
+    expect((await under.stop(image)).exitCode).toBe(8);
+  });
+
+  test("T5: an exited container has already stopped", async () => {
+    const id = await under.run("exit 0");
+    const exited = await under.exited(id);
+    expect(failureOf(await under.perform(id, stop)).code).toBe("ALREADY_STOPPED");
+    expect(under.snapshot(id)).toEqual(exited);
+  });
+
+  test("T6: a configured container cannot be stopped", async () => {
+    const id = await under.create();
+    const failure = failureOf(await under.perform(id, stop));
+    expect(failure).toMatchObject({ code: "STATE_INVALID" });
+    expect(failure.message).toContain('"configured"');
+  });
+
+  test("T7: a created container ends stopped with nothing left of it", async () => {
+    const id = await under.create({ command: ["echo", "ran"] });
+    await under.do(id, { verb: "container.init" });
+    const stopped = await under.stop(id);
+    expect(stopped).toMatchObject({ state: "exited", run: 0, exitedRun: 0 });
+    expect(stopped).not.toHaveProperty("exitCode");
+    expect(await under.output(id)).toBe("");
+    await nothingLeft(id);
+    expect(await under.start(id)).toMatchObject({ state: "running", run: 1 });
+  });
+
+  test("T13: children that outlive the first process are ended", async () => {
+    const id = await runReady("sleep 601 & sleep 601 & echo ready; trap 'exit 0' TERM; wait");
+    const { pid } = under.snapshot(id);
+    await under.stop(id);
+    await nothingLeft(id);
+    await expect(readFile(`/proc/${pid}/stat`)).rejects.toThrow("ENOENT");
+  });
+
+  test("T14: of two stops at once one signal is sent, and both end when it has stopped", async () => {
+    const id = await runReady(trapping("TERM", "echo caught"));
+    const both = await timed(Promise.all([under.perform(id, stop5), under.perform(id, stop5)]));
+    expect(both.value.map(({ status }) => status)).toEqual(["succeeded", "succeeded"]);
+    expect(both.ms).toBeLessThan(7_000);
+    expect((await under.output(id)).match(/caught/g)).toHaveLength(1);
+  });
+
+  test("T15: reads are answered while a stop waits", async () => {
+    const id = await runReady(trapping("TERM", ":"));
+    const stopping = under.stop(id, 2);
+    await waitFor(() => under.events(id).length > 2, { what: "the stop to begin" });
+    const reads = await timed(
+      Promise.all([
+        under.engine.inspect(id),
+        under.engine.wait({ containerId: id, condition: "running", timeoutMs: 0 }),
+        under.output(id),
+      ]),
+    );
+    expect(reads.ms).toBeLessThan(200);
+    expect(reads.value[0].container.state).toBe("running");
+    await stopping;
+  });
+});
+
+const stop5 = { verb: "container.stop", timeoutSeconds: 5 } as const;
+
+describe("kill", () => {
+  test("T8: SIGKILL ends it with 137, and its user did it", async () => {
+    const id = await under.create();
+    await under.start(id);
+    await under.kill(id, 9);
+    const exited = await under.exited(id);
+    expect(exited).toMatchObject({ exitCode: 137, stoppedByUser: true });
+    const killed = under.events(id).find(({ type }) => type === "container.kill");
+    expect(killed?.attributes).toEqual({ signal: 9 });
+  });
+
+  test("T9: another signal reaches the process, which goes on", async () => {
+    const id = await runReady(trapping("USR1", "echo got"));
+    await under.kill(id, 10);
+    await under.printed(id, "got");
+    expect(under.snapshot(id).state).toBe("running");
+  });
+
+  test("T10: a container that does not run cannot be killed", async () => {
+    const id = await under.create();
+    const outcome = await under.perform(id, { verb: "container.kill", signal: 9 });
+    expect(failureOf(outcome).code).toBe("STATE_INVALID");
+    const nobody = await under.perform(newContainerId(), { verb: "container.kill", signal: 9 });
+    expect(failureOf(nobody).code).toBe("CONTAINER_NOT_FOUND");
+  });
+
+  test("O105: a container that was killed for memory says so", async () => {
+    const hungry = "x=a; while :; do x=$x$x; done";
+    const id = await under.run(hungry, { resources: { memoryBytes: 32 * 1024 * 1024 } });
+    expect(await under.exited(id)).toMatchObject({ oomKilled: true, exitCode: 137 });
+    const plain = await under.create();
+    await under.start(plain);
+    await under.kill(plain, 9);
+    expect(await under.exited(plain)).toMatchObject({ oomKilled: false, exitCode: 137 });
+  });
+});
+
+async function nothingLeft(id: string): Promise<void> {
+  const { dataRoot, runRoot, cgroupParent } = under.options;
+  await waitFor(
+    async () => {
+      const leaks = [...(await findLeaks(dataRoot, cgroupParent)), ...(await findLeaks(runRoot))];
+      return !leaks.some((leak) => leak.includes(id));
+    },
+    { what: `the remains of ${id} to go` },
+  );
+}

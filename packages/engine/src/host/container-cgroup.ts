@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Clock } from "@podfleet/base/clock";
+import { hasErrno } from "@podfleet/base/errno";
+import { PodfleetError } from "@podfleet/model/errors";
+
+const timeoutMs = 5_000;
+const pollMs = 10;
+
+/**
+ * Kills what is left in a cgroup and removes it, with the cgroups below it; `directories` are its places in the hierarchies.
+ * For a container that the OCI runtime has lost sight of: otherwise the runtime does this.
+ * @throws PodfleetError RUNTIME_TIMEOUT when a process does not end
+ */
+export async function removeCgroup(directories: readonly string[], clock: Clock): Promise<void> {
+  const deadlineMs = clock.nowMs() + timeoutMs;
+  for (const directory of directories) {
+    while (existsSync(directory) && !tryRemove(directory)) {
+      if (clock.nowMs() >= deadlineMs) {
+        throw new PodfleetError(
+          "RUNTIME_TIMEOUT",
+          `Cannot remove cgroup "${directory}": its processes did not end after SIGKILL`,
+        );
+      }
+      await clock.sleep(pollMs);
+    }
+  }
+}
+
+/** False when something in it has yet to end. */
+function tryRemove(directory: string): boolean {
+  const below = readdirSync(directory, { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
+  );
+  const empty = below.map((entry) => tryRemove(join(directory, entry.name))).every(Boolean);
+  const pids = readFileSync(join(directory, "cgroup.procs"), "latin1").split("\n").filter(Boolean);
+  for (const pid of pids) kill(Number(pid));
+  if (!empty || pids.length > 0) return false;
+  try {
+    rmdirSync(directory);
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "EBUSY")) return false;
+    throw error;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!hasErrno(error, "ESRCH")) throw error;
+  }
+}
