@@ -11,7 +11,7 @@ import { SetUpFailure, reportFailure } from "./failure.mjs";
 import { checkMachine } from "./machine.mjs";
 import { ensureDebianPackages, programFolders } from "./packages.mjs";
 import { step } from "./steps.mjs";
-import { installWorkspace, isWorkspaceInstalled, nodePath, root } from "./workspace.mjs";
+import { ensureWorkspace, nodePath, root } from "./workspace.mjs";
 
 const commands = ["start", "stop", "reset", "test", "bench"];
 /** These end what runs, for which nothing has to be installed. */
@@ -31,10 +31,7 @@ async function main(args) {
   }
   checkMachine();
   if (!endings.includes(command)) await step("Debian packages", ensureDebianPackages);
-  if (!isWorkspaceInstalled()) {
-    console.log("  npm packages      installing");
-    await installWorkspace();
-  }
+  await step("npm packages", ensureWorkspace);
   process.exitCode = await handOver(args);
 }
 

@@ -2,9 +2,11 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 import { SetUpFailure } from "./failure.mjs";
+import { progressBar } from "./steps.mjs";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -12,7 +14,7 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const nodePath = join(root, "node_modules/.bin/node");
 
 /** Whether the installed packages are those of the lockfile; pnpm keeps a copy of the one it has installed. */
-export function isWorkspaceInstalled() {
+function isWorkspaceInstalled() {
   const installed = join(root, "node_modules/.pnpm/lock.yaml");
   return (
     existsSync(installed) &&
@@ -21,22 +23,50 @@ export function isWorkspaceInstalled() {
   );
 }
 
-/** Installs what the lockfile names; pnpm shows its own progress. */
-export async function installWorkspace() {
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const reporter = process.stdout.isTTY ? "default" : "append-only";
-  const args = ["install", "--frozen-lockfile", `--reporter=${reporter}`];
-  const child = spawn("npx", ["--yes", manifest.packageManager, ...args], {
+/**
+ * Installs what the lockfile names.
+ * @param {import("./steps.mjs").Progress} progress
+ * @returns {Promise<string>} what was done
+ */
+export async function ensureWorkspace(progress) {
+  if (isWorkspaceInstalled()) return "up to date";
+  const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const args = ["install", "--frozen-lockfile"];
+  const child = spawn("npx", ["--yes", packageManager, ...args, "--reporter=ndjson"], {
     cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  progress(`getting ${packageManager}`);
+  /** @type {{ resolved: number, imported: number, errors: string[] }} */
+  const report = { resolved: 0, imported: 0, errors: [] };
+  createInterface(child.stderr).on("line", (line) => {
+    readReport(line, report);
+    if (report.resolved === 0) return;
+    progress(`${args.join(" ")} ${progressBar((100 * report.imported) / report.resolved)}`);
   });
   const code = await new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
   });
-  if (code !== 0) {
-    throw new SetUpFailure(
-      `"npx ${manifest.packageManager} ${args.join(" ")}" ended with ${code}: check that the npm registry can be reached, then run the command again`,
-    );
+  if (code === 0) return `${report.imported} installed`;
+  throw new SetUpFailure(
+    `"npx ${packageManager} ${args.join(" ")}" failed (${report.errors.join("; ") || `exit code ${code}`}): check that the npm registry can be reached, then run the command again`,
+  );
+}
+
+/**
+ * Takes in a line of npx or of pnpm, which resolves every package first and then puts each into node_modules.
+ * @param {string} line
+ * @param {{ resolved: number, imported: number, errors: string[] }} report
+ */
+function readReport(line, report) {
+  if (!line.startsWith("{")) {
+    if (line.startsWith("npm error")) report.errors.push(line);
+    return;
   }
+  const { name, level, status, message } = JSON.parse(line);
+  if (level === "error") report.errors.push(message);
+  if (name !== "pnpm:progress") return;
+  if (status === "resolved") report.resolved += 1;
+  if (status === "imported") report.imported += 1;
 }
