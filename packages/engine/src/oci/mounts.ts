@@ -8,7 +8,7 @@ import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { RuntimeMount, RuntimeSpec } from "./runtime-spec.ts";
 import type { EtcFiles } from "./spec.ts";
 
-/** A mount of the user's replaces the one that would be at its destination; outer ones come first. */
+/** Outer mounts come before those in them. A mount of the user's replaces the one that would be at its destination. */
 export function containerMounts(spec: ContainerSpec, etcFiles: EtcFiles): RuntimeMount[] {
   const own = spec.mounts.map((mount) => userMount(mount));
   const taken = new Set(own.map((mount) => mount.destination));
@@ -17,10 +17,8 @@ export function containerMounts(spec: ContainerSpec, etcFiles: EtcFiles): Runtim
     ...etcMounts(etcFiles),
     ...(spec.readOnlyRoot ? scratchMounts : []),
   ];
-  return [
-    ...basic.filter((mount) => !taken.has(mount.destination)),
-    ...own.toSorted((a, b) => depth(a) - depth(b)),
-  ];
+  const mounts = [...basic.filter((mount) => !taken.has(mount.destination)), ...own];
+  return mounts.toSorted((a, b) => depth(a) - depth(b));
 }
 
 /** The root's propagation has to be as wide as that of the widest mount below it. */
@@ -29,7 +27,7 @@ export function rootfsPropagation(
 ): Pick<RuntimeSpec["linux"], "rootfsPropagation"> {
   const propagations = mounts.flatMap((mount) => (mount.type === "bind" ? mount.propagation : []));
   if (propagations.some((name) => name.endsWith("shared"))) return { rootfsPropagation: "shared" };
-  if (propagations.some((name) => name.endsWith("slave"))) return { rootfsPropagation: "slave" };
+  if (propagations.some((name) => name.endsWith("slave"))) return { rootfsPropagation: "rslave" };
   return {};
 }
 

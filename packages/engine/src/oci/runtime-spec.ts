@@ -28,7 +28,7 @@ export interface RuntimeSpec {
     readonly devices: readonly RuntimeDevice[];
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
-    readonly rootfsPropagation?: "shared" | "slave" | "private";
+    readonly rootfsPropagation?: "shared" | "rslave";
     readonly seccomp?: RuntimeSeccomp;
   };
 }
