@@ -53,7 +53,7 @@ export class AgentClient {
     this.#bus.control.publish(subject, encodeJson(heartbeat), headers());
   }
 
-  /** `otlp` is an ExportTraceServiceRequest as protobuf. Resolves when a replica has it. Untraced, so it feeds no trace of its own. */
+  /** `otlp` is an ExportTraceServiceRequest as protobuf. Resolves when a replica has it. */
   async sendSpans(otlp: Uint8Array, options: AgentRequestOptions): Promise<void> {
     const reply = await this.#bus.control.request(agentSubject(this.#hostId, "spans"), otlp, {
       headers: headers(),

@@ -41,38 +41,38 @@ const messagesMax = 1_024;
 /** Serves until `stop` is called, across reconnects. Resolves when the server has taken the subscriptions. */
 export async function serveAgents(bus: Bus, handlers: AgentHandlers): Promise<MessageServer> {
   const server = new MessageServer((error) => bus.emit({ type: "error", link: "control", error }));
-  const add = (name: AgentMessage, isTraced: boolean, answer: Answer): void => {
+  const add = (name: AgentMessage, answer: Answer): void => {
     server.add({
       link: bus.control,
       subject: anyAgentSubject(name),
       queue: controlPlaneQueue,
       requestsMax: messagesMax,
-      ...(isTraced ? { span: (message) => spanOf(name, message) } : {}),
+      span: (message) => spanOf(name, message),
       answer: async (message) => ({
         payload: encodeJson((await answer(hostIdOf(message), message)) ?? {}),
       }),
     });
   };
   const { hello, events, heartbeat } = agentMessageSchemas;
-  add("hello", true, async (hostId, message) =>
+  add("hello", async (hostId, message) =>
     handlers.hello(
       hostId,
       parseRequest("hello", hello.request, () => message.json()),
     ),
   );
-  add("events", true, async (hostId, message) =>
+  add("events", async (hostId, message) =>
     handlers.events(
       hostId,
       parseRequest("events", events.request, () => message.json()),
     ),
   );
-  add("heartbeat", false, async (hostId, message) =>
+  add("heartbeat", async (hostId, message) =>
     handlers.heartbeat(
       hostId,
       parseRequest("heartbeat", heartbeat.message, () => message.json()),
     ),
   );
-  add("spans", false, async (hostId, message) => handlers.spans(hostId, message.data));
+  add("spans", async (hostId, message) => handlers.spans(hostId, message.data));
   await bus.control.flush();
   return server;
 }

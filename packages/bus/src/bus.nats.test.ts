@@ -329,13 +329,12 @@ describe("permissions", () => {
   });
 });
 
-test("a message makes a span at each end, in the trace of its sender", async () => {
+test("a message makes a span at each end, in the trace of its sender, and none without one", async () => {
   const recorder = startSpanRecorder();
   const hostId = newHostId();
   const controlPlane = await connectControlPlane();
   const events = async (): Promise<{ committedSeq: number }> => ({ committedSeq: 1 });
-  const spans = async (): Promise<void> => undefined;
-  await serveAgents(controlPlane, agentHandlers({ events, spans }));
+  await serveAgents(controlPlane, agentHandlers({ events }));
   const agent = await connectAgent(hostId);
   const work = async (): Promise<Record<string, never>> => {
     trace.getTracer("test").startSpan("work").end();
@@ -345,15 +344,15 @@ test("a message makes a span at each end, in the trace of its sender", async () 
   const event = { seq: 1, type: "image.load", time: new Date().toISOString() } as const;
   await trace.getTracer("test").startActiveSpan("caller", async (span) => {
     await new HostClient(controlPlane).request(hostId, "ping", { payload: {}, ...quick });
-    const client = new AgentClient(agent, hostId);
-    await client.sendEvents({ events: [event] }, quick);
-    await client.sendSpans(new Uint8Array(), quick);
+    await new AgentClient(agent, hostId).sendEvents({ events: [event] }, quick);
     span.end();
   });
+  await new AgentClient(agent, hostId).sendEvents({ events: [event] }, quick);
   const recorded = await recorder.take();
   const nameOf = (id: string | undefined): string =>
     recorded.find(({ spanId }) => spanId === id)?.name ?? "none";
   const edges = recorded.map(({ name, parentSpanId }) => `${nameOf(parentSpanId)} > ${name}`);
+  expect(edges).toHaveLength(6);
   expect(new Set(edges)).toEqual(
     new Set([
       "none > caller",

@@ -18,8 +18,7 @@ export interface Route {
   readonly queue?: string;
   /** Requests under way at once; a further one is answered with UNAVAILABLE. */
   readonly requestsMax: number;
-  /** Absent for messages that must not be traced: those that carry spans would otherwise make spans for ever. */
-  readonly span?: (message: Msg) => MessageSpan;
+  readonly span: (message: Msg) => MessageSpan;
   readonly answer: (message: Msg, signal: AbortSignal) => Promise<Reply>;
 }
 
@@ -62,8 +61,7 @@ export class MessageServer {
   async #serve(route: Route, message: Msg): Promise<void> {
     const answer = async (): Promise<Reply> => route.answer(message, this.#stopping.signal);
     try {
-      const span = route.span?.(message);
-      respond(route, message, await (span ? inProcessSpan(span, message, answer) : answer()));
+      respond(route, message, await inProcessSpan(route.span(message), message, answer));
     } catch (cause) {
       const error = PodfleetError.from(cause);
       if (error.code === "INTERNAL" || !message.reply) this.#onFailure(error);

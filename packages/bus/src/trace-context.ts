@@ -1,9 +1,13 @@
-/** W3C trace context in the headers of NATS messages, and the spans of both ends of a message. */
+/**
+ * W3C trace context in the headers of NATS messages, and the spans of both ends of a message. A message that is sent outside
+ * any span makes none: background work would otherwise bury the traces that someone asked for.
+ */
 import { headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import {
   type Attributes,
   context,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -22,11 +26,12 @@ export interface MessageSpan {
   readonly attributes: Attributes;
 }
 
-/** Runs `send` in a client span and hands it headers that carry the span's context. */
+/** Runs `send` in a client span, and hands it headers that carry the span's context. */
 export async function inSendSpan<T>(
   span: MessageSpan,
   send: (headers: MsgHdrs) => Promise<T>,
 ): Promise<T> {
+  if (!trace.getActiveSpan()) return await send(headers());
   const options = { kind: SpanKind.CLIENT, attributes: attributesOf(span, "request", "send") };
   return await tracer.startActiveSpan(`request ${span.message}`, options, async (active) => {
     const carrier = headers();
@@ -41,7 +46,8 @@ export async function inProcessSpan<T>(
   message: Msg,
   process: () => Promise<T>,
 ): Promise<T> {
-  const parent = propagation.extract(context.active(), message.headers, getter);
+  const parent = propagation.extract(ROOT_CONTEXT, message.headers, getter);
+  if (!trace.getSpanContext(parent)) return await context.with(parent, process);
   const options = { kind: SpanKind.CONSUMER, attributes: attributesOf(span, "process", "process") };
   return await tracer.startActiveSpan(`process ${span.message}`, options, parent, async (active) =>
     endSpan(active, process()),
