@@ -393,6 +393,15 @@ test("links outlive the server's crash and serve again after it", async () => {
   expect(ofControl).toEqual(["disconnected", "reconnected"]);
 });
 
+test("a link closes while the server is away", async () => {
+  const bus = await connectControlPlane();
+  await nats.kill();
+  await waitFor(() => !bus.connected, { what: "the loss to be noticed" });
+  await bus.close();
+  expect(bus.connected).toBe(false);
+  await nats.restart();
+});
+
 test("connecting gives up at its deadline with the reason", async () => {
   const connecting = connectBus({
     servers: "127.0.0.1:1",
