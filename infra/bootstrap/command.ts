@@ -2,6 +2,7 @@
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { reportFailure, SetUpFailure } from "./failure.mjs";
+import { tolerateClosedOutput } from "./steps.mjs";
 
 /** Each is loaded only when asked for, so that `npm stop` works in a checkout whose programs do not. */
 const commands: Readonly<
@@ -14,6 +15,7 @@ const commands: Readonly<
   bench: async () => (await import("./bench.ts")).runBenches,
 };
 
+tolerateClosedOutput();
 try {
   const [name = "", ...args] = process.argv.slice(2);
   const load = commands[name];

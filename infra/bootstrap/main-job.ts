@@ -75,9 +75,9 @@ async function showTrace(client: Client): Promise<void> {
 
 const next = `
 Next:
-  npx podfleet run -it busybox sh -c 'echo hi'
-  npx podfleet run -d --name web --host host-2 busybox httpd -f
-  npx podfleet logs -f web
+  npx podfleet run busybox sh -c 'echo out; echo err >&2; exit 7'
+  npx podfleet run -d --name clock --host host-2 busybox sh -c 'while date; do sleep 1; done'
+  npx podfleet logs -f clock
   npx podfleet --help
   npm stop`;
 

@@ -10,13 +10,14 @@ import { join } from "node:path";
 import { SetUpFailure, reportFailure } from "./failure.mjs";
 import { checkMachine } from "./machine.mjs";
 import { ensureDebianPackages, programFolders } from "./packages.mjs";
-import { step } from "./steps.mjs";
+import { step, tolerateClosedOutput } from "./steps.mjs";
 import { ensureWorkspace, nodePath, root } from "./workspace.mjs";
 
 const commands = ["start", "stop", "reset", "test", "bench"];
 /** These end what runs, for which nothing has to be installed. */
 const endings = ["stop", "reset"];
 
+tolerateClosedOutput();
 try {
   await main(process.argv.slice(2));
 } catch (error) {

@@ -8,6 +8,13 @@ const plainLineMs = 5_000;
 
 /** @typedef {(text: string) => void} Progress */
 
+/** Lets the reader of the output go away (`npm start | head`) without that being an error; the work goes on. */
+export function tolerateClosedOutput() {
+  process.stdout.on("error", (error) => {
+    if (!("code" in error) || error.code !== "EPIPE") throw error;
+  });
+}
+
 /**
  * Runs a step and prints what it returns, with the time if it took long.
  * @template {string | { line: string }} T
