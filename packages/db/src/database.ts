@@ -9,7 +9,7 @@ export type Database = PgDatabase<NodePgQueryResultHKT, Record<string, never>>;
 
 export interface OpenDatabase {
   readonly database: Database;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 export interface DatabaseOptions {
@@ -33,6 +33,8 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
     keepAlive: true,
   });
   pool.on("error", options.onIdleError);
+  // The pool listens to idle clients only. What ends a client that is lent out fails the borrower's next query.
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return { database: drizzle({ client: pool }), close: async () => await pool.end() };
 }
 

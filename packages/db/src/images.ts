@@ -49,7 +49,9 @@ async function upsertImages(
   images: readonly Image[],
 ): Promise<void> {
   if (images.length === 0) return;
-  const rows = images.map(({ id, createdAt, ...rest }) => ({
+  // One statement may touch a row once: a load is told by its event and by its outcome. The last is the newest.
+  const newest = [...new Map(images.map((image) => [image.id, image])).values()];
+  const rows = newest.map(({ id, createdAt, ...rest }) => ({
     hostId,
     imageId: id,
     ...rest,
