@@ -37,6 +37,6 @@ export async function carryOut(
     case "container.sync":
       return await syncContainer(parts, operation, action);
     case "image.load":
-      return await loadImages(parts, operation, action);
+      return await loadImages(parts, operation, { ...action, resumed });
   }
 }

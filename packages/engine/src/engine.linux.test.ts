@@ -1,0 +1,277 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { systemClock } from "@podfleet/base/clock";
+import { invariant } from "@podfleet/base/invariant";
+import type { Action } from "@podfleet/model/action";
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import { containerSpecSchema } from "@podfleet/model/container/spec";
+import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
+import type { OperationOutcome } from "@podfleet/model/operation";
+import { findLeaks } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import type { CrashPlan } from "./container/crashing-engine.ts";
+import { EngineUnderTest } from "./container/engine-under-test.ts";
+import { Engine } from "./engine.ts";
+import { endProcess, findStartTicks, isAlive } from "./host/process-identity.ts";
+import { hashAction } from "./operation/action-hash.ts";
+import type { OperationRequest } from "./operation/operation-runner.ts";
+import { StateStore } from "./state/state-store.ts";
+
+let under: EngineUnderTest;
+/** Runs through all that is done to the engine. */
+let bystander: ContainerSnapshot;
+
+beforeAll(async () => {
+  under = await EngineUnderTest.open();
+  bystander = await under.start(await under.create({ name: "bystander" }));
+});
+
+afterAll(async () => {
+  await under[Symbol.asyncDispose]();
+  expect(under.problems).toEqual([]);
+});
+
+function expectBystanderAlive(): void {
+  expect(under.snapshot(bystander.id)).toEqual(bystander);
+}
+
+interface Crash {
+  readonly dieAfter?: string;
+  /** From the beginning of the operation to SIGKILL. */
+  readonly afterMs?: number;
+}
+
+/** Performs an operation in a process that is killed on the way, and then again in a new engine. */
+async function performThroughCrash(action: Action, crash: Crash) {
+  const request: OperationRequest = { operationId: newOperationId(), action };
+  await under.close();
+  await crashEngine(request, crash);
+  await under.reopen();
+  return await under.engine.perform(request);
+}
+
+/** What comes of an operation that an engine journalled and then did nothing for. */
+async function resume(action: Action): Promise<OperationOutcome> {
+  const request: OperationRequest = { operationId: newOperationId(), action };
+  await under.close();
+  const store = StateStore.open(join(under.options.dataRoot, "engine.sqlite"), systemClock);
+  const entry = { id: request.operationId, action, actionHash: hashAction(action) };
+  store.operations.begin({ ...entry, startedAtMs: Date.now() });
+  store.close();
+  await under.reopen();
+  return await under.engine.perform(request);
+}
+
+async function crashEngine(request: OperationRequest, crash: Crash): Promise<void> {
+  const { onProblem: _, clock: __, ...options } = under.options;
+  const plan: CrashPlan = { options, request, dieAfter: crash.dieAfter };
+  const script = join(import.meta.dirname, "container/crashing-engine.ts");
+  const child = spawn(process.execPath, [script, JSON.stringify(plan)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(child, "exit");
+  const [first] = await once(child.stdout, "data");
+  expect(String(first)).toMatch(/^open/);
+  if (crash.afterMs !== undefined) {
+    await sleep(crash.afterMs);
+    child.kill("SIGKILL");
+  }
+  const [, signal] = await exited;
+  if (crash.dieAfter) expect(signal).toBe("SIGKILL");
+}
+
+async function expectNothingLeft(id: ContainerId): Promise<void> {
+  const { dataRoot, runRoot, cgroupParent } = under.options;
+  await waitFor(
+    async () => {
+      const leaks = [...(await findLeaks(dataRoot, cgroupParent)), ...(await findLeaks(runRoot))];
+      return !leaks.some((leak) => leak.includes(id));
+    },
+    { what: `the remains of ${id} to go` },
+  );
+  expect(existsSync(join(dataRoot, "containers", id))).toBe(false);
+  expect(existsSync(join(runRoot, "bundles", id))).toBe(false);
+  expect(existsSync(join(runRoot, "runtime", id))).toBe(false);
+}
+
+const counting = { command: ["sh", "-c", "echo run; exec sleep 600"] };
+
+const startCrashes: Crash[] = [
+  { dieAfter: "container.init" },
+  ...[0, 20, 40, 60, 80].map((afterMs) => ({ afterMs })),
+];
+
+const stopCrashes: Crash[] = [
+  { dieAfter: "container.died" },
+  { dieAfter: "container.cleanup" },
+  ...[10, 30, 60].map((afterMs) => ({ afterMs })),
+];
+
+const removeCrashes: Crash[] = [
+  { dieAfter: "container.died" },
+  { dieAfter: "container.cleanup" },
+  ...[10, 30, 60].map((afterMs) => ({ afterMs })),
+];
+
+describe("kill -9 of the engine", () => {
+  test.each(startCrashes)("during a start: it is started once (%o)", async (crash) => {
+    const id = await under.create(counting);
+    const action = { verb: "container.start", containerId: id, recursive: false } as const;
+    const outcome = await performThroughCrash(action, crash);
+    expect(outcome).toMatchObject({ status: "succeeded", container: { state: "running", run: 1 } });
+    await under.printed(id, "run\n");
+    const { pid } = under.snapshot(id);
+    await under.reopen();
+    expect(under.snapshot(id)).toMatchObject({ state: "running", run: 1, pid });
+    expect(await under.output(id)).toBe("run\n");
+    expectBystanderAlive();
+    await under.remove(id);
+    await expectNothingLeft(id);
+  });
+
+  test.each(stopCrashes)("during a stop: it is stopped (%o)", async (crash) => {
+    const id = await under.run(
+      "trap 'sleep 0.05; exit 3' TERM; echo run; while :; do sleep 0.02; done",
+    );
+    await under.printed(id, "run\n");
+    const action = { verb: "container.stop", containerId: id } as const;
+    const outcome = await performThroughCrash(action, crash);
+    expect(outcome).toMatchObject({ status: "succeeded" });
+    expect(under.snapshot(id)).toMatchObject({ state: "exited", exitedRun: 1, exitCode: 3 });
+    expectBystanderAlive();
+    await under.remove(id);
+    await expectNothingLeft(id);
+  });
+
+  test.each(removeCrashes)("X4: during a removal: it is removed (%o)", async (crash) => {
+    const id = await under.run("exec sleep 600");
+    const action = {
+      verb: "container.remove",
+      containerId: id,
+      force: true,
+      dependents: false,
+    } as const;
+    const outcome = await performThroughCrash(action, crash);
+    expect(outcome).toMatchObject({ status: "succeeded", container: { exitCode: 137 } });
+    expect(under.engine.containers().some((container) => container.id === id)).toBe(false);
+    await expectNothingLeft(id);
+    expectBystanderAlive();
+  });
+
+  test("during a kill: SIGKILL is sent again, another signal is not", async () => {
+    const id = await under.run("trap 'echo got' USR1; echo run; while :; do sleep 0.02; done");
+    await under.printed(id, "run");
+    const interrupted = await resume({ verb: "container.kill", containerId: id, signal: 10 });
+    expect(interrupted).toMatchObject({ status: "failed", error: { code: "INTERRUPTED" } });
+    expect(under.snapshot(id).state).toBe("running");
+    const killed = await resume({ verb: "container.kill", containerId: id, signal: 9 });
+    expect(killed.status).toBe("succeeded");
+    expect(await under.exited(id)).toMatchObject({ exitCode: 137 });
+    const again = await resume({ verb: "container.kill", containerId: id, signal: 9 });
+    expect(again.status).toBe("succeeded");
+  });
+
+  test("after the journal's entry: the rest is done by the next engine", async () => {
+    const id = newContainerId();
+    const spec = containerSpecSchema.parse({ image: "busybox" });
+    const created = await resume({ verb: "container.create", containerId: id, name: "late", spec });
+    expect(created).toMatchObject({ status: "succeeded", container: { state: "configured" } });
+    const synced = await resume({ verb: "container.sync", containerId: id });
+    expect(synced.status).toBe("succeeded");
+    const removed = await resume({
+      verb: "container.remove",
+      containerId: id,
+      force: false,
+      dependents: false,
+    });
+    expect(removed.status).toBe("succeeded");
+    const upload = { verb: "image.load", uploadId: newOperationId(), sizeBytes: 1 } as const;
+    expect(await resume(upload)).toMatchObject({
+      status: "failed",
+      error: { code: "INTERRUPTED" },
+    });
+  });
+});
+
+describe("a new engine on the same directories", () => {
+  test("finds running containers with the same processes, and ends that came meanwhile", async () => {
+    const id = await under.run("sleep 0.4; exit 6");
+    await under.close();
+    const exitFile = join(under.options.runRoot, "exits", id);
+    await waitFor(() => existsSync(exitFile), { what: "the exit file" });
+    await under.reopen();
+    expect(await under.exited(id)).toMatchObject({ exitCode: 6, exitUnknown: false });
+    expectBystanderAlive();
+  });
+
+  test("is refused while another has them open", async () => {
+    await expect(Engine.open(under.options)).rejects.toMatchObject({ code: "INVALID_INPUT" });
+  });
+
+  test("goes on with the event numbers and the outcomes", async () => {
+    const id = await under.create();
+    const request = {
+      operationId: newOperationId(),
+      action: { verb: "container.start", containerId: id, recursive: false },
+    } as const;
+    const outcome = await under.engine.perform(request);
+    const lastSeq = under.engine.outbox.lastSeq();
+    await under.reopen();
+    expect(under.engine.outbox.lastSeq()).toBe(lastSeq);
+    expect(await under.engine.perform(request)).toEqual(outcome);
+    const seqs = under.engine.outbox.after(0, 100_000).map(({ seq }) => seq);
+    expect(seqs).toEqual(Array.from({ length: lastSeq }, (_, index) => index + 1));
+  });
+});
+
+describe("X6: a reboot", () => {
+  async function endProcesses({ pid, monitorPid }: ContainerSnapshot): Promise<void> {
+    for (const one of [monitorPid, pid]) {
+      invariant(one, "it runs");
+      await endProcess({ pid: one, startTicks: findStartTicks(one) ?? 0 }, 5_000, systemClock);
+    }
+  }
+
+  test("a running container has exited, how is unknown; the rest is as it was", async () => {
+    await using host = await EngineUnderTest.open();
+    const running = await host.start(await host.create());
+    const created = await host.do(await host.create(), { verb: "container.init" });
+    const configured = host.snapshot(await host.create());
+    const exited = await host.exited(await host.run("exit 4"));
+    await host.close();
+    await endProcesses(running);
+    await endProcesses(created);
+    const store = StateStore.open(join(host.options.dataRoot, "engine.sqlite"), systemClock);
+    store.saveBootId("an earlier boot");
+    store.close();
+    await host.reopen();
+    expect(await host.exited(running.id)).toMatchObject({ exitUnknown: true, exitedRun: 1 });
+    expect(await host.exited(created.id)).toMatchObject({ exitUnknown: false, exitedRun: 0 });
+    expect(host.snapshot(configured.id)).toEqual(configured);
+    expect(host.snapshot(exited.id)).toEqual(exited);
+    expect(await host.start(running.id)).toMatchObject({ state: "running", run: 2 });
+    expect(host.problems).toEqual([]);
+  });
+
+  test("without the runtime directory, processes that are left are ended", async () => {
+    await using host = await EngineUnderTest.open();
+    const running = await host.start(await host.create());
+    const { pid } = running;
+    invariant(pid, "it runs");
+    const startTicks = findStartTicks(pid) ?? 0;
+    await host.close();
+    await rm(host.options.runRoot, { recursive: true });
+    await host.reopen();
+    expect(await host.exited(running.id)).toMatchObject({ exitUnknown: true });
+    expect(isAlive({ pid, startTicks })).toBe(false);
+    expect(await host.start(running.id)).toMatchObject({ state: "running", run: 2 });
+    expect(host.problems).toEqual([]);
+  });
+});
