@@ -17,7 +17,7 @@ import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { loadImage } from "./image-load.ts";
 import type { ImageLoadOptions } from "./image-load.ts";
-import { followLogChunks, followLogs } from "./logs.ts";
+import { followLogChunks, followLogs, journalEnd } from "./logs.ts";
 import type { LogRecord, LogsRequest } from "./logs.ts";
 import type { OutageOptions } from "./outage.ts";
 import { persist } from "./retrying.ts";
@@ -34,6 +34,8 @@ export interface Client {
   followLogs(request: LogsRequest, options?: OutageOptions): AsyncGenerator<LogRecord, void>;
   /** The same, as many records at a time as arrived together. */
   followLogChunks(request: LogsRequest, options?: OutageOptions): AsyncGenerator<LogRecord[], void>;
+  /** The offset in a container's output after what it has written by now: the next run's output begins there. */
+  journalEnd(container: string): Promise<number>;
   /** The fleet's events in order and without gaps, until the signal is aborted. */
   watchEvents(request: WatchRequest, options?: OutageOptions): AsyncGenerator<EventRecord, void>;
   /**
@@ -56,6 +58,7 @@ export function createClient(options: ConnectionOptions): Client {
     api,
     followLogs: (request, outage) => followLogs(connection, request, outage),
     followLogChunks: (request, outage) => followLogChunks(connection, request, outage),
+    journalEnd: async (container) => await journalEnd(connection, container),
     watchEvents: (request, outage) => watchEvents(connection, request, outage),
     wait: async (request, outage) => await wait(api, request, outage),
     loadImage: async (archive, load) => await loadImage(connection, archive, load),

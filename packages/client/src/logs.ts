@@ -12,6 +12,8 @@ import { subscribe } from "./subscription.ts";
 export type LogsRequest = Omit<ApiInputs["containers"]["logs"], "lastEventId"> & {
   /** Leaves out what was written at or after this time (RFC 3339), and with `follow` ends when it has come. */
   readonly until?: string;
+  /** Goes on from here, as `journalEnd` gave it; overrides `tail` and `since`. */
+  readonly offset?: number;
 };
 
 /** A line, or a part of one that had no newline when the monitor read it. */
@@ -46,7 +48,8 @@ export async function* followLogChunks(
   request: LogsRequest,
   options: OutageOptions = {},
 ): AsyncGenerator<LogRecord[], void> {
-  const { until, ...input } = request;
+  const { until, offset, ...rest } = request;
+  const input = { ...rest, ...(offset === undefined ? {} : { lastEventId: String(offset) }) };
   const expiry = until !== undefined && input.follow ? timeSignal(until) : undefined;
   const signal = AbortSignal.any([options.signal, expiry].filter((each) => each !== undefined));
   const events = subscribe(connection, { path: "containers.logs", input }, { ...options, signal });
@@ -60,6 +63,14 @@ export async function* followLogChunks(
   } catch (error) {
     if (!(expiry?.aborted && hasCode(error, "CANCELLED"))) throw error;
   }
+}
+
+/** The offset after everything that the container has written by now. */
+export async function journalEnd(connection: Connection, container: string): Promise<number> {
+  let end = 0;
+  const request = { path: "containers.logs", input: { container, tail: 1 } };
+  for await (const { data } of subscribe(connection, request)) end = chunkSchema.parse(data).next;
+  return end;
 }
 
 /** Output written just before `time` is still on its way when it comes. */

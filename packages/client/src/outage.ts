@@ -18,6 +18,9 @@ export interface OutageOptions {
 
 const outageMaxMsDefault = 60_000;
 
+/** An attempt that lasted longer than this had reached the control plane, and broke off when an outage began. */
+const heldOpenMs = 2_000;
+
 const backoff = { minMs: 100, maxMs: 2_000 };
 
 /** Counts the failures since the control plane was last heard, and spaces the attempts to reach it again. */
@@ -28,10 +31,12 @@ export class Outage {
   #heard = false;
   #attempt = 0;
   #beganMs: number | undefined;
+  #attemptBeganMs: number;
 
   constructor(options: OutageOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#attemptBeganMs = this.#clock.nowMs();
   }
 
   /** The control plane was heard: the next failure begins a new outage. */
@@ -48,19 +53,22 @@ export class Outage {
    */
   async survive(error: unknown): Promise<void> {
     if (!this.#isOutage(error)) throw error;
+    const failedMs = this.#clock.nowMs();
+    if (failedMs - this.#attemptBeganMs > heldOpenMs && !wasNeverSent(error)) this.end();
     const { outageMaxMs = outageMaxMsDefault, signal } = this.#options;
     this.#reached = true;
-    this.#beganMs ??= this.#clock.nowMs();
-    if (this.#clock.nowMs() - this.#beganMs >= outageMaxMs) throw error;
+    this.#beganMs ??= failedMs;
+    if (failedMs - this.#beganMs >= outageMaxMs) throw error;
     const delayMs = backoffMs(Math.min(this.#attempt++, 10), backoff);
     try {
       await this.#clock.sleep(delayMs, signal);
     } catch (cause) {
       throw new PodfleetError("CANCELLED", "The caller gave up", { cause });
     }
+    this.#attemptBeganMs = this.#clock.nowMs();
   }
 
-  #isOutage(error: unknown): boolean {
+  #isOutage(error: unknown): error is PodfleetError {
     const { whenDown, whenHostSilent } = this.#options;
     if (hasCode(error, "HOST_UNREACHABLE")) return this.#heard || whenHostSilent === "retry";
     if (!hasCode(error, "UNAVAILABLE")) return false;

@@ -1,12 +1,8 @@
-import { systemClock } from "@podfleet/base/clock";
 import { newOperationId } from "@podfleet/model/ids";
 import type { OperationId } from "@podfleet/model/ids";
 
 import { Outage } from "./outage.ts";
 import type { OutageOptions } from "./outage.ts";
-
-/** A call that was open for longer than this had reached the control plane, and broke off when an outage began. */
-const heldOpenMs = 2_000;
 
 /**
  * Runs a mutation exactly once although the control plane may be killed in the middle of it: each attempt carries the same
@@ -27,14 +23,11 @@ export async function retrying<T>(
 
 /** As `retrying`, for a call that may be repeated because it changes nothing. */
 export async function persist<T>(call: () => Promise<T>, options: OutageOptions = {}): Promise<T> {
-  const { clock = systemClock } = options;
   const outage = new Outage(options);
   for (;;) {
-    const startedMs = clock.nowMs();
     try {
       return await call();
     } catch (error) {
-      if (clock.nowMs() - startedMs > heldOpenMs) outage.end();
       await outage.survive(error);
     }
   }

@@ -11,8 +11,8 @@ import { signalNumber, SignalProxy } from "./signal-proxy.ts";
 export interface AttachedRun {
   /** Id of the container. */
   readonly container: string;
-  /** Output from this time on belongs to the run; all of it when absent. */
-  readonly since?: string;
+  /** Where the run's output begins in the container's. */
+  readonly offset: number;
   /** The run may be followed by others, whose output and exit code count too. */
   readonly restarts: boolean;
   readonly proxySignals: boolean;
@@ -46,9 +46,9 @@ export async function runAttached(shell: Shell, attached: AttachedRun): Promise<
 }
 
 async function stream(shell: Shell, client: Client, attached: AttachedRun): Promise<void> {
-  const { container, since } = attached;
+  const { container, offset } = attached;
   const writer = new LogWriter(shell);
-  const request = { container, follow: true, ...(since ? { since } : {}) };
+  const request = { container, offset, follow: true };
   try {
     for await (const records of client.followLogChunks(request, patience))
       await writer.write(records);

@@ -71,6 +71,7 @@ async function runInForeground(shell: Shell, { image, words, flags }: RunRequest
   try {
     return await runAttached(shell, {
       container: container.id,
+      offset: 0,
       restarts: (flags.restart ?? "no") !== "no",
       proxySignals: flags.sigProxy,
     });

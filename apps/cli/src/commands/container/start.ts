@@ -55,16 +55,10 @@ async function startAttached(
   }
   const client = await shell.client();
   const container = await client.api.containers.inspect.query({ container: target });
-  const { finishedAt } = container;
   return await runAttached(shell, {
     container: container.id,
-    ...(finishedAt === undefined ? {} : { since: endOfEarlierOutput(finishedAt) }),
+    offset: await client.journalEnd(container.id),
     restarts: container.spec.restartPolicy.name !== "no",
     proxySignals: flags.sigProxy,
   });
-}
-
-/** The next run's output begins after the moment at which the last one was seen to end. */
-function endOfEarlierOutput(finishedAt: string): string {
-  return new Date(Date.parse(finishedAt) + 1).toISOString();
 }
