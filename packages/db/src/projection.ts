@@ -43,7 +43,7 @@ export async function applyEvents(
     const last = fresh.at(-1);
     if (!last) return host.committedSeq ?? 0;
 
-    await applyOutcomes(transaction, hostId, outcomesIn(fresh), fresh);
+    await apply(transaction, hostId, { settled: outcomesIn(fresh), batch: fresh });
     await transaction
       .update(hosts)
       .set({ committedSeq: last.seq, lastSeenAt: sql`clock_timestamp()` })
@@ -60,7 +60,7 @@ export async function applyOutcome(
   settled: SettledOperation,
 ): Promise<void> {
   await database.transaction(async (transaction) => {
-    await applyOutcomes(transaction, hostId, [settled], []);
+    await apply(transaction, hostId, { settled: [settled], batch: [] });
   });
 }
 
@@ -73,11 +73,15 @@ export async function applySnapshot(
   await applySnapshots(database, hostId, [snapshot]);
 }
 
-async function applyOutcomes(
+interface Report {
+  readonly settled: readonly SettledOperation[];
+  readonly batch: readonly AgentEvent[];
+}
+
+async function apply(
   transaction: Database,
   hostId: HostId,
-  settled: readonly SettledOperation[],
-  batch: readonly AgentEvent[],
+  { settled, batch }: Report,
 ): Promise<void> {
   const snapshots = [
     ...batch.map(({ container }) => container),

@@ -1,0 +1,196 @@
+/** For tests: Postgres and NATS, replicas of the control plane on them, simulated agents, and calls over HTTP. */
+import { connectBus } from "@podfleet/bus/connection";
+import { type Database, openDatabase } from "@podfleet/db/database";
+import { migrateDatabase } from "@podfleet/db/migrate";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { HostInfo } from "@podfleet/model/host";
+import { imageIdSchema, newHostId } from "@podfleet/model/ids";
+import type { Image } from "@podfleet/model/image";
+import { controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
+import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
+import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
+import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
+import * as devalue from "devalue";
+import { pino } from "pino";
+
+import { SimulatedAgent } from "./agents/simulated-agent.ts";
+import type { AppRouter } from "./api/router.ts";
+import { startControlPlane } from "./control-plane.ts";
+import { createApiToken } from "./services/api-tokens.ts";
+
+type Inputs = inferRouterInputs<AppRouter>;
+type Outputs = inferRouterOutputs<AppRouter>;
+
+export const busybox: Image = {
+  id: imageIdSchema.parse(`sha256:${"ab".repeat(32)}`),
+  names: ["docker.io/library/busybox:latest"],
+  sizeBytes: 1_000_000,
+  layers: 1,
+};
+
+/** Postgres and nats-server, for all tests of a file. */
+export interface TestServers extends AsyncDisposable {
+  readonly postgres: TestPostgres;
+  readonly nats: TestNatsServer;
+}
+
+export async function startTestServers(): Promise<TestServers> {
+  const postgres = await startTestPostgres({ prepare: migrateDatabase });
+  const nats = await startNatsServer();
+  return {
+    postgres,
+    nats,
+    [Symbol.asyncDispose]: async () => {
+      await nats[Symbol.asyncDispose]();
+      await postgres[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A fleet on a database of its own. What it started ends with it. */
+export class TestFleet implements AsyncDisposable {
+  readonly database: Database;
+  readonly databaseUrl: string;
+  readonly token: string;
+  readonly #servers: TestServers;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(parts: {
+    database: Database;
+    databaseUrl: string;
+    token: string;
+    servers: TestServers;
+    stack: AsyncDisposableStack;
+  }) {
+    this.database = parts.database;
+    this.databaseUrl = parts.databaseUrl;
+    this.token = parts.token;
+    this.#servers = parts.servers;
+    this.#stack = parts.stack;
+  }
+
+  static async create(servers: TestServers): Promise<TestFleet> {
+    const stack = new AsyncDisposableStack();
+    const { url: databaseUrl } = stack.use(await servers.postgres.createDatabase());
+    const { database, close } = openDatabase({
+      url: databaseUrl,
+      applicationName: "test",
+      onIdleError: (error) => process.stderr.write(`${error.message}\n`),
+    });
+    stack.defer(close);
+    const token = await createApiToken(database, "tester");
+    return new TestFleet({ database, databaseUrl, token, servers, stack });
+  }
+
+  /** One more replica of the control plane. */
+  async startReplica(): Promise<Replica> {
+    const { nats } = this.#servers;
+    const bus = await connectBus({
+      servers: nats.url,
+      credentials: await nats.controlPlaneCredentials(),
+      inboxPrefix: controlPlaneInboxPrefix,
+      name: "control-plane",
+    });
+    const listen = { host: "127.0.0.1", port: 0 };
+    const controlPlane = await startControlPlane({
+      config: { listen, databaseUrl: this.databaseUrl, otlpEndpoint: undefined },
+      bus,
+      logger: pino({ level: "silent" }),
+    });
+    const replica = new Replica(controlPlane.url, this.token, async () => {
+      await controlPlane.drain();
+      await bus.close();
+      await controlPlane.close();
+    });
+    return this.#stack.use(replica);
+  }
+
+  async startAgent(host: Partial<HostInfo> & { readonly name: string }): Promise<SimulatedAgent> {
+    const { nats } = this.#servers;
+    const id = newHostId();
+    const agent = new SimulatedAgent({
+      natsUrl: nats.url,
+      credentials: await nats.agentCredentials(id),
+      images: [busybox],
+      host: {
+        labels: {},
+        capacity: { cpuMillis: 4_000, memoryBytes: 8 * 1024 ** 3 },
+        agentVersion: "0.1.0",
+        kernelVersion: "6.18",
+        architecture: "x64",
+        cgroupMode: "v2",
+        runtime: { name: "runc", version: "1.1.5" },
+        monitorVersion: "2.1.6",
+        bootId: "boot",
+        ...host,
+        id,
+      },
+    });
+    await agent.start();
+    return this.#stack.use(agent);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+}
+
+/** A running replica as its callers see it. */
+export class Replica implements AsyncDisposable {
+  readonly url: string;
+  readonly #token: string;
+  readonly #end: () => Promise<void>;
+  #ended: Promise<void> | undefined;
+
+  constructor(url: string, token: string, end: () => Promise<void>) {
+    this.url = url;
+    this.#token = token;
+    this.#end = end;
+  }
+
+  /** @throws PodfleetError as the API answered it */
+  async query<R extends keyof Inputs, P extends keyof Inputs[R] & keyof Outputs[R]>(
+    router: R,
+    procedure: P,
+    input: Inputs[R][P],
+  ): Promise<Outputs[R][P]> {
+    const text = encodeURIComponent(JSON.stringify(devalue.stringify(input)));
+    const path = `/trpc/${router}.${String(procedure)}?input=${text}`;
+    return (await resultOf(await this.fetch(path))) as Outputs[R][P];
+  }
+
+  /** @throws PodfleetError as the API answered it */
+  async mutate<R extends keyof Inputs, P extends keyof Inputs[R] & keyof Outputs[R]>(
+    router: R,
+    procedure: P,
+    input: Inputs[R][P],
+  ): Promise<Outputs[R][P]> {
+    const response = await this.fetch(`/trpc/${router}.${String(procedure)}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(devalue.stringify(input)),
+    });
+    return (await resultOf(response)) as Outputs[R][P];
+  }
+
+  /** With the token, unless `init` has an `authorization` of its own. */
+  async fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (!headers.has("authorization")) headers.set("authorization", `Bearer ${this.#token}`);
+    return await fetch(`${this.url}${path}`, { ...init, headers });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended ??= this.#end();
+    await this.#ended;
+  }
+}
+
+async function resultOf(response: Response): Promise<unknown> {
+  const body = (await response.json()) as
+    | { readonly result: { readonly data: string } }
+    | { readonly error: string };
+  if ("result" in body) return devalue.parse(body.result.data);
+  const { data } = devalue.parse(body.error);
+  throw PodfleetError.fromWire(data.podfleet);
+}
