@@ -1,7 +1,7 @@
 /**
  * The agent of one host: its engine behind NATS.
  *
- *     settings → engine (containers are found again) → NATS → requests are served → the control plane is told
+ *     settings → engine (containers are found again), NATS → requests are served → the control plane is told
  *
  * SIGTERM ends it in the opposite order and leaves the containers running; so does kill -9, without the order.
  */
@@ -16,7 +16,7 @@ import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { startTelemetry } from "@podfleet/telemetry/telemetry";
 import { type Logger, pino } from "pino";
 
-import { readConfig } from "./config.ts";
+import { type AgentConfig, readConfig } from "./config.ts";
 import { connectAgent, readCredentials } from "./connection.ts";
 import { makeHandlers } from "./handlers.ts";
 import { describeHost } from "./host.ts";
@@ -45,14 +45,10 @@ async function main(): Promise<void> {
     onError: (error) => log.warn({ err: error }, "spans lost"),
   });
 
-  const engine = await Engine.open({
-    dataRoot: config.dataRoot,
-    runRoot: config.runRoot,
-    cgroupParent: config.cgroupParent,
-    runtime: config.runtime,
-    onProblem: ({ error, ...subject }) => log.error({ ...subject, err: error }, "engine problem"),
-  });
-  const bus = await connectAgent({ config, credentials, hostId, log }, termination);
+  const [engine, bus] = await Promise.all([
+    openEngine(config, log),
+    connectAgent({ config, credentials, hostId, log }, termination),
+  ]);
   if (bus) {
     const client = new AgentClient(bus, hostId);
     connected.resolve(client);
@@ -63,7 +59,7 @@ async function main(): Promise<void> {
     });
     const handlers = makeHandlers(engine, () => reporter.sendHeartbeat());
     const server = await serveHost(bus, hostId, handlers);
-    log.info({ hostId, dataRoot: config.dataRoot }, "serving");
+    log.info({ hostId, afterMs: Math.round(performance.now()) }, "serving");
 
     await reporter.run(termination);
     await stopServing(server, log);
@@ -72,6 +68,19 @@ async function main(): Promise<void> {
   }
   await engine.close();
   log.info("ended; containers go on running");
+}
+
+async function openEngine(config: AgentConfig, log: Logger): Promise<Engine> {
+  const { dataRoot, runRoot, cgroupParent, runtime } = config;
+  const engine = await Engine.open({
+    dataRoot,
+    runRoot,
+    cgroupParent,
+    runtime,
+    onProblem: ({ error, ...subject }) => log.error({ ...subject, err: error }, "engine problem"),
+  });
+  log.info({ dataRoot, containers: engine.containers().length }, "engine open");
+  return engine;
 }
 
 /** An operation that takes longer goes on until the engine closes; the next start gives it an outcome. */
