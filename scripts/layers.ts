@@ -105,6 +105,8 @@ export interface OneImporter {
   readonly libraries: readonly string[];
   /** Folders that may import them. */
   readonly folders: readonly string[];
+  /** Whether tests elsewhere may not import them either. */
+  readonly testsToo: boolean;
   readonly reason: string;
 }
 
@@ -113,31 +115,37 @@ export const oneImporter: readonly OneImporter[] = [
   {
     libraries: ["execa", "child_process", "node:child_process"],
     folders: ["packages/engine/src/oci", "infra", "packages/testkit", "test"],
+    testsToo: false,
     reason: "every process has its deadline, its buffer limit and its span set in engine/oci",
   },
   {
     libraries: ["@nats-io/*"],
     folders: ["packages/bus"],
+    testsToo: true,
     reason: "bus types each message and carries the trace context",
   },
   {
     libraries: ["pg", "drizzle-orm/node-postgres", "drizzle-orm/pg-core"],
     folders: ["packages/db", "packages/testkit"],
+    testsToo: true,
     reason: "Postgres is reached through db's queries",
   },
   {
     libraries: ["better-sqlite3", "drizzle-orm/better-sqlite3", "drizzle-orm/sqlite-core"],
     folders: ["packages/engine/src/state"],
+    testsToo: true,
     reason: "the agent's store is reached through engine/state",
   },
   {
     libraries: ["drizzle-orm"],
     folders: ["packages/db", "packages/engine/src/state"],
+    testsToo: true,
     reason: "queries are written beside their tables",
   },
   {
     libraries: ["@opentelemetry/*", "!@opentelemetry/api", "!@opentelemetry/semantic-conventions"],
     folders: ["packages/telemetry"],
+    testsToo: true,
     reason: "code makes spans through @opentelemetry/api; the SDK is set up in one place",
   },
 ];
