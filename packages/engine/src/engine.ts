@@ -119,9 +119,9 @@ export class Engine {
       const [facts] = await Promise.all([
         readHostFacts(parts.runtime, { cgroupMode: parts.hostLimits.cgroupMode, bootId }),
         endLeftovers({
-          ...parts,
+          clock,
           exitDirectory: paths.exits,
-          ...paths,
+          runtimeRoot: paths.runtimeRoot,
           monitorPids: monitorPids(store),
         }),
       ]);

