@@ -88,7 +88,13 @@ export async function runCommand(
 
 /** The last line of `text` that says something; tools put the reason there. */
 export function lastLine(text: string | undefined): string {
-  return text?.trimEnd().split("\n").at(-1)?.trim() ?? "";
+  const lines = text?.split("\n").map((line) => line.trim()) ?? [];
+  return lines.findLast((line) => line !== "" && !isAdvice(line)) ?? "";
+}
+
+/** mount(8) ends its errors with it. */
+function isAdvice(line: string): boolean {
+  return line.startsWith("dmesg(1) may have more information");
 }
 
 function timeoutOf(options: CommandOptions): PodfleetError {
