@@ -1,4 +1,5 @@
 /** The agents: each a host of its own in a network namespace, or a single one where namespaces are not allowed. */
+import { statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -52,7 +53,7 @@ export async function ensureAgents(options: AgentsOptions): Promise<string> {
       name: `${processPrefix}${host.name}`,
       command: [...enterNetwork(host.network), nodePath, "--enable-source-maps", program],
       env: await environmentOf(host, options),
-      bundle: options.bundle.hash,
+      basis: [options.bundle.hash, namespaceOf(host.network)],
     });
     outcomes.push(`${host.name} ${outcome}`);
   }
@@ -72,6 +73,11 @@ export function listAgents(): ProcessEntry[] {
 /** The network alone: `ip netns exec` would give the agent a mount namespace of its own too, where nobody sees its mounts. */
 function enterNetwork(network: HostNetwork | undefined): string[] {
   return network ? ["nsenter", `--net=${network.namespacePath}`, "--"] : [];
+}
+
+/** A namespace that was made anew is another one, in spite of its name. */
+function namespaceOf(network: HostNetwork | undefined): string {
+  return network ? String(statSync(network.namespacePath).ino) : "machine";
 }
 
 async function environmentOf(host: Host, options: AgentsOptions): Promise<Record<string, string>> {

@@ -38,7 +38,7 @@ export async function ensureControlPlane(options: ControlPlaneOptions): Promise<
     name: controlPlaneName,
     command: [nodePath, "--enable-source-maps", program, "serve"],
     env: await environmentOf(options),
-    bundle: options.bundle.hash,
+    basis: [options.bundle.hash],
   });
   await waitUntilReady(controlPlaneName, async () => await isHealthy(url));
   return `${outcome} on ${url}`;

@@ -22,18 +22,18 @@ export interface Daemon {
   readonly command: readonly string[];
   /** Its whole environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Hash of the bundle it runs. */
-  readonly bundle: string;
+  /** Names what it is started from besides: its bundle, its namespace. */
+  readonly basis: readonly string[];
 }
 
 const pollMs = 25;
 
 /**
- * Makes sure that `daemon` runs as described: starts it when it does not, and restarts one that was started from another
- * bundle or with other settings.
+ * Makes sure that `daemon` runs as described: starts it when it does not, and restarts one that was started from something
+ * else or with other settings.
  */
 export async function ensureDaemon(daemon: Daemon): Promise<"running" | "started" | "restarted"> {
-  const version = processVersion(daemon.bundle, daemon.command, daemon.env);
+  const version = processVersion(daemon.basis, daemon.command, daemon.env);
   const present = findProcess(daemon.name);
   if (present?.version === version) return "running";
   if (present) await endProcess(present);

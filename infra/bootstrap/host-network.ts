@@ -38,6 +38,7 @@ export function hostNetwork(number: number): HostNetwork {
 
 /** Makes the bridge and the hosts' links where they are missing, and brings up those that are down. */
 export async function ensureNetwork(hosts: readonly HostNetwork[]): Promise<void> {
+  if (hosts.length === 0) return;
   await ensureBridge();
   for (const host of hosts) await ensureHost(host);
 }

@@ -9,8 +9,8 @@ import { SetUpFailure } from "./failure.mjs";
 import { dataRoot } from "./paths.ts";
 
 export interface KernelFeatures {
-  /** Several hosts can be made of this machine. */
-  readonly networkNamespaces: boolean;
+  /** Several hosts can be made of this machine, joined by a bridge. */
+  readonly separateNetworks: boolean;
   readonly cgroupMode: "v1" | "hybrid" | "v2";
 }
 
@@ -19,7 +19,7 @@ const cgroupMount = "/sys/fs/cgroup";
 /** @throws SetUpFailure when containers cannot run here at all */
 export async function checkKernel(): Promise<KernelFeatures> {
   await checkOverlay();
-  return { networkNamespaces: await canMakeNetworkNamespace(), cgroupMode: checkCgroups() };
+  return { separateNetworks: await canSeparateNetworks(), cgroupMode: checkCgroups() };
 }
 
 async function checkOverlay(): Promise<void> {
@@ -45,8 +45,11 @@ async function checkOverlay(): Promise<void> {
   }
 }
 
-async function canMakeNetworkNamespace(): Promise<boolean> {
-  const attempt = await execa("unshare", ["--net", "true"], { reject: false, timeout: 10_000 });
+/** Tries namespace, bridge and veth at once, in a namespace that takes them with it. */
+async function canSeparateNetworks(): Promise<boolean> {
+  const script = "ip link add a type bridge && ip link add b type veth peer name c";
+  const args = ["--net", "sh", "-c", script];
+  const attempt = await execa("unshare", args, { reject: false, timeout: 10_000 });
   return attempt.exitCode === 0;
 }
 

@@ -6,6 +6,7 @@ import type { Client } from "@podfleet/client/client";
 import { execa } from "execa";
 
 import { busyboxImageName, makeBusyboxImage } from "../busybox-image.ts";
+import type { Host } from "./agents.ts";
 import { SetUpFailure } from "./failure.mjs";
 import { nodePath, root } from "./workspace.mjs";
 
@@ -33,23 +34,17 @@ export async function ensureImage(client: Client, hosts: readonly string[]): Pro
 }
 
 /** Runs the job unless an earlier start has. @returns whether it ran now */
-export async function runMainJob(client: Client): Promise<boolean> {
+export async function runMainJob(client: Client, hosts: readonly Host[]): Promise<boolean> {
   const containers = await client.api.containers.list.query({
     all: true,
     filters: { name: [jobName] },
   });
   if (containers.some(({ name }) => name === jobName)) return false;
+  const limits = ["--cpus", "0.5", "--memory", "64m"];
+  // Where hosts cannot have networks of their own, containers cannot either.
+  const network = hosts.some((host) => host.network) ? [] : ["--network", "host"];
   const command = ["busybox", "sh", "-c", jobScript];
-  const exitCode = await show(
-    "run",
-    "--name",
-    jobName,
-    "--cpus",
-    "0.5",
-    "--memory",
-    "64m",
-    ...command,
-  );
+  const exitCode = await show("run", "--name", jobName, ...limits, ...network, ...command);
   if (exitCode !== 0) {
     throw new SetUpFailure(
       `The first container ended with ${exitCode}: "npx podfleet inspect ${jobName}" says why`,

@@ -32,7 +32,7 @@ async function bringUp(): Promise<void> {
   await step("agents", async () => await ensureAgents(agents));
   const hostNames = hosts.map(({ name }) => name);
   await step("image", async () => await ensureImage(client, hostNames));
-  const isFirstRun = await runMainJob(client);
+  const isFirstRun = await runMainJob(client, hosts);
   await showFleet(client, isFirstRun);
 }
 
@@ -49,12 +49,12 @@ async function planAndConnectHosts(): Promise<{
   line: string;
   hosts: ReturnType<typeof planHosts>;
 }> {
-  const { networkNamespaces, cgroupMode } = await checkKernel();
-  const hosts = planHosts(networkNamespaces);
+  const { separateNetworks, cgroupMode } = await checkKernel();
+  const hosts = planHosts(separateNetworks);
   await ensureNetwork(hosts.flatMap(({ network }) => network ?? []));
   const names = hosts.map(({ name, network }) => (network ? `${name} ${network.address}` : name));
-  const note = networkNamespaces
+  const note = separateNetworks
     ? ""
-    : ": this machine allows no network namespaces, so one host only";
+    : ": the kernel allows no network namespaces with a bridge, so one host only";
   return { line: `${names.join(", ")}, cgroups ${cgroupMode}${note}`, hosts };
 }
