@@ -88,7 +88,8 @@ function logBusEvent(logger: Logger, event: BusEvent): void {
     case "disconnected":
       return logger.warn({ link: event.link }, "lost the connection to NATS");
     case "permission-denied":
+      return logger.error(event, "permission denied on NATS");
     case "error":
-      return logger.error(event, "failure on NATS");
+      return logger.error({ link: event.link, err: event.error }, "failure on NATS");
   }
 }
