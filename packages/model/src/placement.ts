@@ -1,5 +1,6 @@
 import { z } from "zod";
 
+import { hostIdSchema } from "./ids.ts";
 import { hostNameSchema } from "./name.ts";
 
 /** SwarmKit's form: `KEY==VALUE` or `KEY!=VALUE`; KEY is `host.name`, `host.id` or `host.labels.NAME`. */
@@ -16,7 +17,7 @@ export type PlacementStrategy = (typeof placementStrategies)[number];
 /** Where a container may run. */
 export const placementSchema = z.strictObject({
   /** Name or id of the one host to use. */
-  host: z.union([hostNameSchema, z.string().regex(/^[0-9a-f]{16}$/)]).optional(),
+  host: z.union([hostNameSchema, hostIdSchema]).optional(),
   constraints: z.array(constraintSchema).max(64).default([]),
   /** `spread` takes the host with the most left free, `binpack` the fullest that still fits. */
   strategy: z.enum(placementStrategies).default("spread"),
