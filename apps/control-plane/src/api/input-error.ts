@@ -22,10 +22,15 @@ function describe(issue: Issue, parent: Path, input: unknown): FieldError[] {
     case "invalid_union":
       return describeUnion(issue, path, input);
     case "unrecognized_keys":
-      return issue.keys.map((key) => ({
-        path: format([...path, key]),
-        message: `${format([...path, key])} is not a field that is known here`,
-      }));
+      return issue.keys.map((key) => {
+        const name = format([...path, key]);
+        return { path: name, message: `${name} is not a field that is known here` };
+      });
+    case "invalid_key": {
+      const name = format(path);
+      const allowed = issue.issues.map(requirement).join(", ");
+      return [{ path: name, message: `${name} has a name that is not allowed: it ${allowed}` }];
+    }
     default:
       return [field(path, input, requirement(issue))];
   }
@@ -37,16 +42,14 @@ function describeUnion(
   path: Path,
   input: unknown,
 ): FieldError[] {
-  if (issue.errors.length === 0) return [field(path, input, requirement(issue))];
-  const depth = (issues: readonly Issue[]): number =>
-    Math.max(...issues.map((each) => each.path.length));
-  const deepest = Math.max(...issue.errors.map(depth));
-  if (deepest === 0) {
-    const allowed = new Set(issue.errors.flat().map(requirement));
-    return [field(path, input, [...allowed].join(" or "))];
+  const depths = issue.errors.map((issues) => Math.max(...issues.map((each) => each.path.length)));
+  const deepest = Math.max(0, ...depths);
+  if (deepest > 0) {
+    const branch = issue.errors[depths.indexOf(deepest)] ?? [];
+    return branch.flatMap((each) => describe(each, path, input));
   }
-  const branch = issue.errors.find((issues) => depth(issues) === deepest) ?? [];
-  return branch.flatMap((each) => describe(each, path, input));
+  const allowed = new Set(issue.errors.flat().map(requirement));
+  return [field(path, input, allowed.size > 0 ? [...allowed].join(" or ") : requirement(issue))];
 }
 
 function field(path: Path, input: unknown, requirement: string): FieldError {
@@ -56,25 +59,33 @@ function field(path: Path, input: unknown, requirement: string): FieldError {
   return { path: name, message: `${name} ${state}, ${requirement}` };
 }
 
+/** The library's own wording begins so; what a schema says itself is better. */
+const ownWording = /^(Invalid|Too|Unrecognized)\b/;
+
 function requirement(issue: Issue): string {
+  if (!ownWording.test(issue.message)) return issue.message;
   switch (issue.code) {
     case "invalid_type":
-      return issue.message.startsWith("must ")
-        ? issue.message
-        : `must be ${article(issue.expected)}`;
+      return `must be ${nouns[issue.expected] ?? issue.expected}`;
     case "invalid_value":
-      return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values.map(quote).join(", ")}`;
+      return oneOf(issue.values);
+    case "invalid_union":
+      return "options" in issue && Array.isArray(issue.options)
+        ? oneOf(issue.options)
+        : issue.message;
     case "too_small":
-      return issue.message.startsWith("must ") || issue.message.includes(" must ")
-        ? issue.message
-        : bound("at least", issue.minimum, issue.origin);
+      return bound("at least", issue.minimum, issue.origin);
     case "too_big":
-      return issue.message.startsWith("must ") || issue.message.includes(" must ")
-        ? issue.message
-        : bound("at most", issue.maximum, issue.origin);
+      return bound("at most", issue.maximum, issue.origin);
+    case "invalid_format":
+      return `must be of the form ${issue.pattern ?? issue.format}`;
     default:
       return issue.message;
   }
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return `must be ${values.length > 1 ? "one of " : ""}${values.map(quote).join(", ")}`;
 }
 
 const units: Readonly<Record<string, string>> = {
@@ -98,10 +109,6 @@ const nouns: Readonly<Record<string, string>> = {
   object: "an object",
   record: "an object",
 };
-
-function article(expected: string): string {
-  return nouns[expected] ?? expected;
-}
 
 /** `spec.mounts[0].source`; the input itself is `input`. */
 function format(path: Path): string {

@@ -1,0 +1,349 @@
+import {
+  type ContainerSnapshot,
+  containerSnapshotSchema,
+} from "@podfleet/model/container/snapshot";
+import { containerSpecSchema } from "@podfleet/model/container/spec";
+import { type AgentEvent, agentEventSchema } from "@podfleet/model/event";
+import { type HostInfo, hostInfoSchema } from "@podfleet/model/host";
+import {
+  type ContainerId,
+  imageIdSchema,
+  newContainerId,
+  newHostId,
+  newOperationId,
+} from "@podfleet/model/ids";
+import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
+import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { findContainerById, listContainers } from "./containers.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { lastPosition, listEventsAfter } from "./events.ts";
+import { getHost, registerHost } from "./hosts.ts";
+import { listImages } from "./images.ts";
+import { migrateDatabase } from "./migrate.ts";
+import {
+  getOperation,
+  insertOperation,
+  insertOperationHosts,
+  listOperationHosts,
+} from "./operations.ts";
+import { insertContainer } from "./placement.ts";
+import { applyEvents, applyOutcome } from "./projection.ts";
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await startTestPostgres({ prepare: migrateDatabase });
+});
+afterAll(async () => {
+  await postgres[Symbol.asyncDispose]();
+});
+
+const imageId = imageIdSchema.parse(`sha256:${"ab".repeat(32)}`);
+const image = { id: imageId, names: ["localhost/hello:1"], sizeBytes: 100, layers: 1 };
+
+async function openRecords() {
+  const stack = new AsyncDisposableStack();
+  const { url } = stack.use(await postgres.createDatabase());
+  const { database, close } = openDatabase({
+    url,
+    applicationName: "test",
+    onIdleError: (error) => process.stderr.write(`${error.message}\n`),
+  });
+  stack.defer(close);
+  return {
+    database,
+    [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
+  };
+}
+
+async function addHost(database: Database, name: string): Promise<HostInfo> {
+  const host = hostInfoSchema.parse({
+    id: newHostId(),
+    name,
+    labels: {},
+    capacity: { cpuMillis: 4_000, memoryBytes: 2 ** 33 },
+    agentVersion: "0.1.0",
+    kernelVersion: "6.18",
+    architecture: "x64",
+    cgroupMode: "v2",
+    runtime: { name: "runc", version: "1.1.5" },
+    monitorVersion: "2.1.6",
+    bootId: "boot",
+  });
+  await registerHost(database, host, []);
+  return host;
+}
+
+async function addContainer(database: Database, host: HostInfo, name: string) {
+  const id = newContainerId();
+  const spec = containerSpecSchema.parse({ image: "hello:1" });
+  const reservation = { cpuMillis: 0, memoryBytes: 0 };
+  await insertContainer(database, { id, name, hostId: host.id, spec, reservation });
+  return { id, name };
+}
+
+async function addOperation(
+  database: Database,
+  host: HostInfo,
+  verb: OperationVerb,
+  container: { readonly id: ContainerId; readonly name: string },
+) {
+  const id = newOperationId();
+  const operation = { id, verb, request: { verb }, container, hostId: host.id };
+  await insertOperation(
+    database,
+    { ...operation, caller: "test", traceId: undefined },
+    "dispatched",
+  );
+  return id;
+}
+
+function snapshot(
+  container: { readonly id: ContainerId; readonly name: string },
+  revision: number,
+  rest: Partial<ContainerSnapshot> = {},
+): ContainerSnapshot {
+  return containerSnapshotSchema.parse({
+    ...container,
+    revision,
+    state: "running",
+    imageId,
+    run: 1,
+    createdAt: "2026-11-23T00:00:00.000Z",
+    ...rest,
+  });
+}
+
+function event(seq: number, rest: Partial<AgentEvent> = {}): AgentEvent {
+  const base = { seq, type: "container.sync", time: "2026-11-23T00:00:00.000Z" };
+  return agentEventSchema.parse({ ...base, ...rest });
+}
+
+describe("the log", () => {
+  test("events are stored once, in order, and a gap is refused", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    expect(await applyEvents(database, host.id, [event(1), event(2)])).toBe(2);
+    expect(await applyEvents(database, host.id, [event(1), event(2)])).toBe(2);
+    expect(await applyEvents(database, host.id, [event(2), event(3)])).toBe(3);
+    expect(await applyEvents(database, host.id, [event(5)])).toBe(3);
+    expect(await applyEvents(database, host.id, [event(4), event(6)])).toBe(3);
+    expect(await applyEvents(database, newHostId(), [event(1)])).toBeUndefined();
+    const stored = await listEventsAfter(database, 0, { limit: 10 });
+    expect(stored.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    expect(await registerHost(database, host, [])).toBe(3);
+  });
+
+  test("a host that is new to these records may begin anywhere", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    expect(await applyEvents(database, host.id, [event(41), event(42)])).toBe(42);
+    expect(await applyEvents(database, host.id, [event(44)])).toBe(42);
+  });
+
+  test("the same batch sent twice at once is stored once", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    const batch = Array.from({ length: 20 }, (_each, index) => event(index + 1));
+    const committed = await Promise.all(
+      Array.from({ length: 5 }, async () => await applyEvents(database, host.id, batch)),
+    );
+    expect(committed).toEqual([20, 20, 20, 20, 20]);
+    expect(await listEventsAfter(database, 0, { limit: 100 })).toHaveLength(20);
+  });
+
+  test("a reader that goes on from what it has seen skips nothing while many hosts write", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const hosts = await Promise.all(
+      Array.from({ length: 4 }, async (_each, index) => await addHost(database, `host-${index}`)),
+    );
+    const seen: number[] = [];
+    const writing = Promise.all(
+      hosts.map(async ({ id }) => {
+        for (let seq = 1; seq <= 25; seq += 1) await applyEvents(database, id, [event(seq)]);
+      }),
+    );
+    let position = 0;
+    while (seen.length < 100) {
+      const end = await lastPosition(database);
+      const batch = await listEventsAfter(database, position, { limit: 50 });
+      seen.push(...batch.map((each) => each.position));
+      position = Math.max(position, batch.length < 50 ? end : 0, seen.at(-1) ?? 0);
+    }
+    await writing;
+    expect(seen).toEqual([...new Set(seen)].toSorted((a, b) => a - b));
+    expect(seen).toHaveLength(100);
+  });
+});
+
+describe("containers", () => {
+  test("a snapshot counts only when its revision is higher", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    const container = await addContainer(database, host, "web");
+    const id = await addOperation(database, host, "container.stop", container);
+    const stopped = snapshot(container, 5, { state: "exited", exitCode: 0, exitedRun: 1 });
+    await applyOutcome(database, host.id, {
+      id,
+      outcome: { status: "succeeded", container: stopped },
+    });
+    await applyEvents(database, host.id, [
+      event(1, { containerId: container.id, container: snapshot(container, 3) }),
+      event(2, { containerId: container.id, container: snapshot(container, 4) }),
+    ]);
+    const row = await findContainerById(database, container.id);
+    expect(row).toMatchObject({ state: "exited", revision: 5 });
+  });
+
+  test("an agent changes containers and operations of its own host only", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const [mine, other] = [await addHost(database, "host-1"), await addHost(database, "host-2")];
+    const container = await addContainer(database, mine, "web");
+    const id = await addOperation(database, mine, "container.start", container);
+    const outcome = { status: "succeeded", container: snapshot(container, 2) } as const;
+    const operation = { id, verb: "container.start", outcome } as const;
+    await applyEvents(database, other.id, [
+      event(1, { containerId: container.id, container: outcome.container, operation }),
+      event(2, { type: "container.remove", containerId: container.id }),
+    ]);
+    expect(await findContainerById(database, container.id)).toMatchObject({
+      state: "unknown",
+      removedAt: null,
+    });
+    expect((await getOperation(database, id)).status).toBe("dispatched");
+  });
+
+  test("removal by event or by reply frees the name and the reservation", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    const [first, second] = [
+      await addContainer(database, host, "first"),
+      await addContainer(database, host, "second"),
+    ];
+    await applyEvents(database, host.id, [
+      event(1, { type: "container.remove", containerId: first.id }),
+    ]);
+    const id = await addOperation(database, host, "container.remove", second);
+    const last = snapshot(second, 9, { state: "removing" });
+    await applyOutcome(database, host.id, {
+      id,
+      outcome: { status: "succeeded", container: last },
+    });
+    expect(await listContainers(database, { all: true })).toEqual([]);
+    expect((await getHost(database, "host-1")).containers).toEqual({ total: 0, running: 0 });
+    await addContainer(database, host, "first");
+    const [named] = await listEventsAfter(database, 0, { limit: 1 });
+    expect(named?.container).toEqual({ id: first.id, name: "first" });
+  });
+
+  test("a creation that failed leaves no container, one that left something behind does", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    const error = { code: "STORAGE_FAILED", message: "The disk is full" } as const;
+    const [gone, left] = [
+      await addContainer(database, host, "gone"),
+      await addContainer(database, host, "left"),
+    ];
+    const failures = [
+      { id: await addOperation(database, host, "container.create", gone), container: undefined },
+      {
+        id: await addOperation(database, host, "container.create", left),
+        container: snapshot(left, 1, { state: "configured" }),
+      },
+    ];
+    for (const { id, container } of failures) {
+      const outcome = { status: "failed", error, ...(container ? { container } : {}) } as const;
+      await applyOutcome(database, host.id, { id, outcome });
+    }
+    const names = (await listContainers(database, { all: true })).map(({ name }) => name);
+    expect(names).toEqual(["left"]);
+  });
+});
+
+describe("operations", () => {
+  test("an outcome is recorded once", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    const container = await addContainer(database, host, "web");
+    const id = await addOperation(database, host, "container.start", container);
+    const error = { code: "RUNTIME_FAILED", message: "No" } as const;
+    await applyOutcome(database, host.id, { id, outcome: { status: "succeeded" } });
+    await applyOutcome(database, host.id, { id, outcome: { status: "failed", error } });
+    expect(await getOperation(database, id)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("one that concerns several hosts finishes with the last, though they finish at once", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const hosts = await Promise.all(
+      Array.from({ length: 6 }, async (_each, index) => await addHost(database, `host-${index}`)),
+    );
+    const id = newOperationId();
+    const operation = { id, verb: "image.load", request: {}, caller: "test" } as const;
+    await insertOperation(database, { ...operation, traceId: undefined }, "pending");
+    await insertOperationHosts(
+      database,
+      id,
+      hosts.map((host) => host.id),
+    );
+    const outcome: OperationOutcome = { status: "succeeded", images: [image] };
+    await Promise.all(
+      hosts.slice(1).map((host) => applyOutcome(database, host.id, { id, outcome })),
+    );
+    expect((await getOperation(database, id)).status).toBe("pending");
+    const error = { code: "IMAGE_INVALID", message: "No" } as const;
+    const [first] = hosts;
+    await applyOutcome(database, first?.id ?? newHostId(), {
+      id,
+      outcome: { status: "failed", error },
+    });
+    expect((await getOperation(database, id)).status).toBe("succeeded");
+    const parts = await listOperationHosts(database, id);
+    expect(parts.map((part) => part.outcome?.status)).toEqual([
+      "failed",
+      ...Array.from({ length: 5 }, () => "succeeded"),
+    ]);
+    expect(await listImages(database)).toEqual([
+      { ...image, hosts: ["host-1", "host-2", "host-3", "host-4", "host-5"] },
+    ]);
+  });
+});
+
+describe("hosts", () => {
+  test("a name that another host has is refused", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    await expect(registerHost(database, { ...host, id: newHostId() }, [])).rejects.toMatchObject({
+      code: "NAME_IN_USE",
+    });
+    await registerHost(database, { ...host, name: "renamed" }, [image]);
+    expect((await getHost(database, host.id)).name).toBe("renamed");
+  });
+
+  test("a name goes from the image that had it to the one that has it now", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    await registerHost(database, host, [image]);
+    const newer = { ...image, id: imageIdSchema.parse(`sha256:${"cd".repeat(32)}`) };
+    await applyEvents(database, host.id, [event(1, { type: "image.load", image: newer })]);
+    const names = (await listImages(database)).map((each) => [each.id, each.names]);
+    expect(names).toEqual([
+      [image.id, []],
+      [newer.id, ["localhost/hello:1"]],
+    ]);
+    await registerHost(database, host, [newer]);
+    expect(await listImages(database)).toHaveLength(1);
+  });
+});

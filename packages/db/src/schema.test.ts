@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { generateDrizzleJson, generateMigration } from "drizzle-kit/api";
+import { expect, test } from "vitest";
+
+import { migrationsFolder } from "./migrate.ts";
+import * as schema from "./schema.ts";
+
+const journal: { readonly entries: readonly { readonly idx: number }[] } =
+  readJson("meta/_journal.json");
+
+test("the migrations amount to the schema", async () => {
+  const last = journal.entries.at(-1)?.idx ?? 0;
+  const recorded = readJson(`meta/${String(last).padStart(4, "0")}_snapshot.json`);
+  const present = generateDrizzleJson({ ...schema }, recorded.id);
+  expect(await generateMigration(recorded, present)).toEqual([]);
+});
+
+function readJson(path: string) {
+  return JSON.parse(readFileSync(join(migrationsFolder(), path), "utf8"));
+}
