@@ -47,7 +47,7 @@ async function checkOverlay(): Promise<void> {
 
 /** Tries namespace, bridge and veth at once, in a namespace that takes them with it. */
 async function canSeparateNetworks(): Promise<boolean> {
-  const script = "ip link add a type bridge && ip link add b type veth peer name c";
+  const script = "ip link add pf0 type bridge && ip link add pf1 type veth peer name pf2";
   const args = ["--net", "sh", "-c", script];
   const attempt = await execa("unshare", args, { reject: false, timeout: 10_000 });
   return attempt.exitCode === 0;

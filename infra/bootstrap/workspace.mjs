@@ -48,7 +48,7 @@ export async function ensureWorkspace(progress) {
     child.once("error", reject);
     child.once("close", resolve);
   });
-  if (code === 0) return `${report.imported} installed`;
+  if (code === 0) return report.imported > 0 ? `${report.imported} installed` : "linked anew";
   throw new SetUpFailure(
     `"npx ${packageManager} ${args.join(" ")}" failed (${report.errors.join("; ") || `exit code ${code}`}): check that the npm registry can be reached, then run the command again`,
   );
