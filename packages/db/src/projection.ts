@@ -83,6 +83,7 @@ async function apply(
   hostId: HostId,
   { settled, batch }: Report,
 ): Promise<void> {
+  await lockContainersOf(transaction, settled);
   const snapshots = [
     ...batch.map(({ container }) => container),
     ...settled.map(({ outcome }) => outcome.container),
@@ -106,6 +107,25 @@ async function apply(
   if (settled.length === 0) return;
   await markRemoved(transaction, hostId, await finishOperations(transaction, hostId, settled));
   await finishOnHost(transaction, hostId, settled);
+}
+
+/** The end of an operation may remove its container, whose row has to be locked before the operation's is. */
+async function lockContainersOf(
+  transaction: Database,
+  settled: readonly SettledOperation[],
+): Promise<void> {
+  if (settled.length === 0) return;
+  const ids = settled.map(({ id }) => id);
+  const concerned = transaction
+    .select({ id: operations.containerId })
+    .from(operations)
+    .where(inArray(operations.id, ids));
+  await transaction
+    .select({ id: containers.id })
+    .from(containers)
+    .where(inArray(containers.id, concerned))
+    .orderBy(containers.id)
+    .for("no key update");
 }
 
 /** The events that come right after `committedSeq`; none when the batch leaves a gap. A host's first batch may begin anywhere. */
