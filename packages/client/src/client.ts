@@ -59,20 +59,27 @@ export function createClient(options: ConnectionOptions): Client {
     followLogs: (request, outage) => followLogs(connection, request, outage),
     followLogChunks: (request, outage) => followLogChunks(connection, request, outage),
     journalEnd: async (container) => await journalEnd(connection, container),
-    watchEvents: (request, outage) => watchEvents(connection, request, outage),
+    watchEvents: (request, outage) => watchEvents({ api, connection }, request, outage),
     wait: async (request, outage) => await wait(api, request, outage),
     loadImage: async (archive, load) => await loadImage(connection, archive, load),
   };
 }
 
 async function* watchEvents(
-  connection: Connection,
-  input: WatchRequest,
+  { api, connection }: { readonly api: Api; readonly connection: Connection },
+  request: WatchRequest,
   outage?: OutageOptions,
 ): AsyncGenerator<EventRecord, void> {
+  const input = { ...request, ...(request.since ? {} : { lastEventId: await lastPosition(api) }) };
   for await (const { data } of subscribe(connection, { path: "events.watch", input }, outage)) {
     yield eventRecordSchema.parse(data);
   }
+}
+
+/** Where the log ends now: what comes after it is not missed, even when the connection breaks before the first event. */
+async function lastPosition(api: Api): Promise<string> {
+  const [last] = await api.events.list.query({ limit: 1 });
+  return String(last?.position ?? 0);
 }
 
 async function wait(

@@ -103,6 +103,14 @@ export class Connection {
       return new PodfleetError("CANCELLED", "The caller gave up", { cause: error });
     }
     const reason = reasonOf(error);
+    // The Fetch Standard lists ports that are never connected to.
+    if (reason === "bad port") {
+      return new PodfleetError(
+        "INVALID_INPUT",
+        `Cannot use "${this.url}" as the control plane's URL: its port is reserved for another protocol`,
+        { cause: error },
+      );
+    }
     return new PodfleetError(
       "UNAVAILABLE",
       `Cannot reach the control plane at "${this.url}": ${explain(reason)}; check that it runs and that the URL is right`,

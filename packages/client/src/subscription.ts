@@ -86,7 +86,8 @@ async function* connect(
       }
     }
   } finally {
-    await reader.cancel();
+    // Safe to ignore: a stream that broke off rejects with the failure that a read has already reported.
+    await reader.cancel().catch(() => undefined);
   }
 }
 

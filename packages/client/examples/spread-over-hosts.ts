@@ -1,0 +1,61 @@
+/**
+ * Runs one job on every host that is ready, waits for all of them, and prints where each ran, how it ended and what it said.
+ *
+ *     node packages/client/examples/spread-over-hosts.ts busybox sh -c 'echo "hello from $HOSTNAME"; exit $((RANDOM % 2))'
+ *
+ * It calls the control plane that `podfleet context show` names. Each change carries an operation id, so the control plane may
+ * be restarted at any moment: nothing runs twice, and the script goes on when it is back. Its exit code is the number of jobs
+ * that failed.
+ */
+import { homedir } from "node:os";
+
+import { createClient } from "@podfleet/client/client";
+import type { Client } from "@podfleet/client/client";
+import { contextPath, findContext } from "@podfleet/client/context";
+import { retrying } from "@podfleet/client/retrying";
+
+interface Job {
+  readonly host: string;
+  readonly exitCode: number | undefined;
+  readonly output: string;
+}
+
+const [image, ...command] = process.argv.slice(2);
+const context = await findContext(contextPath({ home: homedir() }));
+if (image === undefined || context === undefined) {
+  process.stderr.write("Usage: spread-over-hosts.ts IMAGE [COMMAND...], with a podfleet context\n");
+  process.exit(2);
+}
+const client = createClient(context);
+const hosts = await client.api.hosts.list.query();
+const ready = hosts.filter(({ state }) => state === "ready");
+const jobs = await Promise.all(
+  ready.map(async ({ name }) => runOn(client, name, [image, ...command])),
+);
+for (const { host, exitCode, output } of jobs) {
+  process.stdout.write(
+    `${host}: exit code ${exitCode ?? "unknown"}\n${output.replace(/^/gm, "  ")}\n`,
+  );
+}
+process.exitCode = jobs.filter(({ exitCode }) => exitCode !== 0).length;
+
+/** Creates the job's container on the host, runs it to its end, and removes it. */
+async function runOn(
+  { api, wait, followLogs }: Client,
+  host: string,
+  [imageName = "", ...words]: readonly string[],
+): Promise<Job> {
+  const spec = { image: imageName, command: words, placement: { host }, labels: { job: "spread" } };
+  const created = await retrying(async (operationId) =>
+    api.containers.create.mutate({ operationId, spec }),
+  );
+  const container = created.container.id;
+  await retrying(async (operationId) => api.containers.start.mutate({ operationId, container }));
+  const { exitCode } = await wait({ container });
+  const lines: Uint8Array[] = [];
+  for await (const { bytes, endsLine } of followLogs({ container, follow: true })) {
+    lines.push(bytes, Buffer.from(endsLine ? "\n" : ""));
+  }
+  await retrying(async (operationId) => api.containers.remove.mutate({ operationId, container }));
+  return { host, exitCode, output: Buffer.concat(lines).toString().trimEnd() };
+}
