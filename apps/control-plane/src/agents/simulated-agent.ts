@@ -2,6 +2,7 @@
  * An agent without an engine, for tests: it keeps to the protocol, carries operations out on records in memory, and can be
  * held, silenced, cut off and started again with what it remembers.
  */
+import { pause } from "@podfleet/base/pause";
 import { AgentClient } from "@podfleet/bus/agent-client";
 import { type Bus, connectBus } from "@podfleet/bus/connection";
 import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
@@ -13,6 +14,7 @@ import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
+import type { WaitRequest } from "@podfleet/protocol/host/wait";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
 
 export interface SimulatedAgentOptions {
@@ -34,6 +36,8 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly refused = new Set<OperationId>();
   readonly containers = new Map<ContainerId, ContainerSnapshot>();
   readonly uploads = new Map<OperationId, Uint8Array>();
+  /** How often `wait` was asked. */
+  waits = 0;
   readonly #options: SimulatedAgentOptions;
   readonly #running = new Map<OperationId, Promise<OperationOutcome>>();
   readonly #forgotten = new Set<OperationId>();
@@ -156,19 +160,7 @@ export class SimulatedAgent implements AsyncDisposable {
       inspect: async ({ containerId }) => {
         throw notFound(containerId);
       },
-      wait: async ({ containerId, run = 1 }) => {
-        const container = this.containers.get(containerId);
-        if (!container) throw notFound(containerId);
-        if (container.exitedRun < run) return { state: "pending", run };
-        const { exitCode } = container;
-        return {
-          state: "met",
-          run,
-          ...(exitCode === undefined ? {} : { exitCode }),
-          exitUnknown: exitCode === undefined,
-          container,
-        };
-      },
+      wait: async (request, signal) => await this.#wait(request, signal),
       "operation.settle": async ({ operationId }) => this.#settle(operationId),
       "journal.locate": async () => ({ offset: 0 }),
       "journal.read": async ({ offset }) => ({
@@ -183,6 +175,29 @@ export class SimulatedAgent implements AsyncDisposable {
         return { length: held.length + bytes.length };
       },
     };
+  }
+
+  /** Woken by nothing but its own poll: what is tested is the asking side. */
+  async #wait({ containerId, condition, run = 1, timeoutMs }: WaitRequest, signal: AbortSignal) {
+    this.waits += 1;
+    const deadlineMs = Date.now() + timeoutMs;
+    while (Date.now() < deadlineMs && !signal.aborted) {
+      const container = this.containers.get(containerId);
+      if (!container) throw notFound(containerId);
+      if (condition !== "removed" && container.exitedRun >= run) {
+        const { exitCode } = container;
+        const known = exitCode === undefined ? {} : { exitCode };
+        return {
+          state: "met",
+          run,
+          ...known,
+          exitUnknown: exitCode === undefined,
+          container,
+        } as const;
+      }
+      await pause(20, signal);
+    }
+    return { state: "pending", run } as const;
   }
 
   #settle(id: OperationId) {

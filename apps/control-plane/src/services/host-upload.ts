@@ -10,7 +10,7 @@ import type { Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
 import { unreachable } from "./unreachable.ts";
 
-const chunkTimeoutMs = 10_000;
+const chunkTimeoutMs = 30_000;
 const retryDelay = { minMs: 100, maxMs: 1_000 };
 
 export class HostUpload {
@@ -37,15 +37,18 @@ export class HostUpload {
   /** Resolves when the agent has the bytes or the upload has failed; then `error` says why. */
   async send(offset: number, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
     const end = offset + bytes.length;
-    const deadlineMs = Date.now() + hostSilenceMaxMs + chunkTimeoutMs;
+    let failingSinceMs: number | undefined;
     try {
       for (let attempt = 0; this.#held < end; attempt += 1) {
         const from = Math.max(offset, this.#held);
         const length = await this.#sendOnce(from, bytes.subarray(from - offset), signal);
         if (length !== undefined && length < from) throw lost(this.host);
         if (length !== undefined) this.#held = length;
-        else if (signal.aborted || Date.now() > deadlineMs) throw unreachable(this.host);
-        else await pause(backoffMs(attempt, retryDelay), signal);
+        if (length !== undefined) continue;
+        failingSinceMs ??= Date.now();
+        const isOver = signal.aborted || Date.now() - failingSinceMs > hostSilenceMaxMs;
+        if (isOver) throw unreachable(this.host);
+        await pause(backoffMs(attempt, retryDelay), signal);
       }
     } catch (error) {
       if (!(error instanceof PodfleetError)) throw error;
