@@ -84,13 +84,16 @@ export class Engine {
   readonly #runner: OperationRunner;
   /** What goes on beside the calls, in the order in which it is ended. */
   readonly #activities: readonly { close(): Promise<void> }[];
+  /** Files and watches, closed after that. */
+  readonly #opened: DisposableStack;
 
-  private constructor(assembly: Assembly, facts: HostFacts, problems: ProblemReport) {
+  private constructor({ assembly, facts, problems, opened }: OpenEngine) {
     const { parts, reaper, runner } = assembly;
     this.outbox = parts.store.outbox;
     this.#parts = parts;
     this.#facts = facts;
     this.#runner = runner;
+    this.#opened = opened;
     this.#activities = [
       runner,
       new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
@@ -109,40 +112,35 @@ export class Engine {
     const problems = options.onProblem ?? (() => undefined);
     const clock = options.clock ?? systemClock;
     const paths = new EnginePaths(options);
+    using opened = new DisposableStack();
     const store = StateStore.open(paths.database, clock);
-    try {
-      const bootId = await readBootId();
-      const continuity = continuityOf(store, paths, bootId);
-      if (continuity === "rebooted") await rm(options.runRoot, { recursive: true, force: true });
-      const assembly = await assemble({ options, clock, paths, store, problems });
-      const { parts, reaper, runner } = assembly;
-      const [facts] = await Promise.all([
-        readHostFacts(parts.runtime, { cgroupMode: parts.hostLimits.cgroupMode, bootId }),
-        endLeftovers({
-          clock,
-          exitDirectory: paths.exits,
-          runtimeRoot: paths.runtimeRoot,
-          monitorPids: monitorPids(store),
-        }),
-      ]);
-      const untidy = await reconcile(parts, continuity);
-      store.saveBootId(bootId);
-      const engine = new Engine(assembly, facts, problems);
-      const resumed = runner.resume();
-      for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
-      return engine;
-    } catch (error) {
-      store.close();
-      throw error;
-    }
+    opened.defer(() => store.close());
+    const bootId = await readBootId();
+    const continuity = continuityOf(store, paths, bootId);
+    if (continuity === "rebooted") await rm(options.runRoot, { recursive: true, force: true });
+    const assembly = await assemble({ options, clock, paths, store, problems, opened });
+    const { parts, reaper, runner } = assembly;
+    const [facts] = await Promise.all([
+      readHostFacts(parts.runtime, { cgroupMode: parts.cgroups.mode, bootId }),
+      endLeftovers({
+        clock,
+        exitDirectory: paths.exits,
+        runtimeRoot: paths.runtimeRoot,
+        monitorPids: monitorPids(store),
+      }),
+    ]);
+    const untidy = await reconcile(parts, continuity);
+    store.saveBootId(bootId);
+    const engine = new Engine({ assembly, facts, problems, opened: opened.move() });
+    const resumed = runner.resume();
+    for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
+    return engine;
   }
 
   /** Ends what goes on in the engine, not the containers. Operations under way get a few seconds to end. */
   async close(): Promise<void> {
-    this.#parts.exits.close();
     for (const activity of this.#activities) await activity.close();
-    this.#parts.images.close();
-    this.#parts.store.close();
+    this.#opened.dispose();
   }
 
   /**
@@ -248,31 +246,45 @@ interface Assembly {
   readonly runner: OperationRunner;
 }
 
+interface OpenEngine {
+  readonly assembly: Assembly;
+  readonly facts: HostFacts;
+  readonly problems: ProblemReport;
+  readonly opened: DisposableStack;
+}
+
 interface Foundation {
   readonly options: EngineOptions;
   readonly clock: Clock;
   readonly paths: EnginePaths;
   readonly store: StateStore;
   readonly problems: ProblemReport;
+  /** Gets what is opened, to be closed again. */
+  readonly opened: DisposableStack;
 }
 
-async function assemble({ options, ...base }: Foundation): Promise<Assembly> {
+async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
   const { clock, paths, store, problems } = base;
   await mkdir(paths.journals, { recursive: true, mode: 0o700 });
   await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
   const cgroups = await readCgroupHierarchies();
+  const hostLimits = await readHostLimits(cgroups);
   const images = await ImageStore.open(paths.images, clock);
+  opened.defer(() => images.close());
+  const onExit = (id: ContainerId): void => reaper.exited(id);
+  const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
+  opened.defer(() => exits.close());
   const parts: EngineParts = {
     clock,
     paths,
     store,
     images,
+    exits,
+    cgroups,
+    hostLimits,
     locks: new ContainerLocks(clock),
-    exits: new ExitWatcher({ directory: paths.exits, clock, onExit: (id) => reaper.exited(id) }),
     runtime: new OciRuntime({ name: options.runtime, root: paths.runtimeRoot, cgroups }),
     storage: new ContainerStorage(paths.containers, images),
-    hostLimits: await readHostLimits(cgroups),
-    cgroups,
     cgroupParent: options.cgroupParent,
     monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
     cleanUpLater: (id) => reaper.cleanUp(id),

@@ -45,8 +45,8 @@ export class Housekeeper {
     store.operations.prune(nowMs - outcomeKeptMs);
     for (const id of store.removedBefore(nowMs - outcomeKeptMs)) store.forgetRemoved(id);
     const expired = new Set(store.removedBefore(nowMs - journalKeptMs));
-    for (const name of await readdir(paths.journals)) {
-      const id = containerIdSchema.parse(name);
+    const ids = containerIdSchema.array().parse(await readdir(paths.journals));
+    for (const id of ids) {
       const isKept = store.find(id) ?? (store.findRemoved(id) && !expired.has(id));
       if (!isKept) await rm(paths.journal(id), { force: true });
     }

@@ -1,4 +1,4 @@
-import { newContainerId, newOperationId } from "@podfleet/model/ids";
+import { newContainerId, newOperationId, operationIdSchema } from "@podfleet/model/ids";
 import { createVerb, EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
@@ -248,6 +248,20 @@ describe("operations", () => {
     expect(under.engine.settle(operationId)).toEqual({ state: "finished", outcome: first });
     const other = { operationId, action: { ...init, containerId: id } };
     await expect(under.engine.perform(other)).rejects.toMatchObject({ code: "CONFLICT" });
+  });
+
+  test("an operation whose outcome may have been forgotten is refused", async () => {
+    const id = await under.create();
+    const operationId = operationIdSchema.parse("01900000-0000-7000-8000-000000000000");
+    const outcome = await under.engine.perform({
+      operationId,
+      action: { ...start, containerId: id },
+    });
+    expect(failureOf(outcome)).toMatchObject({
+      code: "INVALID_INPUT",
+      message: expect.stringContaining("at most 7 days old"),
+    });
+    expect(under.snapshot(id).state).toBe("configured");
   });
 
   test("an operation that was asked about before it came never takes effect", async () => {

@@ -133,6 +133,14 @@ describe("stop", () => {
   });
 });
 
+test("a stopped container is removed when it was to be after its run", async () => {
+  const id = await under.create({ autoRemove: true });
+  await under.start(id);
+  const removed = under.engine.wait({ containerId: id, condition: "removed", timeoutMs: 10_000 });
+  expect((await under.stop(id, 0)).state).toBe("exited");
+  expect(await removed).toMatchObject({ state: "met", exitCode: 137 });
+});
+
 const stop5 = { verb: "container.stop", timeoutSeconds: 5 } as const;
 
 describe("kill", () => {

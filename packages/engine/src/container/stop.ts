@@ -38,8 +38,8 @@ export async function stopContainer(
     }
     if (parts.store.get(id).snapshot.state === "stopped") await cleanUpLocked(parts, id, operation);
     parts.store.note(id, note);
-    if (spec.autoRemove) parts.cleanUpLater(id);
   });
+  if (spec.autoRemove) parts.cleanUpLater(id);
 }
 
 function isEnded({ state }: ContainerSnapshot): boolean {

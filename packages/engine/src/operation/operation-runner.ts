@@ -41,7 +41,8 @@ export class OperationRunner {
   readonly #parts: EngineParts;
   readonly #onDefect: OperationRunnerOptions["onDefect"];
   readonly #running = new Map<OperationId, Promise<OperationOutcome>>();
-  #closed = false;
+  /** `abandoned`: the store is about to be closed under what is still under way. */
+  #phase: "open" | "closing" | "abandoned" = "open";
 
   constructor(options: OperationRunnerOptions) {
     this.#parts = options.parts;
@@ -56,8 +57,7 @@ export class OperationRunner {
     const actionHash = hashAction(action);
     const known = this.#parts.store.operations.find(id);
     if (known) return await this.#repeat(id, known, actionHash);
-    if (this.#closed)
-      throw new PodfleetError("UNAVAILABLE", "Cannot perform operations: the engine is closing");
+    if (this.#phase !== "open") throw closing(id);
     const startedAtMs = this.#parts.clock.nowMs();
     if (isForgettable(id, startedAtMs)) return failed(tooOld(id));
     this.#parts.store.operations.begin({ id, action, actionHash, startedAtMs });
@@ -87,13 +87,14 @@ export class OperationRunner {
 
   /** Takes no more, and waits a while for those under way; the rest is carried on after the next open. */
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#phase = "closing";
     const timer = new AbortController();
     const expiry = this.#parts.clock.sleep(drainMsMax, timer.signal);
     // Safe to ignore: the sleep rejects only because it is ended below.
     expiry.catch(() => undefined);
     await Promise.race([Promise.allSettled(this.#running.values()), expiry]);
     timer.abort();
+    this.#phase = "abandoned";
   }
 
   async #repeat(
@@ -132,6 +133,7 @@ export class OperationRunner {
     try {
       await traced(verb, attributes, () => carryOut(this.#parts, operation, task));
     } catch (error) {
+      if (this.#phase === "abandoned") throw closing(id, error);
       const failure = PodfleetError.from(error);
       if (failure.code === "INTERNAL") this.#onDefect(error, id);
       this.#commitFailure(operation, containerId, failure.toWire());
@@ -188,6 +190,14 @@ function givenUp(id: OperationId): PodfleetError {
     "CANCELLED",
     `Cannot perform operation "${id}": it was given up before it reached the host`,
     { details: { operationId: id } },
+  );
+}
+
+function closing(id: OperationId, cause?: unknown): PodfleetError {
+  return new PodfleetError(
+    "UNAVAILABLE",
+    `Cannot perform operation "${id}" now: the engine is closing, ask again when it is back`,
+    { details: { operationId: id }, cause },
   );
 }
 
