@@ -2,7 +2,7 @@
  * A container's bundle: the directory that the OCI runtime and the monitor work in for one run. It holds `config.json` and
  * the files that become the container's /etc/hosts, /etc/hostname and /etc/resolv.conf.
  */
-import { chmod, lstat, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { normalize, relative } from "node:path/posix";
 
@@ -14,8 +14,9 @@ import type { ContainerId } from "@podfleet/model/ids";
 import type { ImageConfig } from "../storage/image-config.ts";
 import { readHostDevices } from "./host-devices.ts";
 import type { HostLimits } from "./host-limits.ts";
-import { resolveInRootfs } from "./rootfs-path.ts";
+import { findInRootfs, resolveInRootfs } from "./rootfs-path.ts";
 import { serializeRuntimeSpec } from "./runtime-spec.ts";
+import { hasOlderPrograms } from "./seccomp.ts";
 import { buildRuntimeSpec, containerHostname, containerWorkdir, type EtcFiles } from "./spec.ts";
 import { resolveUser } from "./user.ts";
 
@@ -38,20 +39,21 @@ export interface BundleOptions {
  * no command; UNSUPPORTED for what the host lacks
  */
 export async function writeBundle(options: BundleOptions): Promise<void> {
-  const { id, spec, image, rootfs, host, cgroup } = options;
-  const [user, etcFiles, devices] = await Promise.all([
+  const { bundle, ...input } = options;
+  const { spec, image, rootfs, host } = input;
+  const [user, etcFiles, devices, hasOlder] = await Promise.all([
     resolveUser(rootfs, { user: spec.user ?? image.user, groups: spec.groups }),
     writeEtcFiles(options),
     spec.privileged ? readHostDevices() : [],
+    hasOlderPrograms(rootfs, host.architecture),
     ensureWorkdir(options),
     ...spec.mounts.map((mount) => (mount.type === "bind" ? assertSource(mount.source) : undefined)),
   ]);
-  const config = { id, spec, image, rootfs, user, host, cgroup, etcFiles, devices };
-  await writeFile(
-    join(options.bundle, "config.json"),
-    serializeRuntimeSpec(buildRuntimeSpec(config)),
-    { mode: 0o600 },
+  const seccompTarget = { architecture: host.architecture, compatible: hasOlder };
+  const config = serializeRuntimeSpec(
+    buildRuntimeSpec({ ...input, user, etcFiles, devices, seccompTarget }),
   );
+  await writeFile(join(bundle, "config.json"), config, { mode: 0o600 });
 }
 
 async function assertSource(source: string): Promise<void> {
@@ -82,7 +84,8 @@ async function ensureWorkdir({ spec, image, rootfs }: BundleOptions): Promise<vo
   const inside = mount ? relative(normalize(mount.destination), workdir) : workdir;
   if (mount !== undefined && inside === "") return;
   const root = mount === undefined ? rootfs : mount.type === "bind" ? mount.source : undefined;
-  if (root !== undefined && (await isDirectory(await resolveInRootfs(root, inside)))) return;
+  const found = root === undefined ? undefined : await findInRootfs(root, inside);
+  if (found?.stats.isDirectory()) return;
   throw new PodfleetError(
     "INVALID_INPUT",
     `Cannot use workdir "${workdir}": it is not a directory of the container's file system`,
@@ -95,15 +98,6 @@ const kernelDirectories = ["/dev", "/proc", "/sys"];
 
 function isWithin(path: string, directory: string): boolean {
   return path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await lstat(path)).isDirectory();
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return false;
-    throw error;
-  }
 }
 
 async function writeEtcFiles({ id, spec, bundle }: BundleOptions): Promise<EtcFiles> {

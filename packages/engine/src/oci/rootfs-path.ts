@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { lstat, readlink } from "node:fs/promises";
 import { dirname, join } from "node:path/posix";
 
@@ -33,6 +34,26 @@ export async function resolveInRootfs(rootfs: string, path: string): Promise<str
     pending.unshift(...parts(target));
   }
   return join(rootfs, resolved);
+}
+
+export interface FoundInRootfs {
+  /** On the host. */
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+/** What a process in the container would find at `path`; undefined when there is nothing. */
+export async function findInRootfs(
+  rootfs: string,
+  path: string,
+): Promise<FoundInRootfs | undefined> {
+  const hostPath = await resolveInRootfs(rootfs, path);
+  try {
+    return { path: hostPath, stats: await lstat(hostPath) };
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
 }
 
 function parts(path: string): string[] {

@@ -1,7 +1,7 @@
 /**
- * System calls that the runtime-default seccomp profile allows; anything else fails with EPERM. It allows what Docker's and
- * podman's default profiles do, io_uring excepted, as theirs do today: what programs need, and nothing that only a host's administrator has a use
- * for. Names of calls that a machine or a libseccomp does not know are passed over by the runtimes.
+ * System calls that the runtime-default seccomp profile allows; anything else fails with EPERM. It allows what the default
+ * profiles of Docker and podman do: what programs need, and nothing that only a host's administrator has a use for.
+ * The runtimes pass over names that a machine or its libseccomp does not know.
  */
 import type { linuxCapabilities } from "@podfleet/model/container/capability";
 
@@ -76,25 +76,34 @@ export const allowedByCapability: Partial<Readonly<Record<CapabilityName, readon
 };
 
 interface Architecture {
-  /** The machine's own, and those whose programs it runs too. */
-  readonly names: readonly string[];
+  readonly name: string;
   readonly calls: readonly string[];
+  /** The older architecture whose programs the machine runs too, and what tells that an image has some. */
+  readonly compatible?: { readonly name: string; readonly loaders: readonly string[] };
 }
 
 /** By Node's name of the architecture. */
 export const architectures: Readonly<Record<string, Architecture>> = {
   x64: {
-    names: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+    name: "SCMP_ARCH_X86_64",
     calls: ["arch_prctl", "modify_ldt"],
+    compatible: {
+      name: "SCMP_ARCH_X86",
+      loaders: ["/lib/ld-linux.so.2", "/lib/ld-musl-i386.so.1"],
+    },
   },
   arm64: {
-    names: ["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"],
+    name: "SCMP_ARCH_AARCH64",
     calls: callNames({
       files: "arm_fadvise64_64 arm_sync_file_range sync_file_range2",
       processor: "breakpoint cacheflush set_tls",
     }),
+    compatible: {
+      name: "SCMP_ARCH_ARM",
+      loaders: ["/lib/ld-linux-armhf.so.3", "/lib/ld-musl-armhf.so.1"],
+    },
   },
-  riscv64: { names: ["SCMP_ARCH_RISCV64"], calls: ["riscv_flush_icache"] },
+  riscv64: { name: "SCMP_ARCH_RISCV64", calls: ["riscv_flush_icache"] },
 };
 
 /** Flags of clone(2) that make a namespace: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */

@@ -1,15 +1,21 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { createTempRoot } from "@podfleet/testkit/temp-root";
 import { expect, test } from "vitest";
 
-import { seccompProfile } from "./seccomp.ts";
+import { hasOlderPrograms, seccompProfile } from "./seccomp.ts";
+
+const x64 = { architecture: "x64", compatible: false };
 
 function allowed(capabilities: Parameters<typeof seccompProfile>[0]): ReadonlySet<string> {
-  const rules = seccompProfile(capabilities, "x64").syscalls;
+  const rules = seccompProfile(capabilities, x64).syscalls;
   const unconditional = rules.filter((rule) => rule.action === "SCMP_ACT_ALLOW" && !rule.args);
   return new Set(unconditional.flatMap((rule) => rule.names));
 }
 
 test("what is not allowed fails with EPERM", () => {
-  const profile = seccompProfile([], "x64");
+  const profile = seccompProfile([], x64);
   expect(profile.defaultAction).toBe("SCMP_ACT_ERRNO");
   expect(profile.defaultErrnoRet).toBe(1);
 });
@@ -46,7 +52,7 @@ test.each([
 });
 
 test("clone may not make namespaces, and clone3 seems not to exist, unless SYS_ADMIN is held", () => {
-  const rules = seccompProfile([], "x64").syscalls;
+  const rules = seccompProfile([], x64).syscalls;
   const clone = rules.find((rule) => rule.names.includes("clone"));
   expect(clone?.args?.[0]).toMatchObject({ value: 0x7e02_0000, op: "SCMP_CMP_MASKED_EQ" });
   const clone3 = rules.find((rule) => rule.names.includes("clone3"));
@@ -55,5 +61,26 @@ test("clone may not make namespaces, and clone3 seems not to exist, unless SYS_A
 });
 
 test("an architecture without a profile is refused, not left unfiltered", () => {
-  expect(() => seccompProfile([], "mips")).toThrow('no seccomp profile for architecture "mips"');
+  expect(() => seccompProfile([], { architecture: "mips", compatible: false })).toThrow(
+    'no seccomp profile for architecture "mips"',
+  );
+});
+
+test("programs of the older architecture are filtered too where an image has them, and else killed", () => {
+  const architecturesOf = (compatible: boolean): readonly string[] =>
+    seccompProfile([], { architecture: "x64", compatible }).architectures;
+  expect(architecturesOf(false)).toEqual(["SCMP_ARCH_X86_64"]);
+  expect(architecturesOf(true)).toEqual(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]);
+});
+
+test("an image has older programs when it has their loader", async () => {
+  await using root = await createTempRoot("seccomp");
+  await mkdir(join(root.path, "usr/lib/i386-linux-gnu"), { recursive: true });
+  await symlink("usr/lib", join(root.path, "lib"));
+  expect(await hasOlderPrograms(root.path, "x64")).toBe(false);
+  await symlink("i386-linux-gnu/ld-linux.so.2", join(root.path, "usr/lib/ld-linux.so.2"));
+  expect(await hasOlderPrograms(root.path, "x64")).toBe(false);
+  await writeFile(join(root.path, "usr/lib/i386-linux-gnu/ld-linux.so.2"), "");
+  expect(await hasOlderPrograms(root.path, "x64")).toBe(true);
+  expect(await hasOlderPrograms(root.path, "arm64")).toBe(false);
 });

@@ -54,6 +54,7 @@ function build(spec: Partial<ContainerSpecInput>, more: Partial<RuntimeSpecInput
       hostname: "/run/bundle/hostname",
       resolvConf: "/run/bundle/resolv.conf",
     },
+    seccompTarget: { architecture: "x64", compatible: false },
     devices: [],
     ...more,
   });

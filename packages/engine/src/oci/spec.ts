@@ -10,7 +10,7 @@ import type { HostLimits } from "./host-limits.ts";
 import { containerMounts, rootfsPropagation } from "./mounts.ts";
 import { containerResources } from "./resources.ts";
 import type { RuntimeDevice, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
-import { seccompProfile } from "./seccomp.ts";
+import { seccompProfile, type SeccompTarget } from "./seccomp.ts";
 import type { ResolvedUser } from "./user.ts";
 
 export interface RuntimeSpecInput {
@@ -25,6 +25,7 @@ export interface RuntimeSpecInput {
   readonly cgroup: string;
   /** Files of the host that become the container's /etc/hosts, /etc/hostname and /etc/resolv.conf. */
   readonly etcFiles: EtcFiles;
+  readonly seccompTarget: SeccompTarget;
   /** The host's devices, for a privileged container. */
   readonly devices: readonly RuntimeDevice[];
 }
@@ -68,7 +69,7 @@ export function buildRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
       ...rootfsPropagation(spec.mounts),
       ...(spec.privileged || spec.seccomp === "unconfined"
         ? {}
-        : { seccomp: seccompProfile(bounding, host.architecture) }),
+        : { seccomp: seccompProfile(bounding, input.seccompTarget) }),
     },
   };
 }

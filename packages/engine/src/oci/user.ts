@@ -1,10 +1,9 @@
 /** Who a container's command runs as: names are looked up in the container's own /etc/passwd and /etc/group. */
-import { lstat, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 
-import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
 
-import { resolveInRootfs } from "./rootfs-path.ts";
+import { findInRootfs } from "./rootfs-path.ts";
 
 export interface ResolvedUser {
   readonly uid: number;
@@ -114,13 +113,7 @@ export function parseGroup(lines: readonly string[]): GroupEntry[] {
 const fileBytesMax = 16 * 1024 * 1024;
 
 async function readLines(rootfs: string, path: string): Promise<string[]> {
-  try {
-    const hostPath = await resolveInRootfs(rootfs, path);
-    const stats = await lstat(hostPath);
-    if (!stats.isFile() || stats.size > fileBytesMax) return [];
-    return (await readFile(hostPath, "utf8")).split("\n").map((line) => line.trim());
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENOTDIR")) return [];
-    throw error;
-  }
+  const found = await findInRootfs(rootfs, path);
+  if (!found?.stats.isFile() || found.stats.size > fileBytesMax) return [];
+  return (await readFile(found.path, "utf8")).split("\n").map((line) => line.trim());
 }

@@ -29,7 +29,7 @@ afterEach(async () => {
 async function loadImage(layers: readonly TestLayer[]): Promise<ImageId> {
   const archive = await dockerArchive([{ layers }]);
   const uploadId = newOperationId();
-  await images.appendChunk(uploadId, 0, archive);
+  await images.uploads.append(uploadId, 0, archive);
   const [image] = await images.load(uploadId, archive.length);
   return imageIdSchema.parse(image?.id);
 }

@@ -37,7 +37,7 @@ afterEach(async () => {
 
 async function load(archive: Buffer): Promise<Image[]> {
   const uploadId = newOperationId();
-  await store.appendChunk(uploadId, 0, archive);
+  await store.uploads.append(uploadId, 0, archive);
   return await store.load(uploadId, archive.length);
 }
 
@@ -203,9 +203,9 @@ describe("refused", () => {
 
   test("an upload that is not complete, which stays", async () => {
     const uploadId = newOperationId();
-    await store.appendChunk(uploadId, 0, Buffer.alloc(10));
+    await store.uploads.append(uploadId, 0, Buffer.alloc(10));
     await expect(store.load(uploadId, 20)).rejects.toThrow("the host holds 10 of 20 bytes");
-    expect(await store.appendChunk(uploadId, 10, Buffer.alloc(10))).toEqual({ length: 20 });
+    expect(await store.uploads.append(uploadId, 10, Buffer.alloc(10))).toEqual({ length: 20 });
   });
 });
 
@@ -345,16 +345,16 @@ describe("uploads", () => {
   test("a chunk sent twice or too early changes nothing", async () => {
     const uploadId = newOperationId();
     const chunk = Buffer.from("0123456789");
-    expect(await store.appendChunk(uploadId, 0, chunk)).toEqual({ length: 10 });
-    expect(await store.appendChunk(uploadId, 0, chunk)).toEqual({ length: 10 });
-    expect(await store.appendChunk(uploadId, 20, chunk)).toEqual({ length: 10 });
-    const ahead = [10, 20, 30].map((offset) => store.appendChunk(uploadId, offset, chunk));
+    expect(await store.uploads.append(uploadId, 0, chunk)).toEqual({ length: 10 });
+    expect(await store.uploads.append(uploadId, 0, chunk)).toEqual({ length: 10 });
+    expect(await store.uploads.append(uploadId, 20, chunk)).toEqual({ length: 10 });
+    const ahead = [10, 20, 30].map((offset) => store.uploads.append(uploadId, offset, chunk));
     expect((await Promise.all(ahead)).at(-1)).toEqual({ length: 40 });
   });
 
   test("a silent one is dropped at the next start", async () => {
     const uploadId = newOperationId();
-    await store.appendChunk(uploadId, 0, Buffer.alloc(10));
+    await store.uploads.append(uploadId, 0, Buffer.alloc(10));
     const long = (Date.now() - uploadSilenceMaxMs - 1_000) / 1000;
     await utimes(join(root.path, "uploads", uploadId), long, long);
     store.close();
@@ -364,7 +364,7 @@ describe("uploads", () => {
 
   test("are bounded", async () => {
     const sent = Array.from({ length: 17 }, async () => {
-      return await store.appendChunk(newOperationId(), 0, Buffer.alloc(1));
+      return await store.uploads.append(newOperationId(), 0, Buffer.alloc(1));
     });
     const results = await Promise.allSettled(sent);
     expect(results.filter((result) => result.status === "rejected")).toEqual([

@@ -1,7 +1,7 @@
 /**
  * The images of a host.
  *
- *     <directory>/uploads/     archives that are being received
+ *     <directory>/uploads/     archives that are being received, those of other things than images too
  *     <directory>/staging/     archives and layers being taken apart; emptied at start
  *     <directory>/layers/      see layer-store.ts
  *     <directory>/records/     for each image its record and its configuration, as it was in the archive
@@ -35,10 +35,10 @@ interface StoredImage {
 }
 
 export class ImageStore {
+  readonly uploads: Uploads;
   readonly #records: string;
   readonly #staging: string;
   readonly #layers: LayerStore;
-  readonly #uploads: Uploads;
   readonly #loads = new Serial();
   readonly #images = new Map<ImageId, StoredImage>();
 
@@ -50,7 +50,7 @@ export class ImageStore {
     this.#records = directories.records;
     this.#staging = directories.staging;
     this.#layers = layers;
-    this.#uploads = uploads;
+    this.uploads = uploads;
   }
 
   /** Only one store may work in a directory at a time. */
@@ -69,16 +69,7 @@ export class ImageStore {
   }
 
   close(): void {
-    this.#uploads.close();
-  }
-
-  /** See `Uploads.append`. */
-  async appendChunk(
-    uploadId: OperationId,
-    offset: number,
-    bytes: Uint8Array,
-  ): Promise<{ length: number }> {
-    return await this.#uploads.append(uploadId, offset, bytes);
+    this.uploads.close();
   }
 
   /**
@@ -89,12 +80,12 @@ export class ImageStore {
   async load(uploadId: OperationId, sizeBytes: number): Promise<Image[]> {
     return await this.#loads.run(async () => {
       return await storing("load the image archive", async () => {
-        const length = await this.#uploads.length(uploadId);
+        const length = await this.uploads.length(uploadId);
         if (length !== sizeBytes) throw incomplete(uploadId, length, sizeBytes);
         try {
-          return await this.#loadArchive(this.#uploads.path(uploadId));
+          return await this.#loadArchive(this.uploads.path(uploadId));
         } finally {
-          await this.#uploads.drop(uploadId);
+          await this.uploads.drop(uploadId);
         }
       });
     });

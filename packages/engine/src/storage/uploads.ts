@@ -1,4 +1,4 @@
-/** Image archives on their way in: files that grow chunk by chunk and are named by their upload's id. They survive the agent. */
+/** Archives on their way in: files that grow chunk by chunk and are named by their upload's id. They survive the agent. */
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -63,7 +63,7 @@ export class Uploads {
     bytes: Uint8Array,
   ): Promise<{ length: number }> {
     return await this.#serial.run(async () => {
-      return await storing("store a chunk of an image archive", async () => {
+      return await storing("store a chunk of an archive", async () => {
         const length = await this.length(uploadId);
         if (offset !== length) return { length };
         if (length === 0) await this.#assertRoom(uploadId);
@@ -96,7 +96,7 @@ export class Uploads {
     if (names.includes(uploadId) || names.length < uploadsMax) return;
     throw new PodfleetError(
       "UNAVAILABLE",
-      `Cannot take another image archive: ${uploadsMax} are being uploaded to the host already`,
+      `Cannot take another archive: ${uploadsMax} are being uploaded to the host already`,
     );
   }
 
