@@ -17,7 +17,11 @@ export type PlacementStrategy = (typeof placementStrategies)[number];
 /** Where a container may run. */
 export const placementSchema = z.strictObject({
   /** Name or id of the one host to use. */
-  host: z.union([hostNameSchema, hostIdSchema]).optional(),
+  host: z
+    .union([hostNameSchema, hostIdSchema], {
+      error: "must be a host's name, which is a DNS label, or its id",
+    })
+    .optional(),
   constraints: z.array(constraintSchema).max(64).default([]),
   /** `spread` takes the host with the most left free, `binpack` the fullest that still fits. */
   strategy: z.enum(placementStrategies).default("spread"),
