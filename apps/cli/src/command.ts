@@ -28,10 +28,10 @@ export class Command extends CommanderCommand {
   }
 
   override parseOptions(argv: string[]): ReturnType<CommanderCommand["parseOptions"]> {
-    return super.parseOptions(this.#withPlainSwitches(argv));
+    return super.parseOptions(this.#withPlainFlags(argv));
   }
 
-  #withPlainSwitches(argv: readonly string[]): string[] {
+  #withPlainFlags(argv: readonly string[]): string[] {
     const plain: string[] = [];
     for (let index = 0; index < argv.length; index++) {
       const argument = argv[index] ?? "";
@@ -39,7 +39,7 @@ export class Command extends CommanderCommand {
       if (argument === "--" || (isOperand && this.#stopsAtOperand)) {
         return [...plain, ...argv.slice(index)];
       }
-      plain.push(...this.#plainSwitch(argument));
+      plain.push(...this.#plainFlag(argument));
       const value = argv[index + 1];
       if (value !== undefined && this.#takesNextArgument(argument)) {
         plain.push(value);
@@ -49,16 +49,16 @@ export class Command extends CommanderCommand {
     return plain;
   }
 
-  /** `--rm=true` as `--rm`, `--sig-proxy=false` as `--no-sig-proxy`, `--rm=false` as nothing. */
-  #plainSwitch(argument: string): string[] {
-    const match = /^--([a-z-]+)=(true|false)$/.exec(argument);
-    if (!match) return [argument];
-    const [, name = "", value] = match;
-    const isSwitch = (long: string): boolean =>
-      this.options.some((option) => option.long === long && !option.required && !option.optional);
-    if (isSwitch(`--no-${name}`)) return value === "true" ? [] : [`--no-${name}`];
-    if (isSwitch(`--${name}`)) return value === "true" ? [`--${name}`] : [];
-    return [argument];
+  /** `--rm=true` as `--rm`, `--sig-proxy=false` as `--no-sig-proxy`, `--rm=false` as nothing, `-t=5` as `-t 5`. */
+  #plainFlag(argument: string): string[] {
+    const [, flag = "", value = ""] = /^(--[a-z-]+|-[a-zA-Z])=(.*)$/s.exec(argument) ?? [];
+    const negation = flag.replace(/^--/, "--no-");
+    const option = this.options.find(({ short, long }) => [short, long].includes(flag));
+    const negated = this.options.some(({ long }) => long === negation);
+    if (option?.required) return [flag, value];
+    if ((!option && !negated) || !["true", "false"].includes(value)) return [argument];
+    if (value === "true") return negated ? [] : [flag];
+    return negated ? [negation] : [];
   }
 
   #takesNextArgument(argument: string): boolean {

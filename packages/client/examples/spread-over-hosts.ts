@@ -41,21 +41,22 @@ process.exitCode = jobs.filter(({ exitCode }) => exitCode !== 0).length;
 
 /** Creates the job's container on the host, runs it to its end, and removes it. */
 async function runOn(
-  { api, wait, followLogs }: Client,
+  client: Client,
   host: string,
   [imageName = "", ...words]: readonly string[],
 ): Promise<Job> {
+  const { containers } = client.api;
   const spec = { image: imageName, command: words, placement: { host }, labels: { job: "spread" } };
   const created = await retrying(async (operationId) =>
-    api.containers.create.mutate({ operationId, spec }),
+    containers.create.mutate({ operationId, spec }),
   );
   const container = created.container.id;
-  await retrying(async (operationId) => api.containers.start.mutate({ operationId, container }));
-  const { exitCode } = await wait({ container });
+  await retrying(async (operationId) => containers.start.mutate({ operationId, container }));
+  const { exitCode } = await client.wait({ container });
   const lines: Uint8Array[] = [];
-  for await (const { bytes, endsLine } of followLogs({ container, follow: true })) {
+  for await (const { bytes, endsLine } of client.followLogs({ container, follow: true })) {
     lines.push(bytes, Buffer.from(endsLine ? "\n" : ""));
   }
-  await retrying(async (operationId) => api.containers.remove.mutate({ operationId, container }));
+  await retrying(async (operationId) => containers.remove.mutate({ operationId, container }));
   return { host, exitCode, output: Buffer.concat(lines).toString().trimEnd() };
 }

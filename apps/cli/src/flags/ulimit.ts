@@ -7,7 +7,7 @@ type Rlimit = NonNullable<ContainerSpecInput["rlimits"]>[number];
 
 /** `TYPE=SOFT[:HARD]`; the hard limit is the soft one when absent, -1 is unlimited. */
 export function parseUlimit(text: string): Rlimit {
-  const match = /^([a-z]+)=(-1|\d{1,15})(?::(-1|\d{1,15}))?$/i.exec(text);
+  const match = /^([a-z_]+)=(-1|\d{1,15})(?::(-1|\d{1,15}))?$/i.exec(text);
   const types = rlimitSchema.shape.type.options;
   const type = types.find((name) => name === match?.[1]?.toLowerCase().replace(/^rlimit_/, ""));
   if (!match || !type) {
