@@ -18,7 +18,14 @@ export function makeHandlers(engine: Engine, sendHeartbeat: () => void): HostHan
     wait: async (request, signal) => await engine.wait(request, signal),
     "journal.locate": async (request) => await engine.locateJournal(request),
     "journal.read": async (request, signal) => await engine.readJournal(request, signal),
-    "image.chunk": async ({ uploadId, offset, bytes }) =>
-      await engine.appendImageChunk(uploadId, offset, bytes),
+    "transfer.open": async (request) => await engine.openTransfer(request),
+    "transfer.read": async ({ transferId, ...range }, signal) =>
+      await engine.readTransfer(transferId, range, signal),
+    "transfer.close": async ({ transferId }) => {
+      await engine.closeTransfer(transferId);
+      return {};
+    },
+    "upload.chunk": async ({ uploadId, offset, bytes }) =>
+      await engine.appendUploadChunk(uploadId, offset, bytes),
   };
 }

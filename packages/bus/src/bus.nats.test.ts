@@ -76,7 +76,10 @@ function hostHandlers(handlers: Partial<HostHandlers>): HostHandlers {
     "journal.locate": unexpected,
     "journal.read": unexpected,
     "operation.settle": unexpected,
-    "image.chunk": unexpected,
+    "upload.chunk": unexpected,
+    "transfer.open": unexpected,
+    "transfer.read": unexpected,
+    "transfer.close": unexpected,
     ...handlers,
   };
 }
@@ -196,7 +199,7 @@ describe("requests to a host", () => {
       hostId,
       hostHandlers({
         "journal.read": async () => ({ bytes, next: 77, ended: false }),
-        "image.chunk": async (chunk) => {
+        "upload.chunk": async (chunk) => {
           chunks.push(chunk);
           return { length: chunk.offset + chunk.bytes.length };
         },
@@ -207,7 +210,7 @@ describe("requests to a host", () => {
     const chunk = await client.readJournal(hostId, read, quick);
     expect(chunk).toMatchObject({ next: 77, ended: false });
     expect(Buffer.compare(chunk.bytes, bytes)).toBe(0);
-    const sent = await client.sendImageChunk(hostId, { uploadId, offset: 9, bytes }, quick);
+    const sent = await client.sendUploadChunk(hostId, { uploadId, offset: 9, bytes }, quick);
     expect(sent).toEqual({ length: 9 + bytes.length });
     expect(chunks).toEqual([{ uploadId, offset: 9, bytes }]);
   });
@@ -217,7 +220,7 @@ describe("requests to a host", () => {
     const bytes = new Uint8Array(2 * 1024 * 1024);
     const client = new HostClient(await connectControlPlane());
     const chunk = { uploadId: newOperationId(), offset: 0, bytes };
-    await expect(client.sendImageChunk(hostId, chunk, quick)).rejects.toMatchObject({
+    await expect(client.sendUploadChunk(hostId, chunk, quick)).rejects.toMatchObject({
       code: "INVALID_INPUT",
       details: { delivered: false },
     });

@@ -2,8 +2,9 @@
 import type { Msg } from "@nats-io/transport-node";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { HostId } from "@podfleet/model/ids";
-import type { ImageChunkHeaders, ImageChunkReply } from "@podfleet/protocol/host/image-chunk";
 import type { JournalReadHeaders, JournalReadRequest } from "@podfleet/protocol/host/journal";
+import type { TransferReadHeaders, TransferReadRequest } from "@podfleet/protocol/host/transfer";
+import type { UploadChunkHeaders, UploadChunkReply } from "@podfleet/protocol/host/upload-chunk";
 import { hostBulkMessages, hostMessages } from "@podfleet/protocol/messages";
 import { type HostRequest, hostSubject } from "@podfleet/protocol/subject";
 import type { z } from "zod";
@@ -28,6 +29,10 @@ export interface HostRequestOptions {
 }
 
 export interface JournalChunk extends JournalReadHeaders {
+  readonly bytes: Uint8Array;
+}
+
+export interface TransferChunk extends TransferReadHeaders {
   readonly bytes: Uint8Array;
 }
 
@@ -77,16 +82,31 @@ export class HostClient {
     });
   }
 
-  /** `bytes` holds at most `imageChunkBytesMax`. */
-  async sendImageChunk(
+  /** The next bytes of an open transfer, or the last ones once more. */
+  async readTransfer(
     hostId: HostId,
-    chunk: ImageChunkHeaders & { readonly bytes: Uint8Array },
+    request: TransferReadRequest,
     options: HostRequestOptions,
-  ): Promise<ImageChunkReply> {
+  ): Promise<TransferChunk> {
+    const call = { link: this.#bus.bulk, hostId, name: "transfer.read", ...options } as const;
+    return await send(call, { payload: encodeJson(request) }, (reply) => {
+      assertNoErrorHeader(reply);
+      const schema = hostBulkMessages["transfer.read"].replyHeaders;
+      const parsed = parseReply(call.name, schema, () => headerValues(reply, schema));
+      return { ...parsed, bytes: reply.data };
+    });
+  }
+
+  /** `bytes` holds at most `uploadChunkBytesMax`. */
+  async sendUploadChunk(
+    hostId: HostId,
+    chunk: UploadChunkHeaders & { readonly bytes: Uint8Array },
+    options: HostRequestOptions,
+  ): Promise<UploadChunkReply> {
     const { bytes, uploadId, offset } = chunk;
-    const call = { link: this.#bus.bulk, hostId, name: "image.chunk", ...options } as const;
+    const call = { link: this.#bus.bulk, hostId, name: "upload.chunk", ...options } as const;
     return await send(call, { payload: bytes, headers: { uploadId, offset } }, (reply) => {
-      const schema = hostBulkMessages["image.chunk"].reply;
+      const schema = hostBulkMessages["upload.chunk"].reply;
       return parseReply(call.name, schema, () => replyValue(reply));
     });
   }

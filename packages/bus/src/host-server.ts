@@ -1,8 +1,9 @@
 /** The agent's side of requests to its host. */
 import { headers, type Msg } from "@nats-io/transport-node";
 import type { HostId } from "@podfleet/model/ids";
-import type { ImageChunkHeaders, ImageChunkReply } from "@podfleet/protocol/host/image-chunk";
 import type { JournalReadHeaders, JournalReadRequest } from "@podfleet/protocol/host/journal";
+import type { TransferReadHeaders, TransferReadRequest } from "@podfleet/protocol/host/transfer";
+import type { UploadChunkHeaders, UploadChunkReply } from "@podfleet/protocol/host/upload-chunk";
 import { hostBulkMessages, hostMessages } from "@podfleet/protocol/messages";
 import { type HostRequest, hostSubject } from "@podfleet/protocol/subject";
 import type { z } from "zod";
@@ -27,10 +28,14 @@ export type HostHandlers = {
     request: JournalReadRequest,
     signal: AbortSignal,
   ) => Promise<JournalReadHeaders & { readonly bytes: Uint8Array }>;
-  readonly "image.chunk": (
-    chunk: ImageChunkHeaders & { readonly bytes: Uint8Array },
+  readonly "transfer.read": (
+    request: TransferReadRequest,
     signal: AbortSignal,
-  ) => Promise<ImageChunkReply>;
+  ) => Promise<TransferReadHeaders & { readonly bytes: Uint8Array }>;
+  readonly "upload.chunk": (
+    chunk: UploadChunkHeaders & { readonly bytes: Uint8Array },
+    signal: AbortSignal,
+  ) => Promise<UploadChunkReply>;
 };
 
 /** Requests of each kind under way at once. Long polls are cheap and many; the engine bounds what really works. */
@@ -42,7 +47,10 @@ const requestsMax: Readonly<Record<HostRequest, number>> = {
   "journal.locate": 128,
   "journal.read": 2_048,
   "operation.settle": 2_048,
-  "image.chunk": 16,
+  "upload.chunk": 16,
+  "transfer.open": 32,
+  "transfer.read": 128,
+  "transfer.close": 128,
 };
 
 /** Serves until `stop` is called, across reconnects. Resolves when the server has taken the subscriptions. */
@@ -85,8 +93,11 @@ export async function serveHost(
     hostMessages["operation.settle"].request,
     handlers["operation.settle"],
   );
+  addJson("transfer.open", hostMessages["transfer.open"].request, handlers["transfer.open"]);
+  addJson("transfer.close", hostMessages["transfer.close"].request, handlers["transfer.close"]);
   add("journal.read", journalAnswer(handlers));
-  add("image.chunk", imageAnswer(handlers));
+  add("transfer.read", transferAnswer(handlers));
+  add("upload.chunk", uploadAnswer(handlers));
   await Promise.all([bus.control.flush(), bus.bulk.flush()]);
   return server;
 }
@@ -102,11 +113,20 @@ function journalAnswer(handlers: HostHandlers): Answer {
   };
 }
 
-function imageAnswer(handlers: HostHandlers): Answer {
-  const schema = hostBulkMessages["image.chunk"].requestHeaders;
+function transferAnswer(handlers: HostHandlers): Answer {
+  const schema = hostBulkMessages["transfer.read"].request;
   return async (message, signal) => {
-    const chunk = parseRequest("image.chunk", schema, () => headerValues(message, schema));
-    const value = await handlers["image.chunk"]({ ...chunk, bytes: message.data }, signal);
+    const request = parseRequest("transfer.read", schema, () => message.json());
+    const { bytes, next, ended } = await handlers["transfer.read"](request, signal);
+    return { payload: bytes, headers: setHeaders(headers(), { next, ended }) };
+  };
+}
+
+function uploadAnswer(handlers: HostHandlers): Answer {
+  const schema = hostBulkMessages["upload.chunk"].requestHeaders;
+  return async (message, signal) => {
+    const chunk = parseRequest("upload.chunk", schema, () => headerValues(message, schema));
+    const value = await handlers["upload.chunk"]({ ...chunk, bytes: message.data }, signal);
     return { payload: encodeJson(value) };
   };
 }

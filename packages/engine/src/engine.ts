@@ -13,6 +13,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
+import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 
 import type { EngineParts } from "./container/engine-parts.ts";
 import { EnginePaths } from "./container/engine-paths.ts";
@@ -40,6 +41,8 @@ import {
 import { StateStore } from "./state/state-store.ts";
 import { ContainerStorage } from "./storage/container-storage.ts";
 import { ImageStore } from "./storage/image-store.ts";
+import { transferSource } from "./transfer/transfer-source.ts";
+import { type TransferPiece, type TransferRead, Transfers } from "./transfer/transfers.ts";
 
 /** What failed in the background, where no caller is told. */
 export interface EngineProblem {
@@ -82,6 +85,7 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #facts: HostFacts;
   readonly #runner: OperationRunner;
+  readonly #transfers: Transfers;
   /** What goes on beside the calls, in the order in which it is ended. */
   readonly #activities: readonly { close(): Promise<void> }[];
   /** Files and watches, closed after that. */
@@ -93,8 +97,13 @@ export class Engine {
     this.#parts = parts;
     this.#facts = facts;
     this.#runner = runner;
+    this.#transfers = new Transfers({
+      clock: parts.clock,
+      onFailure: (error) => problems({ error }),
+    });
     this.#opened = opened;
     this.#activities = [
+      { close: async () => await this.#transfers.closeAll() },
       runner,
       new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
       new Housekeeper(parts, (error) => problems({ error })),
@@ -214,13 +223,35 @@ export class Engine {
     return await readJournal(this.#journalPath(id), options, signal);
   }
 
-  /** Takes the next piece of an image archive; returns the length that the upload has then. */
-  async appendImageChunk(
+  /** Takes the next piece of an archive; returns the length that the upload has then. */
+  async appendUploadChunk(
     uploadId: OperationId,
     offset: number,
     bytes: Uint8Array,
   ): Promise<{ length: number }> {
-    return await this.#parts.images.appendChunk(uploadId, offset, bytes);
+    return await this.#parts.images.uploads.append(uploadId, offset, bytes);
+  }
+
+  /**
+   * Begins to send a stream of bytes.
+   * @throws PodfleetError CONTAINER_NOT_FOUND, UNAVAILABLE, and what the kind of stream may fail with
+   */
+  async openTransfer(request: TransferRequest): Promise<{ transferId: TransferId }> {
+    return { transferId: await this.#transfers.open(transferSource(this.#parts, request)) };
+  }
+
+  /** See `Transfers.read`. */
+  async readTransfer(
+    id: TransferId,
+    range: TransferRead,
+    signal: AbortSignal,
+  ): Promise<TransferPiece> {
+    return await this.#transfers.read(id, range, signal);
+  }
+
+  /** See `Transfers.close`. */
+  async closeTransfer(id: TransferId): Promise<void> {
+    await this.#transfers.close(id);
   }
 
   images(): Image[] {

@@ -75,6 +75,48 @@ export const errorKinds = {
     exitCode: 125,
     doc: "No spans of that trace are stored, or no longer",
   },
+  CHECKPOINT_NOT_FOUND: {
+    retryable: false,
+    trpcCode: "NOT_FOUND",
+    exitCode: 125,
+    doc: "The container has no checkpoint of the kind that the call needs",
+  },
+  CHECKPOINT_INVALID: {
+    retryable: false,
+    trpcCode: "BAD_REQUEST",
+    exitCode: 125,
+    doc: "The archive is not a checkpoint, is cut off, or does not fit the host",
+  },
+  CHECKPOINT_FAILED: {
+    retryable: false,
+    trpcCode: "PRECONDITION_FAILED",
+    exitCode: 125,
+    doc: "CRIU could not save or revive the container's processes, and says why",
+  },
+  TRANSFER_NOT_FOUND: {
+    retryable: true,
+    trpcCode: "NOT_FOUND",
+    exitCode: 125,
+    doc: "A stream from a host was dropped: nobody read it for a minute, or its agent restarted",
+  },
+  EXEC_NOT_FOUND: {
+    retryable: false,
+    trpcCode: "NOT_FOUND",
+    exitCode: 125,
+    doc: "The container has no exec session of that id, or it is no longer kept",
+  },
+  EXEC_IN_USE: {
+    retryable: false,
+    trpcCode: "CONFLICT",
+    exitCode: 125,
+    doc: "The exec session runs, or a session of that id has been started before",
+  },
+  CANNOT_INVOKE: {
+    retryable: false,
+    trpcCode: "CONFLICT",
+    exitCode: 126,
+    doc: "The container's state does not allow a command to be run in it",
+  },
   AMBIGUOUS_ID: {
     retryable: false,
     trpcCode: "CONFLICT",
@@ -97,7 +139,7 @@ export const errorKinds = {
     retryable: false,
     trpcCode: "CONFLICT",
     exitCode: 125,
-    doc: "The container's state does not allow the method",
+    doc: "The state of the container or session does not allow the method",
   },
   ALREADY_STOPPED: {
     retryable: false,

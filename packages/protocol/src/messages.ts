@@ -3,7 +3,6 @@ import { eventsReplySchema, eventsRequestSchema } from "./agent/events.ts";
 import { heartbeatSchema } from "./agent/heartbeat.ts";
 import { helloReplySchema, helloRequestSchema } from "./agent/hello.ts";
 import { doReplySchema, doRequestSchema } from "./host/do.ts";
-import { imageChunkHeadersSchema, imageChunkReplySchema } from "./host/image-chunk.ts";
 import { inspectReplySchema, inspectRequestSchema } from "./host/inspect.ts";
 import {
   journalLocateReplySchema,
@@ -13,6 +12,15 @@ import {
 } from "./host/journal.ts";
 import { pingReplySchema, pingRequestSchema } from "./host/ping.ts";
 import { settleReplySchema, settleRequestSchema } from "./host/settle.ts";
+import {
+  transferCloseReplySchema,
+  transferCloseRequestSchema,
+  transferOpenReplySchema,
+  transferOpenRequestSchema,
+  transferReadHeadersSchema,
+  transferReadRequestSchema,
+} from "./host/transfer.ts";
+import { uploadChunkHeadersSchema, uploadChunkReplySchema } from "./host/upload-chunk.ts";
 import { waitReplySchema, waitRequestSchema } from "./host/wait.ts";
 
 /** Control plane to agent, JSON both ways. */
@@ -23,14 +31,18 @@ export const hostMessages = {
   wait: { request: waitRequestSchema, reply: waitReplySchema },
   "journal.locate": { request: journalLocateRequestSchema, reply: journalLocateReplySchema },
   "operation.settle": { request: settleRequestSchema, reply: settleReplySchema },
+  "transfer.open": { request: transferOpenRequestSchema, reply: transferOpenReplySchema },
+  "transfer.close": { request: transferCloseRequestSchema, reply: transferCloseReplySchema },
 } as const;
 
 /** Control plane to agent, with a binary body one way. */
 export const hostBulkMessages = {
   /** JSON request; the reply has these headers and raw bytes. */
   "journal.read": { request: journalReadRequestSchema, replyHeaders: journalReadHeadersSchema },
+  /** JSON request; the reply has these headers and raw bytes. */
+  "transfer.read": { request: transferReadRequestSchema, replyHeaders: transferReadHeadersSchema },
   /** These headers and raw bytes; JSON reply. */
-  "image.chunk": { requestHeaders: imageChunkHeadersSchema, reply: imageChunkReplySchema },
+  "upload.chunk": { requestHeaders: uploadChunkHeadersSchema, reply: uploadChunkReplySchema },
 } as const;
 
 /** Agent to control plane. `spans` is OTLP protobuf (ExportTraceServiceRequest) as it is. */

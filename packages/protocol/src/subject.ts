@@ -18,7 +18,10 @@ export const hostRequests = [
   "journal.locate",
   "journal.read",
   "operation.settle",
-  "image.chunk",
+  "upload.chunk",
+  "transfer.open",
+  "transfer.read",
+  "transfer.close",
 ] as const;
 export type HostRequest = (typeof hostRequests)[number];
 

@@ -90,7 +90,7 @@ export class EngineUnderTest implements AsyncDisposable {
   async load(options: BusyboxArchiveOptions = {}): Promise<void> {
     const archive = await readFile(await busyboxArchive(options));
     const uploadId = newOperationId();
-    await this.engine.appendImageChunk(uploadId, 0, archive);
+    await this.engine.appendUploadChunk(uploadId, 0, archive);
     const action = { verb: "image.load", uploadId, sizeBytes: archive.length } as const;
     succeeded(await this.engine.perform({ operationId: newOperationId(), action }));
   }

@@ -4,7 +4,7 @@ import { AgentClient } from "@podfleet/bus/agent-client";
 import { type Bus, connectBus } from "@podfleet/bus/connection";
 import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
 import type { MessageServer } from "@podfleet/bus/message-server";
-import { hasCode } from "@podfleet/model/errors";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import { type HostId, newHostId } from "@podfleet/model/ids";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
@@ -125,7 +125,14 @@ function handlersOf(host: SimulatedHost): HostHandlers {
     "journal.locate": async () => ({ offset: 0 }),
     "journal.read": async () => ({ bytes: new Uint8Array(), next: 0, ended: true }),
     "operation.settle": async ({ operationId }) => host.settle(operationId),
-    "image.chunk": async ({ uploadId, offset, bytes }) => {
+    "transfer.open": async () => {
+      throw new PodfleetError("UNSUPPORTED", "A simulated host has no bytes to send");
+    },
+    "transfer.read": async ({ transferId }) => {
+      throw new PodfleetError("TRANSFER_NOT_FOUND", `Transfer "${transferId}" is not open`);
+    },
+    "transfer.close": async () => ({}),
+    "upload.chunk": async ({ uploadId, offset, bytes }) => {
       const length = Math.max(received.get(uploadId) ?? 0, offset + bytes.length);
       received.set(uploadId, length);
       return { length };

@@ -2,6 +2,8 @@
  * An agent without an engine, for tests: it keeps to the protocol, carries operations out on records in memory, and can be
  * held, silenced, cut off and started again with what it remembers.
  */
+import { randomUUID } from "node:crypto";
+
 import { pause } from "@podfleet/base/pause";
 import { AgentClient } from "@podfleet/bus/agent-client";
 import { type Bus, connectBus } from "@podfleet/bus/connection";
@@ -14,6 +16,7 @@ import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
+import { type TransferId, transferIdSchema } from "@podfleet/model/transfer";
 import type { WaitRequest } from "@podfleet/protocol/host/wait";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
 
@@ -36,6 +39,9 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly refused = new Set<OperationId>();
   readonly containers = new Map<ContainerId, ContainerSnapshot>();
   readonly uploads = new Map<OperationId, Uint8Array>();
+  /** What each transfer that is open sends; `transferred` when it is opened. */
+  readonly transfers = new Map<TransferId, Uint8Array>();
+  transferred: Uint8Array = new Uint8Array(0);
   /** How often `wait` was asked. */
   waits = 0;
   readonly #options: SimulatedAgentOptions;
@@ -168,7 +174,22 @@ export class SimulatedAgent implements AsyncDisposable {
         next: offset,
         ended: true,
       }),
-      "image.chunk": async ({ uploadId, offset, bytes }) => {
+      "transfer.open": async () => {
+        const transferId = transferIdSchema.parse(randomUUID());
+        this.transfers.set(transferId, this.transferred);
+        return { transferId };
+      },
+      "transfer.read": async ({ transferId, offset, bytesMax }) => {
+        const all = this.transfers.get(transferId);
+        if (!all) throw new PodfleetError("TRANSFER_NOT_FOUND", "It is not open");
+        const next = Math.min(all.length, offset + bytesMax);
+        return { bytes: all.subarray(offset, next), next, ended: next === all.length };
+      },
+      "transfer.close": async ({ transferId }) => {
+        this.transfers.delete(transferId);
+        return {};
+      },
+      "upload.chunk": async ({ uploadId, offset, bytes }) => {
         const held = this.uploads.get(uploadId) ?? new Uint8Array(0);
         if (offset !== held.length) return { length: held.length };
         this.uploads.set(uploadId, Buffer.concat([held, bytes]));

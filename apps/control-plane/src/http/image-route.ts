@@ -7,13 +7,14 @@ import type { IncomingMessage } from "node:http";
 import type { Database } from "@podfleet/db/database";
 import { PodfleetError } from "@podfleet/model/errors";
 import { operationIdSchema } from "@podfleet/model/ids";
-import type { FastifyPluginAsync, FastifyReply } from "fastify";
+import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 
 import { hostReferenceSchema } from "../api/input.ts";
 import { authenticate } from "../services/api-tokens.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { inServerSpan } from "../trace-context.ts";
+import { closedEarly } from "./stream-reply.ts";
 
 const querySchema = z.strictObject({
   operationId: operationIdSchema.optional(),
@@ -58,13 +59,4 @@ async function* archiveOf(body: IncomingMessage): AsyncGenerator<Uint8Array> {
   } catch (error) {
     throw new PodfleetError("CANCELLED", "The caller broke off the upload", { cause: error });
   }
-}
-
-/** Aborted when the connection closes before the reply is sent. */
-function closedEarly(reply: FastifyReply): AbortSignal {
-  const abort = new AbortController();
-  reply.raw.once("close", () => {
-    if (!reply.raw.writableFinished) abort.abort();
-  });
-  return abort.signal;
 }

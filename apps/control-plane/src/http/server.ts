@@ -9,6 +9,7 @@ import { type AppRouter, appRouter } from "../api/router.ts";
 import { authenticate } from "../services/api-tokens.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { callerContext } from "../trace-context.ts";
+import { checkpointRoute } from "./checkpoint-route.ts";
 import { imageRoute } from "./image-route.ts";
 import { traceRoute } from "./trace-route.ts";
 
@@ -51,6 +52,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
   void server.register(imageRoute({ database, imageLoads: options.imageLoads }));
+  void server.register(checkpointRoute({ fleet }));
   void server.register(traceRoute({ database, traces }));
   return server;
 }

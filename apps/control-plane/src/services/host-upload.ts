@@ -66,7 +66,7 @@ export class HostUpload {
       const sent = await this.#fleet.watch.during(this.#watched, signal, async (watched) => {
         const chunk = { uploadId: this.#uploadId, offset, bytes };
         const limits = { timeoutMs: chunkTimeoutMs, signal: watched };
-        return await this.#fleet.hosts.sendImageChunk(this.host.id, chunk, limits);
+        return await this.#fleet.hosts.sendUploadChunk(this.host.id, chunk, limits);
       });
       if (sent.type === "done") return sent.value.length;
       if (sent.type === "silent") throw unreachable(this.host);

@@ -19,7 +19,7 @@ import { applyOutcome } from "@podfleet/db/projection";
 import { hasCode, PodfleetError, type WireError } from "@podfleet/model/errors";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { ImageLoadResult } from "@podfleet/model/image";
-import { imageChunkBytesMax } from "@podfleet/protocol/host/image-chunk";
+import { uploadChunkBytesMax } from "@podfleet/protocol/host/upload-chunk";
 
 import { activeTraceId } from "../trace-context.ts";
 import type { Caller } from "./api-tokens.ts";
@@ -181,11 +181,11 @@ async function* chunksOf(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
   let length = 0;
   for await (const part of archive) {
     for (let rest = part; rest.length > 0;) {
-      const taken = rest.subarray(0, imageChunkBytesMax - length);
+      const taken = rest.subarray(0, uploadChunkBytesMax - length);
       parts.push(taken);
       length += taken.length;
       rest = rest.subarray(taken.length);
-      if (length < imageChunkBytesMax) continue;
+      if (length < uploadChunkBytesMax) continue;
       yield Buffer.concat(parts);
       parts = [];
       length = 0;

@@ -26,6 +26,11 @@ export class EnginePaths {
     return join(this.#bundles, id);
   }
 
+  /** The container's last checkpoint; it goes with the rest of the container's storage. */
+  checkpoint(id: ContainerId): string {
+    return join(this.containers, id, "checkpoint");
+  }
+
   journal(id: ContainerId): string {
     return join(this.journals, id);
   }

@@ -1,1 +1,59 @@
-/* placeholder */
+import { basename } from "node:path";
+import { Readable } from "node:stream";
+
+import { PodfleetError } from "@podfleet/model/errors";
+import { execa } from "execa";
+
+import { traced } from "../trace.ts";
+import { lastLine, toolEnvironment } from "./run-command.ts";
+
+export interface StreamCommandOptions {
+  /** Low-cardinality: `tar create`. */
+  readonly spanName: string;
+  readonly cwd?: string;
+  /** Ends the tool. It also ends when the stream is destroyed and it writes on. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a tool for its standard output, at the pace of who reads it. The stream's end says that the tool ended well.
+ * Otherwise the stream fails with RUNTIME_FAILED and the tool's last line.
+ */
+export function streamCommand(
+  file: string,
+  args: readonly string[],
+  options: StreamCommandOptions,
+): Readable {
+  const { spanName, cwd, signal } = options;
+  const tool = execa(file, args, {
+    env: toolEnvironment,
+    extendEnv: false,
+    stdin: "ignore",
+    buffer: { stdout: false },
+    cancelSignal: signal,
+    forceKillAfterDelay: false,
+    killSignal: "SIGKILL",
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  // Safe to ignore: the stream fails too, and its reader is told.
+  traced(spanName, { "process.executable.name": basename(file) }, async () => {
+    await tool;
+  }).catch(() => undefined);
+  return Readable.from(outputOf(tool, spanName), { objectMode: false });
+}
+
+async function* outputOf(
+  tool: { iterable(options: { binary: true }): AsyncIterable<Uint8Array> },
+  spanName: string,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* tool.iterable({ binary: true });
+  } catch (error) {
+    const { stderr, message } = error as { readonly stderr?: string; readonly message: string };
+    throw new PodfleetError(
+      "RUNTIME_FAILED",
+      `Cannot run "${spanName}": ${lastLine(stderr) || message}`,
+      { cause: error },
+    );
+  }
+}

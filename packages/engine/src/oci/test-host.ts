@@ -56,7 +56,11 @@ export async function createTestHost(name: RuntimeName): Promise<TestHost> {
   const images = await ImageStore.open(join(root.path, "images"), systemClock);
   const storage = new ContainerStorage(join(root.path, "containers"), images);
   const uploadId = newOperationId();
-  const { length } = await images.uploads.append(uploadId, 0, await readFile(await busyboxArchive()));
+  const { length } = await images.uploads.append(
+    uploadId,
+    0,
+    await readFile(await busyboxArchive()),
+  );
   const [image] = await images.load(uploadId, length);
   if (!image) throw new Error("The archive holds an image");
 

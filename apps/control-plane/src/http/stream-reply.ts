@@ -1,0 +1,34 @@
+/** Bytes from a host as the body of a reply. */
+import { Readable } from "node:stream";
+
+import type { FastifyReply } from "fastify";
+
+/** Aborted when the connection closes before the reply is sent. */
+export function closedEarly(reply: FastifyReply): AbortSignal {
+  const abort = new AbortController();
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) abort.abort();
+  });
+  return abort.signal;
+}
+
+/**
+ * Sends `pieces` at the pace of who reads the reply. What fails before the first piece is an error reply; what fails later breaks
+ * the connection off, so that nobody takes a part for the whole.
+ */
+export async function sendStream(
+  reply: FastifyReply,
+  contentType: string,
+  pieces: AsyncGenerator<Uint8Array>,
+): Promise<FastifyReply> {
+  const first = await pieces.next();
+  reply.raw.once("close", () => {
+    // Safe to ignore: whoever waited for the pieces is gone.
+    pieces.return(undefined).catch(() => undefined);
+  });
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    if (first.done !== true) yield first.value;
+    yield* pieces;
+  };
+  return await reply.type(contentType).send(Readable.from(body(), { objectMode: false }));
+}

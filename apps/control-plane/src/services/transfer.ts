@@ -1,0 +1,125 @@
+/**
+ * A stream of bytes from a host to a caller, at the caller's pace. Each piece is asked for when the one before has been taken,
+ * and once more when its reply is lost; nothing is kept here but one piece. An agent that restarts has lost the stream.
+ */
+import { backoffMs } from "@podfleet/base/backoff";
+import { pause } from "@podfleet/base/pause";
+import type { TransferChunk } from "@podfleet/bus/host-client";
+import type { HostLiveness } from "@podfleet/db/hosts";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { hostSilenceMaxMs } from "@podfleet/model/host";
+import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
+import { transferBytesMax } from "@podfleet/protocol/host/transfer";
+
+import { cutShort, type Fleet } from "./fleet.ts";
+import { unreachable } from "./unreachable.ts";
+
+export interface TransferOptions {
+  readonly host: HostLiveness;
+  readonly request: TransferRequest;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** A host may have to prepare what it sends. */
+const openTimeoutMs = 30_000;
+/** More than the agent waits for a slow source. */
+const readTimeoutMs = 15_000;
+const closeTimeoutMs = 5_000;
+const retryDelay = { minMs: 100, maxMs: 1_000 };
+
+/**
+ * Yields the stream piece by piece. The host is told at once when the reader stops early.
+ * @throws PodfleetError what the agent refuses it with; HOST_UNREACHABLE; TRANSFER_NOT_FOUND when the agent has lost it; CANCELLED;
+ *   UNAVAILABLE when this process is about to end
+ */
+export async function* readTransfer(
+  fleet: Fleet,
+  { host, request, signal: caller }: TransferOptions,
+): AsyncGenerator<Uint8Array, void> {
+  if (host.state === "unreachable") throw unreachable(host);
+  const signal = AbortSignal.any([caller, fleet.draining]);
+  const transfer = { host, transferId: await open(fleet, host, { request, signal }), signal };
+  try {
+    for (let offset = 0; ;) {
+      const { bytes, next, ended } = await readPiece(fleet, transfer, offset);
+      offset = next;
+      if (bytes.length > 0) yield bytes;
+      if (ended) return;
+    }
+  } catch (error) {
+    throw signal.aborted ? cutShort(fleet, error) : error;
+  } finally {
+    await close(fleet, transfer);
+  }
+}
+
+interface OpenTransfer {
+  readonly host: HostLiveness;
+  readonly transferId: TransferId;
+  readonly signal: AbortSignal;
+}
+
+async function open(
+  fleet: Fleet,
+  host: HostLiveness,
+  { request, signal }: { readonly request: TransferRequest; readonly signal: AbortSignal },
+): Promise<TransferId> {
+  try {
+    const opened = await fleet.watch.during(host, signal, async (watched) => {
+      const call = { payload: request, timeoutMs: openTimeoutMs, signal: watched };
+      return await fleet.hosts.request(host.id, "transfer.open", call);
+    });
+    if (opened.type === "done") return opened.value.transferId;
+    throw opened.type === "silent" ? unreachable(host) : lost(host);
+  } catch (error) {
+    throw signal.aborted ? cutShort(fleet, error) : error;
+  }
+}
+
+async function readPiece(
+  fleet: Fleet,
+  { host, transferId, signal }: OpenTransfer,
+  offset: number,
+): Promise<TransferChunk> {
+  const deadlineMs = Date.now() + readTimeoutMs + hostSilenceMaxMs;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      const read = await fleet.watch.during(host, signal, async (watched) => {
+        const piece = { transferId, offset, bytesMax: transferBytesMax };
+        const limits = { timeoutMs: readTimeoutMs, signal: watched };
+        return await fleet.hosts.readTransfer(host.id, piece, limits);
+      });
+      if (read.type === "done") return read.value;
+      if (read.type === "silent") throw unreachable(host);
+      throw lost(host);
+    } catch (error) {
+      const isOutage = hasCode(error, "UNAVAILABLE") || isAwayForNow(error);
+      if (!isOutage || signal.aborted || Date.now() > deadlineMs) throw error;
+    }
+    await pause(backoffMs(attempt, retryDelay), signal);
+  }
+}
+
+async function close(fleet: Fleet, { host, transferId }: OpenTransfer): Promise<void> {
+  try {
+    const options = { payload: { transferId }, timeoutMs: closeTimeoutMs };
+    await fleet.hosts.request(host.id, "transfer.close", options);
+  } catch (error) {
+    // Safe to ignore: an agent that cannot be told drops the transfer when nobody reads it.
+    if (!(error instanceof PodfleetError)) throw error;
+  }
+}
+
+/** The bus did not reach the agent, which may be about to come back; the watch's own verdict has no `delivered`. */
+function isAwayForNow(error: unknown): boolean {
+  return hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] !== undefined;
+}
+
+function lost({ name }: HostLiveness): PodfleetError {
+  return new PodfleetError(
+    "TRANSFER_NOT_FOUND",
+    `Cannot go on with the stream from host "${name}": its agent has restarted`,
+    { details: { host: name } },
+  );
+}
