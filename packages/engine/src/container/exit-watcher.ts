@@ -4,9 +4,9 @@
  * the container's present run: the one before is dropped before the next begins.
  */
 import {
+  existsSync,
   type FSWatcher,
   mkdirSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -16,16 +16,24 @@ import { join } from "node:path";
 
 import type { Clock } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
-import { PodfleetError } from "@podfleet/model/errors";
 import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
 
 /** The longest delay that a Node timer takes. */
 const timerMsMax = 2_147_483_647;
+const exitCodeMax = 255;
 
 export interface ExitRecord {
-  readonly exitCode: number;
-  /** When the monitor wrote it, milliseconds since the Unix epoch. */
+  /** Undefined when it could not be learnt. */
+  readonly exitCode: number | undefined;
+  /** When the process ended, milliseconds since the Unix epoch. */
   readonly atMs: number;
+}
+
+export interface ExitWatcherOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  /** Called when a file appears, and when `wake` is. */
+  readonly onExit: (id: ContainerId) => void;
 }
 
 export class ExitWatcher {
@@ -33,18 +41,16 @@ export class ExitWatcher {
   readonly #clock: Clock;
   readonly #waiting = new Map<ContainerId, Set<() => void>>();
   readonly #watcher: FSWatcher;
+  readonly #onExit: ExitWatcherOptions["onExit"];
 
-  /** `onExit` is called when a file appears, and when `wake` is. */
-  readonly #onExit: (id: ContainerId) => void;
-
-  constructor(options: { directory: string; clock: Clock; onExit: (id: ContainerId) => void }) {
+  constructor(options: ExitWatcherOptions) {
     this.#directory = options.directory;
     this.#clock = options.clock;
     this.#onExit = options.onExit;
     mkdirSync(options.directory, { recursive: true, mode: 0o700 });
     this.#watcher = watch(options.directory, (_event, name) => {
       const id = containerIdSchema.safeParse(name);
-      if (id.success && this.find(id.data)) this.wake(id.data);
+      if (id.success && existsSync(join(options.directory, id.data))) this.wake(id.data);
     });
   }
 
@@ -52,26 +58,14 @@ export class ExitWatcher {
     this.#watcher.close();
   }
 
-  /** Containers for which an exit is on file. */
-  list(): ContainerId[] {
-    return readdirSync(this.#directory).flatMap((name) => {
-      const id = containerIdSchema.safeParse(name);
-      return id.success ? [id.data] : [];
-    });
-  }
-
-  /** @throws PodfleetError RUNTIME_FAILED when the file does not hold an exit code */
+  /** What is on file about the present run; a monitor that could not learn the exit code writes something else. */
   find(id: ContainerId): ExitRecord | undefined {
     const path = join(this.#directory, id);
     try {
-      const text = readFileSync(path, "latin1").trim();
-      if (!/^\d{1,3}$/.test(text)) {
-        throw new PodfleetError(
-          "RUNTIME_FAILED",
-          `Cannot read exit file "${path}": it holds "${text}"`,
-        );
-      }
-      return { exitCode: Number(text), atMs: Math.round(statSync(path).mtimeMs) };
+      const code = Number(readFileSync(path, "latin1").trim() || Number.NaN);
+      const isCode = Number.isInteger(code) && code >= 0 && code <= exitCodeMax;
+      const atMs = Math.round(statSync(path).mtimeMs);
+      return { exitCode: isCode ? code : undefined, atMs };
     } catch (error) {
       if (hasErrno(error, "ENOENT")) return undefined;
       throw error;

@@ -3,7 +3,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import type { RuntimeStatus } from "../oci/runtime.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { commitExitLocked } from "./run.ts";
+import { commitExitLocked, unknownExit } from "./run.ts";
 import { correctLocked, hasProcess, loseProcessLocked, syncLocked } from "./sync.ts";
 
 const reconcileMsMax = 60_000;
@@ -44,7 +44,7 @@ async function reconcileLocked(
   if (!hasProcess(record.snapshot)) return;
   switch (found.continuity) {
     case "rebooted":
-      return commitExitLocked(parts, id, { exit: "unknown" });
+      return commitExitLocked(parts, id, { exit: unknownExit(parts) });
     case "lost":
       return await loseProcessLocked(parts, record, {});
     case "same":

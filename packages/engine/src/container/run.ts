@@ -30,9 +30,14 @@ export function commitStartedLocked(parts: EngineParts, id: ContainerId): void {
 }
 
 export interface EndOfRun {
-  readonly exit: ExitRecord | "unknown";
+  readonly exit: ExitRecord;
   readonly operation?: OperationRef | undefined;
   readonly stoppedByUser?: boolean;
+}
+
+/** An end of which nobody can say how it was. */
+export function unknownExit(parts: EngineParts): ExitRecord {
+  return { exitCode: undefined, atMs: parts.clock.nowMs() };
 }
 
 /** Commits that the process has ended: created, running, paused → stopped. It wakes those who wait for the run's exit. */
@@ -62,18 +67,17 @@ export function commitExitLocked(parts: EngineParts, id: ContainerId, end: EndOf
 function exitChanges(
   parts: EngineParts,
   { id, run }: ContainerSnapshot,
-  exit: ExitRecord | "unknown",
+  { exitCode, atMs }: ExitRecord,
 ): SnapshotChanges {
-  const atMs = exit === "unknown" ? parts.clock.nowMs() : exit.atMs;
   return {
     exitedRun: run,
-    exitCode: exit === "unknown" ? undefined : exit.exitCode,
-    exitUnknown: exit === "unknown",
+    exitCode,
+    exitUnknown: exitCode === undefined,
     finishedAt: new Date(atMs).toISOString(),
     oomKilled: wasOutOfMemory(parts.paths.bundle(id)),
   };
 }
 
-function exitAttributes(exit: ExitRecord | "unknown"): Record<string, number | boolean> {
-  return exit === "unknown" ? { exitUnknown: true } : { exitCode: exit.exitCode };
+function exitAttributes({ exitCode }: ExitRecord): Record<string, number | boolean> {
+  return exitCode === undefined ? { exitUnknown: true } : { exitCode };
 }

@@ -44,6 +44,13 @@ test("Y1: a process killed behind the engine's back is found, with its exit code
   expect(eventTypes(id).filter((type) => type === "container.died")).toHaveLength(1);
 });
 
+test("Y1: a container deleted from the runtime behind the engine's back has its exit code too", async () => {
+  const id = await under.create();
+  await under.start(id);
+  await runc("delete", "--force", id);
+  expect(await under.do(id, sync)).toMatchObject({ state: "exited", exitCode: 137 });
+});
+
 test("Y1: a start behind the engine's back is found", async () => {
   const id = await under.create();
   await under.do(id, { verb: "container.init" });

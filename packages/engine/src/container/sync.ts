@@ -8,7 +8,7 @@ import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { cleanUpLocked } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { commitExitLocked, commitStartedLocked } from "./run.ts";
+import { commitExitLocked, commitStartedLocked, unknownExit } from "./run.ts";
 
 /** How long the exit code of a process that has ended is waited for: its monitor writes out the rest of the output first. */
 const exitFileTimeoutMs = 10_000;
@@ -82,13 +82,15 @@ export async function correctLocked(
   parts.store.update(id, { state: status }, { event: "container.sync", operation });
 }
 
-/** The runtime has seen the process end: waits for the monitor to say how. */
+/** The runtime has no process for the container any more: if there is none, its monitor is about to say how it ended. */
 async function concludeLocked(
   parts: EngineParts,
   id: ContainerId,
-  options: SyncOptions & { readonly status: RuntimeStatus | undefined },
+  options: SyncOptions,
 ): Promise<void> {
-  if (options.status === "stopped") await parts.exits.wait(id, exitFileTimeoutMs);
+  const { snapshot, processes } = parts.store.get(id);
+  const identity = identityOf(snapshot.pid, processes.startTicks);
+  if (!identity || !isAlive(identity)) await parts.exits.wait(id, exitFileTimeoutMs);
   await syncLocked(parts, id, options);
   const record = parts.store.get(id);
   if (hasProcess(record.snapshot)) await loseProcessLocked(parts, record, options);
@@ -104,7 +106,7 @@ export async function loseProcessLocked(
   for (const identity of processesOf(record)) {
     await endProcess(identity, endTimeoutMs, parts.clock);
   }
-  commitExitLocked(parts, id, { ...options, exit: "unknown" });
+  commitExitLocked(parts, id, { ...options, exit: unknownExit(parts) });
 }
 
 function processesOf({ snapshot, processes }: ContainerRecord): ProcessIdentity[] {
