@@ -44,6 +44,10 @@ const requestsMax: Readonly<Record<HostRequest, number>> = {
   ping: 64,
   inspect: 512,
   wait: 8_192,
+  "exec.list": 512,
+  "exec.inspect": 512,
+  "exec.wait": 8_192,
+  "exec.resize": 512,
   "journal.locate": 128,
   "journal.read": 2_048,
   "operation.settle": 2_048,
@@ -87,6 +91,10 @@ export async function serveHost(
   addJson("ping", hostMessages.ping.request, handlers.ping);
   addJson("inspect", hostMessages.inspect.request, handlers.inspect);
   addJson("wait", hostMessages.wait.request, handlers.wait);
+  addJson("exec.list", hostMessages["exec.list"].request, handlers["exec.list"]);
+  addJson("exec.inspect", hostMessages["exec.inspect"].request, handlers["exec.inspect"]);
+  addJson("exec.wait", hostMessages["exec.wait"].request, handlers["exec.wait"]);
+  addJson("exec.resize", hostMessages["exec.resize"].request, handlers["exec.resize"]);
   addJson("journal.locate", hostMessages["journal.locate"].request, handlers["journal.locate"]);
   addJson(
     "operation.settle",

@@ -2,7 +2,8 @@
 import { z } from "zod";
 
 import { containerSpecSchema } from "./container/spec.ts";
-import { containerIdSchema, operationIdSchema } from "./ids.ts";
+import { execSpecSchema } from "./exec.ts";
+import { containerIdSchema, execIdSchema, operationIdSchema } from "./ids.ts";
 import { containerNameSchema } from "./name.ts";
 
 const onContainer = { containerId: containerIdSchema };
@@ -41,6 +42,26 @@ export const actionSchema = z.discriminatedUnion("verb", [
     dependents: z.boolean(),
   }),
   z.object({ verb: z.literal("container.sync"), ...onContainer }),
+  z.object({
+    verb: z.literal("exec.start"),
+    ...onContainer,
+    /** Chosen by the asker. */
+    execId: execIdSchema,
+    spec: execSpecSchema,
+  }),
+  z.object({
+    verb: z.literal("exec.kill"),
+    ...onContainer,
+    execId: execIdSchema,
+    signal: z.number().int().min(1).max(64),
+  }),
+  z.object({
+    verb: z.literal("exec.remove"),
+    ...onContainer,
+    execId: execIdSchema,
+    /** Kills it first when it runs. */
+    force: z.boolean(),
+  }),
   z.object({
     verb: z.literal("image.load"),
     /** The upload whose chunks have all been acknowledged. */

@@ -16,6 +16,10 @@ export const eventTypes = [
   "container.cleanup",
   "container.remove",
   "container.sync",
+  "exec.start",
+  "exec.kill",
+  "exec.died",
+  "exec.remove",
   "image.load",
   "operation.finished",
 ] as const;

@@ -8,6 +8,13 @@ export const containerIdSchema = z
   .brand<"ContainerId">();
 export type ContainerId = z.infer<typeof containerIdSchema>;
 
+/** 64 lower-case hex digits, as podman's ids of exec sessions. */
+export const execIdSchema = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, "must be 64 lower-case hex digits")
+  .brand<"ExecId">();
+export type ExecId = z.infer<typeof execIdSchema>;
+
 /** Names a host in NATS subjects and in its NATS user: 16 lower-case hex digits. It outlives a change of the host's name. */
 export const hostIdSchema = z
   .string()

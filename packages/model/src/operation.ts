@@ -11,6 +11,7 @@ import { z } from "zod";
 
 import { containerSnapshotSchema } from "./container/snapshot.ts";
 import { wireErrorSchema } from "./errors.ts";
+import { execSessionSchema } from "./exec.ts";
 import { containerIdSchema, hostIdSchema, operationIdSchema, traceIdSchema } from "./ids.ts";
 import { imageSchema } from "./image.ts";
 
@@ -22,6 +23,9 @@ export const operationVerbs = [
   "container.kill",
   "container.remove",
   "container.sync",
+  "exec.start",
+  "exec.kill",
+  "exec.remove",
   "image.load",
 ] as const;
 export const operationVerbSchema = z.enum(operationVerbs);
@@ -36,6 +40,8 @@ export const operationOutcomeSchema = z.discriminatedUnion("status", [
     status: z.literal("succeeded"),
     container: containerSnapshotSchema.optional(),
     images: z.array(imageSchema).optional(),
+    /** The exec session as the operation left it. */
+    exec: execSessionSchema.optional(),
   }),
   z.object({
     status: z.literal("failed"),

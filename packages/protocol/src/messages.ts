@@ -3,6 +3,16 @@ import { eventsReplySchema, eventsRequestSchema } from "./agent/events.ts";
 import { heartbeatSchema } from "./agent/heartbeat.ts";
 import { helloReplySchema, helloRequestSchema } from "./agent/hello.ts";
 import { doReplySchema, doRequestSchema } from "./host/do.ts";
+import {
+  execInspectReplySchema,
+  execInspectRequestSchema,
+  execListReplySchema,
+  execListRequestSchema,
+  execResizeReplySchema,
+  execResizeRequestSchema,
+  execWaitReplySchema,
+  execWaitRequestSchema,
+} from "./host/exec.ts";
 import { inspectReplySchema, inspectRequestSchema } from "./host/inspect.ts";
 import {
   journalLocateReplySchema,
@@ -29,6 +39,10 @@ export const hostMessages = {
   ping: { request: pingRequestSchema, reply: pingReplySchema },
   inspect: { request: inspectRequestSchema, reply: inspectReplySchema },
   wait: { request: waitRequestSchema, reply: waitReplySchema },
+  "exec.list": { request: execListRequestSchema, reply: execListReplySchema },
+  "exec.inspect": { request: execInspectRequestSchema, reply: execInspectReplySchema },
+  "exec.wait": { request: execWaitRequestSchema, reply: execWaitReplySchema },
+  "exec.resize": { request: execResizeRequestSchema, reply: execResizeReplySchema },
   "journal.locate": { request: journalLocateRequestSchema, reply: journalLocateReplySchema },
   "operation.settle": { request: settleRequestSchema, reply: settleReplySchema },
   "transfer.open": { request: transferOpenRequestSchema, reply: transferOpenReplySchema },

@@ -6,7 +6,7 @@ import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
 import type { MessageServer } from "@podfleet/bus/message-server";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
-import { type HostId, newHostId } from "@podfleet/model/ids";
+import { type ExecId, type HostId, newHostId } from "@podfleet/model/ids";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
 
 import type { TestNatsServer } from "./nats-server.ts";
@@ -122,6 +122,16 @@ function handlersOf(host: SimulatedHost): HostHandlers {
     ping: async () => ({}),
     inspect: async ({ containerId }) => host.inspect(containerId),
     wait: async (request, signal) => await host.wait(request, signal),
+    "exec.list": async () => ({ sessions: [] }),
+    "exec.inspect": async ({ execId }) => {
+      throw noSession(execId);
+    },
+    "exec.wait": async ({ execId }) => {
+      throw noSession(execId);
+    },
+    "exec.resize": async ({ execId }) => {
+      throw noSession(execId);
+    },
     "journal.locate": async () => ({ offset: 0 }),
     "journal.read": async () => ({ bytes: new Uint8Array(), next: 0, ended: true }),
     "operation.settle": async ({ operationId }) => host.settle(operationId),
@@ -138,6 +148,10 @@ function handlersOf(host: SimulatedHost): HostHandlers {
       return { length };
     },
   };
+}
+
+function noSession(id: ExecId): PodfleetError {
+  return new PodfleetError("EXEC_NOT_FOUND", `Cannot find exec session "${id}" on the host`);
 }
 
 function infoOf(id: HostId, options: SimulatedAgentOptions): HostInfo {

@@ -210,6 +210,10 @@ export class SimulatedHost {
         return ["container.remove", { ...exited(snapshot, 137), state: "removing" }];
       case "container.sync":
         return ["container.sync", {}];
+      case "exec.start":
+      case "exec.kill":
+      case "exec.remove":
+        throw new PodfleetError("UNSUPPORTED", "A simulated host runs no commands");
     }
   }
 

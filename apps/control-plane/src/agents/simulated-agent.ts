@@ -12,8 +12,9 @@ import type { Action } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { AgentEvent } from "@podfleet/model/event";
+import type { ExecSession } from "@podfleet/model/exec";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
-import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
+import type { ContainerId, ExecId, HostId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import { type TransferId, transferIdSchema } from "@podfleet/model/transfer";
@@ -39,6 +40,8 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly refused = new Set<OperationId>();
   readonly containers = new Map<ContainerId, ContainerSnapshot>();
   readonly uploads = new Map<OperationId, Uint8Array>();
+  /** The exec sessions that were started. */
+  readonly execs = new Map<ExecId, ExecSession>();
   /** What each transfer that is open sends; `transferred` when it is opened. */
   readonly transfers = new Map<TransferId, Uint8Array>();
   transferred: Uint8Array = new Uint8Array(0);
@@ -167,6 +170,13 @@ export class SimulatedAgent implements AsyncDisposable {
         throw notFound(containerId);
       },
       wait: async (request, signal) => await this.#wait(request, signal),
+      "exec.list": async () => ({ sessions: [...this.execs.values()] }),
+      "exec.inspect": async ({ execId }) => ({ session: this.#session(execId) }),
+      "exec.wait": async ({ execId }) => ({ session: this.#session(execId) }),
+      "exec.resize": async ({ execId }) => {
+        this.#session(execId);
+        return {};
+      },
       "operation.settle": async ({ operationId }) => this.#settle(operationId),
       "journal.locate": async () => ({ offset: 0 }),
       "journal.read": async ({ offset }) => ({
@@ -282,7 +292,28 @@ export class SimulatedAgent implements AsyncDisposable {
       case "container.init":
       case "container.sync":
         return succeeded(this.#change(action.containerId, (snapshot) => snapshot));
+      case "exec.start": {
+        const exec = startedSession(action);
+        this.execs.set(exec.id, exec);
+        return { status: "succeeded", exec };
+      }
+      case "exec.kill":
+      case "exec.remove": {
+        const exec: ExecSession = {
+          ...this.#session(action.execId),
+          state: "exited",
+          exitCode: 137,
+        };
+        this.execs.set(exec.id, exec);
+        return { status: "succeeded", exec };
+      }
     }
+  }
+
+  #session(id: ExecId): ExecSession {
+    const session = this.execs.get(id);
+    if (session) return session;
+    throw new PodfleetError("EXEC_NOT_FOUND", `Cannot find exec session "${id}"`);
   }
 
   #create({ containerId, name }: ActionOf<"container.create">): OperationOutcome {
@@ -322,6 +353,15 @@ export class SimulatedAgent implements AsyncDisposable {
     const time = new Date().toISOString();
     this.#events.push({ seq: this.#seq, time, attributes: {}, ...event });
   }
+}
+
+function startedSession({ execId, containerId, spec }: ActionOf<"exec.start">): ExecSession {
+  const now = new Date().toISOString();
+  return {
+    ...{ id: execId, containerId, spec, run: 1 },
+    ...{ state: "running", pid: 4243, createdAt: now, startedAt: now },
+    ...{ exitUnknown: false, timedOut: false },
+  };
 }
 
 function started(snapshot: ContainerSnapshot): ContainerSnapshot {

@@ -41,6 +41,13 @@ const migrations: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE exec_sessions (
+    id TEXT PRIMARY KEY NOT NULL,
+    session TEXT NOT NULL,
+    processes TEXT NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Brings the store to the newest version. */

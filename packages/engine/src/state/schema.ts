@@ -2,11 +2,13 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { AgentEvent } from "@podfleet/model/event";
-import type { ContainerId, OperationId } from "@podfleet/model/ids";
+import type { ExecSession } from "@podfleet/model/exec";
+import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 import type { ContainerProcesses } from "./container-record.ts";
+import type { ExecProcesses } from "./exec-record.ts";
 
 export const containers = sqliteTable("containers", {
   id: text().$type<ContainerId>().primaryKey(),
@@ -38,6 +40,13 @@ export const exits = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.containerId, table.run] })],
 );
+
+/** Exec sessions: those that run, and those that ended not long ago. */
+export const execSessions = sqliteTable("exec_sessions", {
+  id: text().$type<ExecId>().primaryKey(),
+  session: text({ mode: "json" }).$type<ExecSession>().notNull(),
+  processes: text({ mode: "json" }).$type<ExecProcesses>().notNull(),
+});
 
 export const operationStatuses = ["running", "finished", "refused"] as const;
 

@@ -14,6 +14,7 @@ import {
 import { isTransition } from "@podfleet/model/container/state";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { AgentEvent, EventType } from "@podfleet/model/event";
+import type { ExecSession } from "@podfleet/model/exec";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
@@ -24,6 +25,7 @@ import type { ContainerProcesses, ContainerRecord } from "./container-record.ts"
 import { ContainerTable } from "./container-table.ts";
 import { Database } from "./database.ts";
 import { EventTable } from "./event-table.ts";
+import { ExecTable } from "./exec-table.ts";
 import { OperationJournal } from "./operation-journal.ts";
 import { meta } from "./schema.ts";
 
@@ -50,20 +52,27 @@ export interface CommitNote {
   readonly image?: Image;
   /** The images that an operation that ends well has loaded. */
   readonly images?: Image[];
+  /** The exec session as an operation that ends well leaves it. */
+  readonly exec?: ExecSession | undefined;
 }
 
-interface CommitChange {
-  /** As it is after the change. */
-  readonly snapshot: ContainerSnapshot | undefined;
+/** What a commit changes beside the container's snapshot. */
+export interface SideChange {
   /** Writes within the transaction. */
   readonly write?: () => void;
   /** Brings what is kept in memory up to what was committed. */
   readonly remember?: () => void;
 }
 
+interface CommitChange extends SideChange {
+  /** As it is after the change. */
+  readonly snapshot: ContainerSnapshot | undefined;
+}
+
 export class StateStore {
   readonly outbox: Outbox;
   readonly operations: OperationJournal;
+  readonly execTable: ExecTable;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #table: ContainerTable;
@@ -75,6 +84,7 @@ export class StateStore {
     this.#clock = clock;
     this.#table = new ContainerTable(database);
     this.operations = new OperationJournal(database);
+    this.execTable = new ExecTable(database);
     this.outbox = new Outbox(new EventTable(database));
     for (const record of this.#table.load()) this.#records.set(record.snapshot.id, record);
   }
@@ -183,9 +193,9 @@ export class StateStore {
   }
 
   /** Commits an event, and the end of an operation, that changed no container; `id` is the one it was about. */
-  note(id: ContainerId | undefined, note: CommitNote): void {
+  note(id: ContainerId | undefined, note: CommitNote, change: SideChange = {}): void {
     const snapshot = id && (this.find(id)?.snapshot ?? this.findRemoved(id));
-    this.#commit(note, { snapshot });
+    this.#commit(note, { snapshot, ...change });
   }
 
   /** The boot of the host at which the engine last ran. */
@@ -213,7 +223,7 @@ export class StateStore {
   #commit(note: CommitNote, change: CommitChange): void {
     const { snapshot } = change;
     const nowMs = this.#clock.nowMs();
-    const outcome = note.ends && outcomeOf(note.ends, snapshot, note.images);
+    const outcome = note.ends && outcomeOf(note.ends, snapshot, note);
     const { seq } = this.#database.transaction(() => {
       change.write?.();
       if (note.operation && outcome) this.operations.finish(note.operation.id, outcome, nowMs);
@@ -252,10 +262,10 @@ function nextSnapshot(current: ContainerSnapshot, changes: SnapshotChanges): Con
 function outcomeOf(
   ends: "succeeded" | WireError,
   container: ContainerSnapshot | undefined,
-  images: Image[] | undefined,
+  { images, exec }: Pick<CommitNote, "images" | "exec">,
 ): OperationOutcome {
   const shared = container ? { container } : {};
   return ends === "succeeded"
-    ? { status: "succeeded", ...shared, ...(images ? { images } : {}) }
+    ? { status: "succeeded", ...shared, ...(images && { images }), ...(exec && { exec }) }
     : { status: "failed", error: ends, ...shared };
 }

@@ -17,13 +17,20 @@ import { restartPolicySchema } from "./restart-policy.ts";
 
 export const networkModes = ["none", "host"] as const;
 
-const argument = z.string().regex(/^[^\0]*$/, "must not contain a NUL byte");
+export const argumentSchema = z.string().regex(/^[^\0]*$/, "must not contain a NUL byte");
 
 const environmentName = z
   .string()
   .regex(/^[^=\0]+$/, 'must not be empty and must not contain "=" or a NUL byte');
 
-const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path");
+export const environmentSchema = z.record(environmentName, argumentSchema);
+
+export const absolutePathSchema = z.string().regex(/^\/[^\0]*$/, "must be an absolute path");
+
+/** `name`, `uid`, `uid:gid` or `name:group`, looked up in the container's root filesystem. */
+export const userSchema = z
+  .string()
+  .regex(/^[^\s:]+(:[^\s:]+)?$/, 'must be "user" or "user:group", by name or number');
 
 export const rlimitSchema = z.strictObject({
   /** Lower case, without the `RLIMIT_` prefix: `nofile`. */
@@ -55,19 +62,16 @@ export const containerSpecSchema = z.strictObject({
   /** Name or id (or unique prefix of at least 12 digits) of an image loaded on the host. */
   image: z.string().min(1, "must not be empty").max(512),
   /** The image's command when absent. */
-  command: z.array(argument).optional(),
+  command: z.array(argumentSchema).optional(),
   /** The image's entrypoint when absent; an empty list clears it. */
-  entrypoint: z.array(argument).optional(),
+  entrypoint: z.array(argumentSchema).optional(),
   /** Over the image's own; the last of a name wins. */
-  env: z.record(environmentName, argument).default({}),
-  /** `name`, `uid`, `uid:gid` or `name:group`, looked up in the image; the image's own when absent. */
-  user: z
-    .string()
-    .regex(/^[^\s:]+(:[^\s:]+)?$/, 'must be "user" or "user:group", by name or number')
-    .optional(),
+  env: environmentSchema.default({}),
+  /** The image's own when absent. */
+  user: userSchema.optional(),
   /** Supplementary groups, by name or number. */
   groups: z.array(z.string().min(1)).max(64).default([]),
-  workdir: absolutePath.optional(),
+  workdir: absolutePathSchema.optional(),
   /** Allocates a terminal for the command. */
   tty: z.boolean().default(false),
   /** Keeps the command's standard input open. */

@@ -21,7 +21,7 @@
  */
 import { z } from "zod";
 
-import { PodfleetError } from "../errors.ts";
+import { type ErrorCode, PodfleetError } from "../errors.ts";
 
 export const containerStates = [
   "configured",
@@ -40,6 +40,8 @@ interface Capability {
   readonly states: readonly ContainerState[];
   /** State after success; absent where the method leaves it as it was. */
   readonly result?: ContainerState;
+  /** What the refusal in another state is; STATE_INVALID when absent. */
+  readonly refusal?: ErrorCode;
 }
 
 const anyState = containerStates;
@@ -51,6 +53,7 @@ export const containerCan = {
   start: { states: ["configured", "created", "stopped", "exited"], result: "running" },
   stop: { states: ["created", "running"], result: "exited" },
   kill: { states: ["running"] },
+  exec: { states: ["running"], refusal: "CANNOT_INVOKE" },
   remove: { states: ["configured", "created", "stopped", "exited", "removing", "unknown"] },
   forceRemove: { states: anyState },
   inspect: { states: anyState },
@@ -70,6 +73,7 @@ const verbs: Readonly<Record<ContainerMethod, string>> = {
   start: "start",
   stop: "stop",
   kill: "kill",
+  exec: "invoke a command in",
   remove: "remove",
   forceRemove: "remove",
   inspect: "inspect",
@@ -78,16 +82,16 @@ const verbs: Readonly<Record<ContainerMethod, string>> = {
   sync: "sync",
 };
 
-/** @throws PodfleetError STATE_INVALID that names the container, its state and the states that would be right */
+/** @throws PodfleetError STATE_INVALID, or the method's own refusal, that names the container, its state and the states that would be right */
 export function assertAllowed(
   method: ContainerMethod,
   container: { readonly name: string; readonly state: ContainerState },
 ): void {
   if (isAllowed(method, container.state)) return;
-  const states = containerCan[method].states;
+  const { states, refusal = "STATE_INVALID" }: Capability = containerCan[method];
   const allowed = states.map((state) => `"${state}"`).join(", ");
   throw new PodfleetError(
-    "STATE_INVALID",
+    refusal,
     `Cannot ${verbs[method]} container "${container.name}": state is "${container.state}", must be one of ${allowed}`,
     { details: { container: container.name, state: container.state, allowed: [...states] } },
   );

@@ -1,6 +1,6 @@
-import { containerIdSchema } from "@podfleet/model/ids";
+import { containerIdSchema, execIdSchema } from "@podfleet/model/ids";
 /**
- * Reading a container's journal by offset. `journal.locate` finds where to begin; `journal.read` returns whole records of
+ * Reading the journal of a container or of an exec session in it by offset. `journal.locate` finds where to begin; `journal.read` returns whole records of
  * the journal file as they are (format: base/journal-record), so nothing between the file and the reader copies or
  * re-encodes output. The reply's payload is the records' bytes; these headers go with it.
  */
@@ -8,6 +8,8 @@ import { z } from "zod";
 
 export const journalLocateRequestSchema = z.object({
   containerId: containerIdSchema,
+  /** The session's journal instead of the container's own. */
+  execId: execIdSchema.optional(),
   /** Start with the last so many lines. */
   tail: z.number().int().min(0).optional(),
   /** Start with the first record written at or after this time. */
@@ -20,6 +22,8 @@ export type JournalLocateReply = z.infer<typeof journalLocateReplySchema>;
 
 export const journalReadRequestSchema = z.object({
   containerId: containerIdSchema,
+  /** The session's journal instead of the container's own. */
+  execId: execIdSchema.optional(),
   /** A record boundary: 0, a located offset, or the `next` of an earlier read. */
   offset: z.number().int().min(0),
   bytesMax: z

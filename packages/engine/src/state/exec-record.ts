@@ -1,0 +1,16 @@
+import type { ExecSession } from "@podfleet/model/exec";
+import { z } from "zod";
+
+/** What the engine keeps about a running session's processes, for itself. */
+export const execProcessesSchema = z.object({
+  /** Start times of the session's `pid` and of `monitorPid`, in clock ticks since boot: they tell a pid from its reuse. */
+  startTicks: z.number().int().optional(),
+  monitorPid: z.number().int().positive().optional(),
+  monitorStartTicks: z.number().int().optional(),
+});
+export type ExecProcesses = z.infer<typeof execProcessesSchema>;
+
+export interface ExecRecord {
+  readonly session: ExecSession;
+  readonly processes: ExecProcesses;
+}
