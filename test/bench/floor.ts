@@ -43,7 +43,7 @@ export async function openFloor(rootfs: string): Promise<Contender> {
     },
     stop: async (id) => {
       const exited = exitOf(place, id);
-      await run(runc, [`--root=${place.runtimeRoot}`, "kill", id, "TERM"], { timeout: timeoutMs });
+      await run(runc, [`--root=${place.runtimeRoot}`, "kill", id, "KILL"], { timeout: timeoutMs });
       await exited;
     },
     remove: async (id) => {

@@ -150,11 +150,11 @@ async function measureList({ client, nats }: Fleet): Promise<Samples> {
   await waitFor(async () => client.api.hosts.inspect.query({ host: "simulated" }), {
     what: "the simulated host",
   });
-  await client.loadImage((await openAsBlob(await busyboxArchive())).stream(), {
-    hosts: ["simulated"],
-  });
+  const archive = await openAsBlob(await busyboxArchive());
+  const { images } = await client.loadImage(archive.stream(), { hosts: ["simulated"] });
+  const image = images[0]?.names[0] ?? "";
   await inGroups(listed, async () => {
-    await client.api.containers.create.mutate({ spec: { image: "busybox", placement } });
+    await client.api.containers.create.mutate({ spec: { image, placement } });
   });
   for (let round = 0; round < listRounds; round += 1) {
     const found = await samples.time(async () => client.api.containers.list.query({ all: true }));

@@ -14,7 +14,8 @@ export function openPodfleet({ client: { api } }: Fleet, host: FleetHost): Conte
       await api.containers.start.mutate({ container: container.id });
       return container.id;
     },
-    stop: async (container) => void (await api.containers.stop.mutate({ container })),
+    stop: async (container) =>
+      void (await api.containers.stop.mutate({ container, timeoutSeconds: 0 })),
     remove: async (container) => void (await api.containers.remove.mutate({ container })),
     [Symbol.asyncDispose]: async () => undefined,
   };

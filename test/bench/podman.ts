@@ -56,7 +56,7 @@ export async function openPodman(archive: string, image: string): Promise<Conten
       await call("POST", `/containers/${id}/start`);
       return id;
     },
-    stop: async (id) => void (await call("POST", `/containers/${id}/stop`)),
+    stop: async (id) => void (await call("POST", `/containers/${id}/stop?timeout=0`)),
     remove: async (id) => void (await call("DELETE", `/containers/${id}`)),
     [Symbol.asyncDispose]: async () => {
       service.kill("SIGTERM");

@@ -2,7 +2,7 @@ import { createClient } from "@podfleet/client/client";
 /** What the API says to input that is wrong: a code, and a message that names the field, the value and what is allowed. */
 import { PodfleetError } from "@podfleet/model/errors";
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
+import { runContainer } from "@podfleet/testkit/fleet-container";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let fleet: Fleet;
@@ -13,7 +13,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeContainers(fleet.client);
   await fleet[Symbol.asyncDispose]();
 });
 

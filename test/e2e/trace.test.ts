@@ -3,7 +3,6 @@ import { trace } from "@opentelemetry/api";
 import type { SpanRecord } from "@podfleet/model/span";
 import { startCallerTelemetry } from "@podfleet/telemetry/caller-telemetry";
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { removeContainers } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -14,7 +13,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeContainers(fleet.client);
   await fleet[Symbol.asyncDispose]();
 });
 

@@ -1,6 +1,6 @@
 /** kill -9 of every agent: containers go on, and the agents are back with them within 2 s of their restart. */
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { outputOf, removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
+import { outputOf, runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -11,7 +11,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeContainers(fleet.client);
   await fleet[Symbol.asyncDispose]();
 });
 

@@ -1,6 +1,6 @@
 /** kill -9 of the control plane in the middle of a script's work: every operation takes effect exactly once. */
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { removeContainers, runContainerOnce } from "@podfleet/testkit/fleet-container";
+import { runContainerOnce } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -11,7 +11,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeContainers(fleet.client);
   await fleet[Symbol.asyncDispose]();
 });
 

@@ -1,7 +1,7 @@
 /** A host whose link is down: the fleet says so at once and goes on without it. */
 import { PodfleetError } from "@podfleet/model/errors";
 import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
-import { outputOf, removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
+import { outputOf, runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -15,7 +15,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeContainers(fleet.client);
   await fleet[Symbol.asyncDispose]();
 });
 

@@ -15,7 +15,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await removeContainers(fleet.client);
   await fleet[Symbol.asyncDispose]();
 });
 

@@ -21,7 +21,9 @@ const cgroupMount = "/sys/fs/cgroup";
 export async function endRemains(host: ContainerHost): Promise<void> {
   await waitFor(() => killProcesses(host.cgroupParent) === 0, { what: "containers to end" });
   for (const mountPoint of mountPointsOf(host).toReversed()) await run("umount", [mountPoint]);
-  await waitFor(() => removeCgroups(host.cgroupParent), { what: "cgroups to be free" });
+  for (const cgroup of [host.cgroupParent, `${host.cgroupParent}-monitors`]) {
+    await waitFor(() => removeCgroups(cgroup), { what: "cgroups to be free" });
+  }
 }
 
 /** @returns how many there were */
