@@ -5,8 +5,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { systemClock } from "@podfleet/base/clock";
 import { type JournalStream, parseJournal } from "@podfleet/base/journal-record";
 import { Engine, type EngineOptions, type EngineProblem } from "@podfleet/engine/engine";
+import { removeCgroup } from "@podfleet/engine/host/container-cgroup";
+import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/engine/oci/cgroup";
 import type { Action } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { type ContainerSpecInput, containerSpecSchema } from "@podfleet/model/container/spec";
@@ -82,8 +85,17 @@ export class EngineUnderTest implements AsyncDisposable {
     }
     await this.close();
     await this.#root[Symbol.asyncDispose]();
+    await this.#removeCgroups();
     const [problem] = this.#problems;
     if (problem) throw new Error("Something failed in the background", { cause: problem.error });
+  }
+
+  /** The engine leaves its own cgroups to the next one. */
+  async #removeCgroups(): Promise<void> {
+    const cgroups = await readCgroupHierarchies();
+    for (const path of [this.options.cgroupParent, `${this.options.cgroupParent}-monitors`]) {
+      await removeCgroup(cgroupDirectories(cgroups, path), systemClock);
+    }
   }
 
   /** Loads a busybox image. */
