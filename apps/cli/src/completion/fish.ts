@@ -37,8 +37,8 @@ function optionWords({ flags, description, takesValue, value }: OptionShape): st
   );
   const candidates =
     value && value !== "file" ? ` -a "(podfleet __complete ${value} 2>/dev/null)"` : "";
-  const argument = takesValue ? ` -r${value === "file" ? " -F" : candidates}` : "";
-  return `${names.join(" ")} -d ${quoted(description)}${argument}`;
+  const argument = value === "file" ? " -r -F" : ` -x${candidates}`;
+  return `${names.join(" ")} -d ${quoted(description)}${takesValue ? argument : ""}`;
 }
 
 function quoted(text: string): string {

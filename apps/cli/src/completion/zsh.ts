@@ -4,10 +4,11 @@ import type { CommandShape, OptionShape } from "./shape.ts";
 export function zshScript(shapes: readonly CommandShape[]): string {
   return `#compdef podfleet
 # zsh completion for podfleet: podfleet completion zsh > "\${fpath[1]}/_podfleet"
+# _arguments puts its own arguments before the kind.
 _podfleet_kind() {
   local -a words
-  words=(\${(f)"$(podfleet __complete $1 2>/dev/null)"})
-  compadd -a words
+  words=(\${(f)"$(podfleet __complete $@[-1] 2>/dev/null)"})
+  compadd "\${@[1,-2]}" -a words
 }
 
 ${shapes.map(functionOf).join("\n\n")}

@@ -49,11 +49,11 @@ test("children stand below their parents in the order they began; a lost parent 
   ]);
 });
 
-test("names are cut to fit the terminal", () => {
-  const long = span("a".repeat(100), [0, 1]);
-  const [line = ""] = traceTree([long], 60);
-  expect(line).toHaveLength(60);
-  expect(line).toContain("…  +0µs");
+test("names, then errors are cut to fit the terminal", () => {
+  const failed = { status: "error", statusMessage: "m".repeat(100) } as const;
+  const [line = ""] = traceTree([span("a".repeat(100), [0, 1], failed)], 80);
+  expect(line).toHaveLength(80);
+  expect(line).toMatch(/^a{23,}…  \+0µs  1ms  cli  error: m*…$/);
 });
 
 test("an empty trace has no lines", () => {

@@ -18,17 +18,25 @@ export function traceTree(spans: readonly SpanRecord[], columns?: number): strin
   const beginNano = spans.map((span) => BigInt(span.startTimeUnixNano)).reduce(least, undefined);
   const rows = roots.flatMap((root) => rowsOf(root, { branch: "", stem: "", beginNano }));
   const rest = alignColumns(rows.map(({ facts }) => facts));
-  const room = columns === undefined ? Infinity : columns - Math.max(...rest.map(lengthOf)) - 2;
+  const timed = rows.map(({ facts }) => facts.slice(0, -1));
+  const room =
+    columns === undefined ? Infinity : columns - widest(alignColumns(timed)) - statusLength;
   const names = rows.map(({ name }) => fitted(name, Math.max(room, nameLengthMin)));
-  const width = Math.max(...names.map(lengthOf));
-  return names.map((name, index) => `${name.padEnd(width)}  ${rest[index] ?? ""}`.trimEnd());
+  const width = widest(names);
+  return names.map((name, index) => {
+    const line = `${name.padEnd(width)}  ${rest[index] ?? ""}`.trimEnd();
+    return fitted(line, columns ?? Infinity);
+  });
 }
 
-/** A narrower terminal wraps rather than losing the names. */
+/** Names give way to the facts beside them only so far; what then does not fit is cut at the right. */
 const nameLengthMin = 24;
 
-/** Length of one fact that comes from outside, so that an error's message does not push everything else away. */
-const messageLengthMax = 60;
+/** Room that is kept for how a span ended, with the gaps between columns. */
+const statusLength = 24;
+
+/** An error's message is given so much room where the terminal does not decide. */
+const messageLengthMax = 100;
 
 interface Row {
   readonly name: string;
@@ -92,6 +100,6 @@ function fitted(text: string, lengthMax: number): string {
   return text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text;
 }
 
-function lengthOf(text: string): number {
-  return text.length;
+function widest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map((text) => text.length));
 }

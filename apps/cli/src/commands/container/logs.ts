@@ -37,7 +37,7 @@ export function logsCommand(shell: Shell): Command {
         const logs = names.map(async (container) => {
           const owner = await ownerOf(client, container, { flags, alone: names.length === 1 });
           const writer = new LogWriter(shell, prefixOf(owner, flags.timestamps));
-          const chunks = client.followLogChunks({ ...request, container });
+          const chunks = client.followLogChunks({ ...request, container }, { whenDown: "fail" });
           for await (const records of chunks) await writer.write(records);
         });
         await Promise.all(logs);

@@ -29,7 +29,9 @@ export function waitCommand(shell: Shell): Command {
       connected(shell, async (client, names: string[], flags: WaitFlags) => {
         const condition = parseChoice("--condition", flags.condition, conditions);
         const waits = await Promise.allSettled(
-          names.map(async (container) => await client.wait({ container, condition })),
+          names.map(
+            async (container) => await client.wait({ container, condition }, { whenDown: "fail" }),
+          ),
         );
         let exitCode = 0;
         for (const wait of waits) {

@@ -1,4 +1,5 @@
-import { openAsBlob } from "node:fs";
+import { constants, openAsBlob } from "node:fs";
+import { access } from "node:fs/promises";
 import { Readable } from "node:stream";
 
 import { PodfleetError } from "@podfleet/model/errors";
@@ -92,9 +93,11 @@ async function openArchive(path: string | undefined): Promise<Archive> {
 
 async function openFile(path: string): Promise<Archive> {
   try {
+    await access(path, constants.R_OK);
     const bytes = await openAsBlob(path);
     return { bytes: bytes as unknown as Blob, size: { total: bytes.size } };
   } catch (error) {
-    throw flagError("--input", path, `must be a file that can be read (${String(error)})`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw flagError("--input", path, `must be a file that can be read (${reason})`);
   }
 }

@@ -76,13 +76,13 @@ async function* watchUntil(
 ): AsyncGenerator<EventRecord, void> {
   const client = await shell.client();
   if (until === undefined) {
-    yield* client.watchEvents(request);
+    yield* client.watchEvents(request, { whenDown: "fail" });
     return;
   }
   const limitMs = Date.parse(until);
   const signal = AbortSignal.timeout(Math.min(limitMs - Date.now(), timerMsMax));
   try {
-    for await (const event of client.watchEvents(request, { signal })) {
+    for await (const event of client.watchEvents(request, { signal, whenDown: "fail" })) {
       if (Date.parse(event.time) >= limitMs) return;
       yield event;
     }
