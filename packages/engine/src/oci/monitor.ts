@@ -7,22 +7,25 @@
  * a process of the container for memory. Socket paths may be longer than 108 bytes: conmon binds them through a
  * directory descriptor, and a client connects from within the bundle.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFile, rm } from "node:fs/promises";
-import { Socket } from "node:net";
 import { join } from "node:path";
 
 import { withDeadline } from "@podfleet/base/deadline";
-import { hasErrno } from "@podfleet/base/errno";
 import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
-import { z } from "zod";
 
 import { sealJournal } from "../journal/seal.ts";
 import { traced } from "../trace.ts";
 import type { HoldingCgroup } from "./cgroup.ts";
-import { findTool, lastLine, runCommand, toolEnvironment } from "./run-command.ts";
+import {
+  endMonitor,
+  findMonitorPid,
+  type Launch,
+  launchMonitor,
+  monitor,
+  monitorPidFile,
+  readAnswer,
+} from "./monitor-launch.ts";
+import { runCommand } from "./run-command.ts";
 import { creationFailure, reasonOf } from "./runtime-failure.ts";
 import type { OciRuntime } from "./runtime.ts";
 
@@ -57,11 +60,7 @@ export interface MonitoredProcess {
   readonly monitorPid: number;
 }
 
-const monitor = "conmon";
 const createTimeoutMs = 60_000;
-/** Characters kept of what conmon writes to standard error. */
-const errorTextMax = 64 * 1024;
-const monitorPidFile = "monitor.pid";
 
 export async function monitorVersion(): Promise<string> {
   const { stdout } = await runCommand(monitor, ["--version"], {
@@ -102,8 +101,8 @@ export async function createWithMonitor(options: MonitorCreateOptions): Promise<
   const attributes = { "podfleet.container.id": options.id, "process.executable.name": monitor };
   return await traced("conmon create", attributes, async () => {
     await sealJournal(options.journal);
-    await rm(join(options.bundle, monitorPidFile), { force: true });
-    const launch = await launchMonitor(options);
+    const { bundle, cgroup } = options;
+    const launch = await launchMonitor({ args: monitorArguments(options), bundle, cgroup });
     try {
       return await withDeadline(finishCreation(launch, options), createTimeoutMs, creationTimeout);
     } catch (error) {
@@ -115,106 +114,17 @@ export async function createWithMonitor(options: MonitorCreateOptions): Promise<
   });
 }
 
-interface Launch {
-  /** Of conmon's first process, which forks the monitor proper and ends. */
-  readonly pid: number;
-  readonly exited: Promise<void>;
-  /** conmon's answer, one line; it ends without one when conmon does. */
-  readonly syncPipe: Socket;
-  /** A byte lets conmon go on; its end without one makes conmon give up. */
-  readonly startPipe: Socket;
-  readonly errorText: () => string;
-  /** Lets go of conmon's pipes; the monitor lives on. */
-  readonly release: () => void;
-}
-
-async function launchMonitor(options: MonitorOptions): Promise<Launch> {
-  const child = spawn(findTool(monitor), monitorArguments(options), {
-    detached: true,
-    // conmon leaves its file about memory in its working directory.
-    cwd: options.bundle,
-    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
-    env: { ...toolEnvironment, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
-  });
-  if (child.pid === undefined) {
-    const [cause]: unknown[] = await once(child, "error");
-    throw new PodfleetError("RUNTIME_FAILED", "Cannot run conmon", { cause });
-  }
-  const [, , errorPipe, syncPipe, startPipe] = child.stdio;
-  invariant(errorPipe instanceof Socket, "conmon's standard error is a pipe");
-  invariant(syncPipe instanceof Socket, "conmon's sync pipe is a pipe");
-  invariant(startPipe instanceof Socket, "conmon's start pipe is a pipe");
-  // Safe to ignore: conmon has ended, and the sync pipe's end without an answer says so.
-  startPipe.on("error", () => undefined);
-  let errorText = "";
-  errorPipe.setEncoding("utf8").on("data", (text: string) => {
-    errorText = (errorText + text).slice(-errorTextMax);
-  });
-  return {
-    pid: child.pid,
-    exited: new Promise((resolve) => child.once("exit", () => resolve())),
-    syncPipe,
-    startPipe,
-    errorText: () => errorText,
-    release: () => [errorPipe, syncPipe, startPipe].forEach((pipe) => pipe.destroy()),
-  };
-}
-
-async function firstLine(pipe: Socket): Promise<string> {
-  let text = "";
-  for await (const chunk of pipe.setEncoding("utf8")) {
-    text += String(chunk);
-    if (text.includes("\n")) break;
-  }
-  return text.slice(0, text.indexOf("\n") + 1);
-}
-
-/** A process id, or a negative number and the reason. */
-const answerSchema = z.object({ data: z.number().int(), message: z.string().optional() });
-
 async function finishCreation(
   launch: Launch,
   options: MonitorCreateOptions,
 ): Promise<MonitoredProcess> {
-  options.cgroup.join(launch.pid);
   await options.ready;
   launch.startPipe.end("\0");
-  const [line] = await Promise.all([firstLine(launch.syncPipe), launch.exited]);
-  if (line === "") {
-    const reason = lastLine(launch.errorText()) || "it ended without an answer";
-    throw new PodfleetError("RUNTIME_FAILED", `Cannot create the container: conmon: ${reason}`);
-  }
-  const answer = answerSchema.parse(JSON.parse(line));
+  const answer = await readAnswer(launch);
   if (answer.data < 0) throw creationFailure(reasonOf(answer.message ?? ""), options.command);
   const monitorPid = await findMonitorPid(options.bundle);
   invariant(monitorPid !== undefined, "conmon has written its pid before its first process ends");
   return { pid: answer.data, monitorPid };
-}
-
-async function endMonitor(launch: Launch, bundle: string): Promise<void> {
-  const monitorPid = await findMonitorPid(bundle);
-  for (const leader of [launch.pid, ...(monitorPid === undefined ? [] : [monitorPid])]) {
-    killGroup(leader);
-  }
-}
-
-/** Both of conmon's processes lead a process group; the runtime that it runs is in the second. */
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, "SIGKILL");
-  } catch (error) {
-    if (!hasErrno(error, "ESRCH")) throw error;
-  }
-}
-
-async function findMonitorPid(bundle: string): Promise<number | undefined> {
-  try {
-    const pid = Number.parseInt(await readFile(join(bundle, monitorPidFile), "utf8"), 10);
-    return pid > 1 ? pid : undefined;
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
 }
 
 function creationTimeout(): PodfleetError {
