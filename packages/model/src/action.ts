@@ -1,6 +1,11 @@
 /** What an operation asks of a host: the verb and its arguments. One action changes one container, or the host's images. */
 import { z } from "zod";
 
+import {
+  checkpointOptionsShape,
+  importOptionsShape,
+  restoreOptionsShape,
+} from "./container/checkpoint.ts";
 import { containerSpecSchema } from "./container/spec.ts";
 import { execSpecSchema } from "./exec.ts";
 import { containerIdSchema, execIdSchema, operationIdSchema } from "./ids.ts";
@@ -42,6 +47,18 @@ export const actionSchema = z.discriminatedUnion("verb", [
     dependents: z.boolean(),
   }),
   z.object({ verb: z.literal("container.sync"), ...onContainer }),
+  z.object({ verb: z.literal("container.checkpoint"), ...onContainer, ...checkpointOptionsShape }),
+  z.object({ verb: z.literal("container.restore"), ...onContainer, ...restoreOptionsShape }),
+  /** A new container that goes on where the checkpoint in an archive left off. */
+  z.object({
+    verb: z.literal("container.import"),
+    ...onContainer,
+    name: containerNameSchema,
+    /** The upload whose chunks have all been acknowledged. */
+    uploadId: operationIdSchema,
+    sizeBytes: z.number().int().min(0),
+    ...importOptionsShape,
+  }),
   z.object({
     verb: z.literal("exec.start"),
     ...onContainer,

@@ -16,6 +16,8 @@ export const eventTypes = [
   "container.cleanup",
   "container.remove",
   "container.sync",
+  "container.checkpoint",
+  "container.restore",
   "exec.start",
   "exec.kill",
   "exec.died",

@@ -30,6 +30,13 @@ export const hostInfoSchema = z.object({
   cgroupMode: z.enum(cgroupModes),
   runtime: z.object({ name: z.enum(["runc", "crun"]), version: z.string() }),
   monitorVersion: z.string(),
+  /** Whether its containers can be checkpointed and restored (CRIU), and if not, why. */
+  checkpoint: z
+    .discriminatedUnion("supported", [
+      z.object({ supported: z.literal(true), version: z.string() }),
+      z.object({ supported: z.literal(false), reason: z.string() }),
+    ])
+    .optional(),
   /** Changes with each boot of the host. */
   bootId: z.string(),
 });

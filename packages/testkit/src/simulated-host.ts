@@ -210,6 +210,10 @@ export class SimulatedHost {
         return ["container.remove", { ...exited(snapshot, 137), state: "removing" }];
       case "container.sync":
         return ["container.sync", {}];
+      case "container.checkpoint":
+      case "container.restore":
+      case "container.import":
+        throw new PodfleetError("UNSUPPORTED", "A simulated host has no CRIU");
       case "exec.start":
       case "exec.kill":
       case "exec.remove":

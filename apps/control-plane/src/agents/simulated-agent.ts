@@ -278,6 +278,7 @@ export class SimulatedAgent implements AsyncDisposable {
       case "image.load":
         return { status: "succeeded", images: [...this.#options.images] };
       case "container.create":
+      case "container.import":
         return this.#create(action);
       case "container.remove": {
         const container = this.#change(action.containerId, (snapshot) => snapshot);
@@ -285,12 +286,14 @@ export class SimulatedAgent implements AsyncDisposable {
         return { status: "succeeded", container };
       }
       case "container.start":
+      case "container.restore":
         return succeeded(this.#change(action.containerId, started));
       case "container.stop":
       case "container.kill":
         return succeeded(this.#change(action.containerId, (snapshot) => ended(snapshot, 137)));
       case "container.init":
       case "container.sync":
+      case "container.checkpoint":
         return succeeded(this.#change(action.containerId, (snapshot) => snapshot));
       case "exec.start": {
         const exec = startedSession(action);
@@ -316,7 +319,10 @@ export class SimulatedAgent implements AsyncDisposable {
     throw new PodfleetError("EXEC_NOT_FOUND", `Cannot find exec session "${id}"`);
   }
 
-  #create({ containerId, name }: ActionOf<"container.create">): OperationOutcome {
+  #create({
+    containerId,
+    name,
+  }: ActionOf<"container.create" | "container.import">): OperationOutcome {
     const [image] = this.#options.images;
     if (!image) return failed(new PodfleetError("IMAGE_NOT_FOUND", "No image is loaded"));
     const snapshot: ContainerSnapshot = {

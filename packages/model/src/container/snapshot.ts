@@ -30,6 +30,17 @@ export const containerSnapshotSchema = z.object({
   stoppedByUser: z.boolean().default(false),
   restartCount: z.number().int().min(0).default(0),
   health: z.enum(healthStates).optional(),
+  /** What it can be restored from. `forArchive`: it can be sent, and restored on another host. */
+  checkpoint: z
+    .object({
+      at: z.iso.datetime(),
+      forArchive: z.boolean(),
+      /** The run that ended with it; absent when it left the container running. */
+      endedRun: z.number().int().min(0).optional(),
+    })
+    .optional(),
+  /** The last run that began where a checkpoint had left off. */
+  restoredRun: z.number().int().min(1).optional(),
   createdAt: z.iso.datetime(),
   startedAt: z.iso.datetime().optional(),
   finishedAt: z.iso.datetime().optional(),
@@ -37,3 +48,8 @@ export const containerSnapshotSchema = z.object({
   error: z.string().optional(),
 });
 export type ContainerSnapshot = z.infer<typeof containerSnapshotSchema>;
+
+/** Whether a checkpoint ended the last run, so that a restore would go on with it. */
+export function isCheckpointed({ state, run, checkpoint }: ContainerSnapshot): boolean {
+  return (state === "stopped" || state === "exited") && checkpoint?.endedRun === run;
+}

@@ -10,6 +10,8 @@
  *                              │                  │
  *                              └──init, start─────┘
  *
+ * A checkpoint takes a running container to exited, and `restore` one with a checkpoint from configured or exited to running.
+ *
  * configured  the record and its storage exist; the OCI runtime does not know the container
  * created     the OCI runtime holds it; its process waits to run the command
  * running     the command runs
@@ -60,6 +62,8 @@ export const containerCan = {
   logs: { states: anyState },
   wait: { states: anyState },
   sync: { states: notRemoving },
+  checkpoint: { states: ["running"], result: "exited" },
+  restore: { states: ["configured", "stopped", "exited"], result: "running" },
 } as const satisfies Record<string, Capability>;
 
 export type ContainerMethod = keyof typeof containerCan;
@@ -80,6 +84,8 @@ const verbs: Readonly<Record<ContainerMethod, string>> = {
   logs: "read the logs of",
   wait: "wait for",
   sync: "sync",
+  checkpoint: "checkpoint",
+  restore: "restore",
 };
 
 /** @throws PodfleetError STATE_INVALID, or the method's own refusal, that names the container, its state and the states that would be right */
@@ -98,12 +104,12 @@ export function assertAllowed(
 }
 
 const transitions: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
-  configured: ["created", "removing"],
+  configured: ["created", "running", "removing"],
   created: ["running", "stopped", "exited", "configured", "removing"],
   running: ["paused", "stopped", "exited", "removing", "unknown"],
   paused: ["running", "stopped", "exited", "removing", "unknown"],
   stopped: ["created", "exited", "configured", "removing"],
-  exited: ["created", "configured", "removing"],
+  exited: ["created", "running", "configured", "removing"],
   removing: [],
   unknown: ["created", "running", "paused", "stopped", "exited", "configured", "removing"],
 };

@@ -1,0 +1,79 @@
+/**
+ * A checkpoint: what it takes to go on with a run later or elsewhere. On disk it is a directory; an archive is a tar of it, the
+ * manifest first:
+ *
+ *     manifest.json   what is known of the container and of the host
+ *     image/          the processes, as CRIU wrote them
+ *     rootfs.tar      what the container has changed in its root filesystem, a tar of its writable layer; only when it was made
+ *                     for an archive, and that was not to leave it out
+ */
+import { z } from "zod";
+
+import { containerIdSchema, imageIdSchema } from "../ids.ts";
+import { containerSpecSchema } from "./spec.ts";
+
+export const checkpointOptionsShape = {
+  /** Keeps CRIU's log and statistics of it. */
+  keep: z.boolean(),
+  /** The container runs on. */
+  leaveRunning: z.boolean(),
+  /** Takes established TCP connections along; refused when there are some otherwise. */
+  tcpEstablished: z.boolean(),
+  /** Takes file locks along; refused when there are some otherwise. */
+  fileLocks: z.boolean(),
+  /** Makes it fit for an archive: it holds what the container has changed in its root filesystem too. */
+  archive: z.boolean(),
+  /** Leaves those changes out. */
+  ignoreRootfs: z.boolean(),
+};
+
+export const restoreOptionsShape = {
+  /** Keeps the checkpoint, and CRIU's log and statistics. */
+  keep: z.boolean(),
+  tcpEstablished: z.boolean(),
+  fileLocks: z.boolean(),
+  /**
+   * Lets it come up with another address than the one its spec fixes. A container without a network of its own (`none`, `host`)
+   * has no such address, so nothing changes for it.
+   */
+  ignoreStaticIp: z.boolean(),
+  /** The same for the hardware address. */
+  ignoreStaticMac: z.boolean(),
+};
+
+export const importOptionsShape = {
+  ...restoreOptionsShape,
+  /** Begins with the image's root filesystem, without the changes that the archive holds. */
+  ignoreRootfs: z.boolean(),
+};
+
+const importOptionsSchema = z.object(importOptionsShape);
+export type ImportOptions = z.infer<typeof importOptionsSchema>;
+export type RestoreOptions = Omit<ImportOptions, "ignoreRootfs">;
+
+/** The archive's entries. */
+export const checkpointEntries = {
+  manifest: "manifest.json",
+  image: "image",
+  rootfs: "rootfs.tar",
+} as const;
+
+/** Bytes of a manifest. */
+export const checkpointManifestBytesMax = 4 * 1024 * 1024;
+
+export const checkpointManifestSchema = z.object({
+  format: z.literal("podfleet-checkpoint"),
+  version: z.literal(1),
+  createdAt: z.iso.datetime(),
+  container: z.object({ id: containerIdSchema, name: z.string() }),
+  imageId: imageIdSchema,
+  spec: containerSpecSchema,
+  runtime: z.object({ name: z.string(), version: z.string() }),
+  criuVersion: z.string(),
+  kernelVersion: z.string(),
+  architecture: z.string(),
+  forArchive: z.boolean(),
+  /** `rootfs.tar` is there. */
+  hasRootfs: z.boolean(),
+});
+export type CheckpointManifest = z.infer<typeof checkpointManifestSchema>;
