@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { join } from "node:path";
 
+import { ensureCriu } from "./criu.mjs";
 import { SetUpFailure, reportFailure } from "./failure.mjs";
 import { checkMachine } from "./machine.mjs";
 import { ensureDebianPackages, programFolders } from "./packages.mjs";
@@ -31,7 +32,10 @@ async function main(args) {
     throw new SetUpFailure(`Unknown command "${command}": must be one of ${commands.join(", ")}`);
   }
   checkMachine();
-  if (!endings.includes(command)) await step("Debian packages", ensureDebianPackages);
+  if (!endings.includes(command)) {
+    await step("Debian packages", ensureDebianPackages);
+    await step("CRIU", ensureCriu);
+  }
   await step("npm packages", ensureWorkspace);
   process.exitCode = await handOver(args);
 }

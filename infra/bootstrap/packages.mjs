@@ -101,7 +101,7 @@ function isProgram(program) {
  * @param {string[]} args
  * @param {import("./steps.mjs").Progress} progress
  */
-async function runApt(args, progress) {
+export async function runApt(args, progress) {
   const action = args[0];
   const child = spawn(
     "apt-get",

@@ -29,6 +29,8 @@ export interface CommandResult {
 }
 
 const toolDirectories = [
+  // Where set-up puts a CRIU that knows the kernel, when the host's own does not.
+  "/opt/podfleet/criu/bin",
   ...["/usr/local/sbin", "/usr/local/bin"],
   ...["/usr/sbin", "/usr/bin", "/sbin", "/bin"],
 ];

@@ -1,0 +1,121 @@
+/**
+ * CRIU, which saves and revives the processes of containers. It has to know the kernel that it runs on: where the machine's own does
+ * not, or where there is none, a later one is taken from Debian, with the libraries that it needs, into a folder of its own. The
+ * machine's packages and package sources are left as they are.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { hasApt } from "./machine.mjs";
+import { programFolders, runApt } from "./packages.mjs";
+
+/** Engines look here before they look among the machine's own programs (packages/engine, run-command.ts). */
+const criuFolder = "/opt/podfleet/criu";
+const criuPath = join(criuFolder, "bin/criu");
+const source =
+  "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n";
+
+/**
+ * Containers run without it; only checkpoints are refused then.
+ * @param {import("./steps.mjs").Progress} progress
+ * @returns {Promise<string>} what was done
+ */
+export async function ensureCriu(progress) {
+  const own = [criuPath, ...programFolders.map((folder) => join(folder, "criu"))];
+  const present = own.find((path) => works(path));
+  if (present !== undefined) return `${versionOf(present)} at ${present}`;
+  if (existsSync(criuPath)) return unfit();
+  if (!hasApt()) return "none that works on this kernel; checkpoints are refused";
+  const staging = mkdtempSync(join(tmpdir(), "podfleet-criu-"));
+  try {
+    await unpack(staging, progress);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return `not installed, checkpoints are refused: ${reason}`;
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+  return works(criuPath) ? `${versionOf(criuPath)} unpacked into ${criuFolder}` : unfit();
+}
+
+function unfit() {
+  return `${versionOf(criuPath)} at ${criuPath} does not work on this kernel; checkpoints are refused`;
+}
+
+/** @param {string} path */
+function works(path) {
+  return existsSync(path) && spawnSync(path, ["check"]).status === 0;
+}
+
+/** @param {string} path */
+function versionOf(path) {
+  const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
+  return /Version: (\S+)/.exec(stdout)?.[1] ?? "unknown version";
+}
+
+/**
+ * @param {string} staging an empty folder
+ * @param {import("./steps.mjs").Progress} progress
+ */
+async function unpack(staging, progress) {
+  const archives = join(staging, "cache/archives");
+  for (const folder of ["state/lists/partial", "cache/archives/partial", "root"]) {
+    mkdirSync(join(staging, folder), { recursive: true });
+  }
+  writeFileSync(join(staging, "sources.list"), source);
+  // Without any package installed, all that CRIU needs is downloaded.
+  writeFileSync(join(staging, "status"), "");
+  const apart = {
+    "Dir::Etc::sourcelist": join(staging, "sources.list"),
+    "Dir::Etc::sourceparts": "/dev/null",
+    "Dir::State": join(staging, "state"),
+    "Dir::State::status": join(staging, "status"),
+    "Dir::Cache": join(staging, "cache"),
+    "APT::Sandbox::User": "root",
+  };
+  const options = Object.entries(apart).map(([name, value]) => `--option=${name}=${value}`);
+  await runApt(["update", ...options], progress);
+  const download = ["install", "--yes", "--no-install-recommends", "--download-only"];
+  await runApt([...download, ...options, "criu"], progress);
+  for (const name of readdirSync(archives).filter((file) => file.endsWith(".deb"))) {
+    const { status, stderr } = spawnSync("dpkg-deb", [
+      "--extract",
+      join(archives, name),
+      join(staging, "root"),
+    ]);
+    if (status !== 0) throw new Error(`dpkg-deb: ${String(stderr).trim()}`);
+  }
+  install(join(staging, "root/usr"));
+}
+
+/**
+ * Puts the unpacked files into place, and a `criu` that runs with its own loader and libraries.
+ * @param {string} unpacked
+ */
+function install(unpacked) {
+  const libraries = join(criuFolder, "lib/x86_64-linux-gnu");
+  rmSync(criuFolder, { recursive: true, force: true });
+  mkdirSync(join(criuFolder, "bin"), { recursive: true });
+  for (const folder of ["lib", "sbin"]) {
+    const target = join(criuFolder, folder);
+    cpSync(join(unpacked, folder), target, { recursive: true, verbatimSymlinks: true });
+  }
+  const loader = join(libraries, "ld-linux-x86-64.so.2");
+  const program = join(criuFolder, "sbin/criu");
+  const fresh = `${criuPath}.new`;
+  const script = `#!/bin/sh\nexec ${loader} --library-path ${libraries} ${program} "$@"\n`;
+  writeFileSync(fresh, script, { mode: 0o755 });
+  // Last, and at once: it is there only when the rest is.
+  renameSync(fresh, criuPath);
+}
