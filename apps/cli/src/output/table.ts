@@ -2,6 +2,7 @@
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { printJson } from "./json.ts";
+import { oneLine } from "./one-line.ts";
 import type { Output } from "./terminal.ts";
 
 export interface Column<Row> {
@@ -66,10 +67,4 @@ function chosenColumns<Row>(list: ListFormat<Row>, format: string | undefined): 
       `Cannot use --format ${JSON.stringify(format)}: must be "json" or a list of ${Object.keys(list.columns).join(", ")}`,
     );
   });
-}
-
-/** A value from a container or a host cannot break out of its line. */
-function oneLine(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 }

@@ -1,6 +1,7 @@
 /** A trace as an indented tree: one line a span, with its duration, its process and how it ended. */
 import type { SpanRecord } from "@podfleet/model/span";
 
+import { oneLine } from "./one-line.ts";
 import { preciseDuration } from "./quantity.ts";
 import { alignColumns } from "./table.ts";
 
@@ -61,7 +62,8 @@ function rowsOf({ span, children }: Node, place: Place): Row[] {
       stem: `${place.stem}${last ? "   " : "│  "}`,
     });
   });
-  return [{ name: `${place.branch}${orphan}${span.name}`, facts: factsOf(span, place) }, ...rows];
+  const name = `${place.branch}${orphan}${oneLine(span.name)}`;
+  return [{ name, facts: factsOf(span, place).map(oneLine) }, ...rows];
 }
 
 function factsOf(span: SpanRecord, { beginNano }: Place): string[] {
