@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 import { build, type Plugin } from "esbuild";
@@ -44,18 +44,32 @@ async function buildApp(app: App): Promise<BuiltApp> {
   if (known && (await hashFiles(known.inputs)) === known.hash) {
     return { app, changed: false, hash: known.hash };
   }
-  await rm(dist(app), { recursive: true, force: true });
-  const inputs = await bundle(app);
-  const hash = await hashFiles(inputs);
-  await writeFile(manifestPath, JSON.stringify({ hash, inputs } satisfies Manifest, null, 2));
-  return { app, changed: true, hash };
+  // Made beside the old one, which running processes still read, and at the same depth, which source maps count on.
+  const made = join(root, "apps", app, `.dist-${process.pid}`);
+  try {
+    const inputs = await bundle(app, made);
+    const hash = await hashFiles(inputs);
+    const manifest = JSON.stringify({ hash, inputs } satisfies Manifest, null, 2);
+    await writeFile(join(made, "manifest.json"), manifest);
+    await replaceFolder(dist(app), made);
+    return { app, changed: true, hash };
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
+}
+
+async function replaceFolder(folder: string, replacement: string): Promise<void> {
+  const old = `${replacement}.old`;
+  if (existsSync(folder)) await rename(folder, old);
+  await rename(replacement, folder);
+  await rm(old, { recursive: true, force: true });
 }
 
 /** @returns the files the bundle was made from, relative to the root */
-async function bundle(app: App): Promise<string[]> {
+async function bundle(app: App, outdir: string): Promise<string[]> {
   const result = await build({
     entryPoints: [join(root, "apps", app, "src/main.ts")],
-    outfile: join(dist(app), "main.mjs"),
+    outfile: join(outdir, "main.mjs"),
     absWorkingDir: root,
     bundle: true,
     platform: "node",
@@ -74,7 +88,7 @@ async function bundle(app: App): Promise<string[]> {
     },
   });
   const asset = assets[app];
-  const assetInputs = asset ? await copyAsset(app, asset) : [];
+  const assetInputs = asset ? await copyAsset(asset, outdir) : [];
   const sources = Object.keys(result.metafile.inputs).filter(
     (path) => !path.includes("node_modules/"),
   );
@@ -94,9 +108,9 @@ const staticSqliteBinding: Plugin = {
   },
 };
 
-async function copyAsset(app: App, folder: string): Promise<string[]> {
+async function copyAsset(folder: string, outdir: string): Promise<string[]> {
   const copied: string[] = [];
-  await cp(join(root, folder), join(dist(app), "migrations"), {
+  await cp(join(root, folder), join(outdir, "migrations"), {
     recursive: true,
     filter: (source) => {
       if (/\.(sql|json)$/.test(source)) copied.push(source.slice(root.length + 1));
