@@ -105,17 +105,26 @@ async function apply(
   ];
   if (images.length > 0) await addImages(transaction, hostId, images);
   if (settled.length === 0) return;
-  await markRemoved(transaction, hostId, await finishOperations(transaction, hostId, settled));
-  await finishOnHost(transaction, hostId, settled);
+  const finished = await finishOperations(transaction, hostId, settled);
+  await markRemoved(transaction, hostId, finished.flatMap(containerFreedBy));
+  const ids = new Set(finished.map(({ id }) => id));
+  await finishOnHost(
+    transaction,
+    hostId,
+    settled.filter(({ id }) => !ids.has(id)),
+  );
 }
 
-/** The end of an operation may remove its container, whose row has to be locked before the operation's is. */
+/** The end of an operation may free its container, whose row has to be locked before the operation's is. */
 async function lockContainersOf(
   transaction: Database,
   settled: readonly SettledOperation[],
 ): Promise<void> {
-  if (settled.length === 0) return;
-  const ids = settled.map(({ id }) => id);
+  const freeing = settled.filter(
+    ({ outcome: { container } }) => container === undefined || container.state === "removing",
+  );
+  if (freeing.length === 0) return;
+  const ids = freeing.map(({ id }) => id);
   const concerned = transaction
     .select({ id: operations.containerId })
     .from(operations)
@@ -189,31 +198,35 @@ async function markRemoved(
     );
 }
 
-/** @returns containers that are gone with it: those removed, and those whose creation failed */
+interface FinishedOperation extends SettledOperation, Record<string, unknown> {
+  readonly verb: string;
+  readonly containerId: ContainerId | null;
+}
+
+/** @returns those that were the host's alone and had no outcome yet */
 async function finishOperations(
   transaction: Database,
   hostId: HostId,
   settled: readonly SettledOperation[],
-): Promise<ContainerId[]> {
-  const { rows } = await transaction.execute<{
-    verb: string;
-    containerId: ContainerId | null;
-    outcome: OperationOutcome;
-  }>(sql`
+): Promise<FinishedOperation[]> {
+  const { rows } = await transaction.execute<FinishedOperation>(sql`
     update ${operations}
     set status = settled.outcome->>'status', outcome = settled.outcome, finished_at = clock_timestamp()
     from jsonb_to_recordset(${JSON.stringify(settled)}::jsonb) as settled(id uuid, outcome jsonb)
     where ${operations.id} = settled.id
       and ${operations.hostId} = ${hostId}
       and ${operations.finishedAt} is null
-    returning ${operations.verb}, ${operations.containerId} as "containerId", ${operations.outcome}`);
-  return rows.flatMap(({ verb, containerId, outcome }) => {
-    const isGone =
-      outcome.status === "succeeded"
-        ? verb === "container.remove"
-        : verb === "container.create" && outcome.container === undefined;
-    return isGone && containerId !== null ? [containerId] : [];
-  });
+    returning ${operations.id}, ${operations.verb}, ${operations.containerId} as "containerId", ${operations.outcome}`);
+  return rows;
+}
+
+/** The container that is gone with the operation: it was removed, or its creation failed. */
+function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): ContainerId[] {
+  const isGone =
+    outcome.status === "succeeded"
+      ? verb === "container.remove"
+      : verb === "container.create" && outcome.container === undefined;
+  return isGone && containerId !== null ? [containerId] : [];
 }
 
 /** Records a host's part of operations that concern several; the last part finishes the operation. */
