@@ -51,7 +51,7 @@ export async function ensureAgents(options: AgentsOptions): Promise<string> {
   for (const host of options.hosts) {
     const outcome = await ensureDaemon({
       name: `${processPrefix}${host.name}`,
-      command: [...enterNetwork(host.network), nodePath, "--enable-source-maps", program],
+      command: [...enterNetwork(host.network), nodePath, program],
       env: await environmentOf(host, options),
       basis: [options.bundle.hash, namespaceOf(host.network)],
     });

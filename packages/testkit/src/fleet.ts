@@ -11,7 +11,7 @@ import { type Client, createClient } from "@podfleet/client/client";
 import { type HostId, newHostId } from "@podfleet/model/ids";
 import { execa } from "execa";
 
-import { type App, buildApps } from "../../../scripts/build.ts";
+import { buildApps } from "../../../scripts/build.ts";
 import { busyboxArchive } from "./busybox-image.ts";
 import { freePort } from "./free-port.ts";
 import { startNatsServer, type TestNatsServer } from "./nats-server.ts";
@@ -138,7 +138,7 @@ async function makeReplica(parts: ControlPlaneParts, number: number): Promise<Re
   const name = `control-plane-${number}`;
   const replica = new TestProcess({
     name,
-    command: [process.execPath, ...program("control-plane"), "serve"],
+    command: [process.execPath, ...programs.controlPlane, "serve"],
     env: { ...(await controlPlaneEnvironment(parts)), PODFLEET_LISTEN: listen },
     logPath: join(parts.root, `${name}.log`),
   });
@@ -164,7 +164,7 @@ async function controlPlaneEnvironment(parts: ControlPlaneParts): Promise<Record
 }
 
 async function createToken(parts: ControlPlaneParts): Promise<string> {
-  const args = [...program("control-plane"), "token", "create", "test"];
+  const args = [...programs.controlPlane, "token", "create", "test"];
   const env = await controlPlaneEnvironment(parts);
   const options = { env, extendEnv: false, timeout: startTimeoutMs };
   return (await execa(process.execPath, args, options)).stdout;
@@ -186,7 +186,7 @@ async function makeHost({ root, nats, network }: HostParts, name: string): Promi
     name: `agent ${name}`,
     command: [
       ...["/usr/bin/nsenter", `--net=${network.namespacePath}`, "--"],
-      ...[process.execPath, ...program("agent")],
+      ...[process.execPath, ...programs.agent],
     ],
     env: {
       ...baseEnvironment,
@@ -233,7 +233,7 @@ async function runCli(
   args: readonly string[],
   { root, url, token }: { readonly root: string; readonly url: string; readonly token: string },
 ): Promise<CliResult> {
-  const { stdout, stderr, exitCode } = await execa(process.execPath, [...program("cli"), ...args], {
+  const { stdout, stderr, exitCode } = await execa(process.execPath, [...programs.cli, ...args], {
     env: { ...baseEnvironment, XDG_CONFIG_HOME: root, PODFLEET_URL: url, PODFLEET_TOKEN: token },
     extendEnv: false,
     reject: false,
@@ -243,9 +243,14 @@ async function runCli(
   return { stdout, stderr, exitCode: exitCode ?? -1 };
 }
 
-function program(app: App): string[] {
-  return ["--enable-source-maps", join(import.meta.dirname, "../../../apps", app, "dist/main.mjs")];
-}
+const apps = join(import.meta.dirname, "../../../apps");
+
+/** Arguments of Node, as set-up has them. A source map would take an agent more memory than all the rest does. */
+const programs = {
+  controlPlane: ["--enable-source-maps", join(apps, "control-plane/dist/main.mjs")],
+  agent: [join(apps, "agent/dist/main.mjs")],
+  cli: [join(apps, "cli/bin/podfleet.mjs")],
+};
 
 function first<T>(items: readonly T[]): T {
   const [item] = items;
