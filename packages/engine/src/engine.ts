@@ -10,11 +10,12 @@ import { type Clock, systemClock } from "@podfleet/base/clock";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { ContainerId, OperationId } from "@podfleet/model/ids";
+import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 
+import { readCheckpointSupport } from "./checkpoint/support.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
 import { EnginePaths } from "./container/engine-paths.ts";
 import { ExitWatcher } from "./container/exit-watcher.ts";
@@ -25,6 +26,10 @@ import { type HostContinuity, reconcile } from "./container/reconcile.ts";
 import { hasProcess } from "./container/sync.ts";
 import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
 import type { Outbox } from "./events/outbox.ts";
+import { ExecSessions } from "./exec/exec-sessions.ts";
+import { ExecStore } from "./exec/exec-store.ts";
+import { ExecWatcher } from "./exec/exec-watcher.ts";
+import { recoverExecs } from "./exec/recover-execs.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
 import { type JournalPosition, locateJournal } from "./journal/locate.ts";
@@ -32,6 +37,7 @@ import { type JournalPiece, readJournal } from "./journal/read.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
 import { HoldingCgroup, readCgroupHierarchies } from "./oci/cgroup.ts";
 import { readHostLimits } from "./oci/host-limits.ts";
+import { findMonitorPid } from "./oci/monitor-launch.ts";
 import { OciRuntime, type RuntimeName } from "./oci/runtime.ts";
 import {
   type OperationRequest,
@@ -70,8 +76,13 @@ export interface ContainerInspection {
   readonly paths: { readonly bundle: string; readonly journal: string; readonly rootfs?: string };
 }
 
-export interface JournalRequest {
+export interface JournalReference {
   readonly containerId: ContainerId;
+  /** The journal of this session instead of the container's own. */
+  readonly execId?: ExecId | undefined;
+}
+
+export interface JournalRequest extends JournalReference {
   /** A record boundary: 0, a located offset, or the `next` of an earlier read. */
   readonly offset: number;
   /** At least one record's length, 16 KiB. */
@@ -82,6 +93,8 @@ export interface JournalRequest {
 export class Engine {
   /** The host's events, until someone else has stored them. */
   readonly outbox: Pick<Outbox, "lastSeq" | "after" | "commit" | "onAppend">;
+  /** Reads of exec sessions. */
+  readonly execs: ExecSessions;
   readonly #parts: EngineParts;
   readonly #facts: HostFacts;
   readonly #runner: OperationRunner;
@@ -94,6 +107,7 @@ export class Engine {
   private constructor({ assembly, facts, problems, opened }: OpenEngine) {
     const { parts, reaper, runner } = assembly;
     this.outbox = parts.store.outbox;
+    this.execs = new ExecSessions(parts);
     this.#parts = parts;
     this.#facts = facts;
     this.#runner = runner;
@@ -108,6 +122,7 @@ export class Engine {
       new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
       new Housekeeper(parts, (error) => problems({ error })),
       reaper,
+      parts.execWatcher,
     ];
   }
 
@@ -129,15 +144,17 @@ export class Engine {
     if (continuity === "rebooted") await rm(options.runRoot, { recursive: true, force: true });
     const assembly = await assemble({ options, clock, paths, store, problems, opened });
     const { parts, reaper, runner } = assembly;
+    const { cgroups, checkpointSupport } = parts;
     const [facts] = await Promise.all([
-      readHostFacts(parts.runtime, { cgroupMode: parts.cgroups.mode, bootId }),
+      readHostFacts(parts.runtime, { cgroupMode: cgroups.mode, bootId, checkpointSupport }),
       endLeftovers({
         clock,
         exitDirectory: paths.exits,
         runtimeRoot: paths.runtimeRoot,
-        monitorPids: monitorPids(store),
+        monitorPids: await monitorPids(store, paths),
       }),
     ]);
+    await recoverExecs(parts, continuity);
     const untidy = await reconcile(parts, continuity);
     store.saveBootId(bootId);
     const engine = new Engine({ assembly, facts, problems, opened: opened.move() });
@@ -197,30 +214,24 @@ export class Engine {
   }
 
   /**
-   * Where in the container's journal a reader begins who wants the last `tail` lines, or what was written from `since` on.
-   * @throws PodfleetError CONTAINER_NOT_FOUND
+   * Where in a journal a reader begins who wants the last `tail` lines, or what was written from `since` on.
+   * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND
    */
-  async locateJournal(
-    request: JournalPosition & { readonly containerId: ContainerId },
-  ): Promise<{ offset: number }> {
-    const { containerId, ...position } = request;
-    return { offset: await locateJournal(this.#journalPath(containerId), position) };
+  async locateJournal(request: JournalPosition & JournalReference): Promise<{ offset: number }> {
+    const { containerId, execId, ...position } = request;
+    const { path } = this.#journal({ containerId, execId });
+    return { offset: await locateJournal(path, position) };
   }
 
   /**
-   * Records of the container's journal from `offset` on; waits for some when there are none yet and a run may add to them. The
-   * journal of a removed container can be read for ten more minutes.
-   * @throws PodfleetError CONTAINER_NOT_FOUND; INVALID_INPUT when `offset` is not a record boundary
+   * Records of a journal from `offset` on; waits for some when there are none yet and a run may add to them. The journals of a
+   * removed container and its sessions can be read for ten more minutes.
+   * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; INVALID_INPUT when `offset` is not a record boundary
    */
   async readJournal(request: JournalRequest, signal?: AbortSignal): Promise<JournalPiece> {
-    const { containerId: id, ...range } = request;
-    const { store } = this.#parts;
-    const options = {
-      ...range,
-      mayGrow: () => hasProcess(store.find(id)?.snapshot ?? { state: "exited" }),
-      subscribe: (listener: () => void) => store.onChange(id, listener),
-    };
-    return await readJournal(this.#journalPath(id), options, signal);
+    const { containerId, execId, ...range } = request;
+    const { path, ...growth } = this.#journal({ containerId, execId });
+    return await readJournal(path, { ...range, ...growth }, signal);
   }
 
   /** Takes the next piece of an archive; returns the length that the upload has then. */
@@ -262,10 +273,23 @@ export class Engine {
     return this.#facts;
   }
 
-  #journalPath(id: ContainerId): string {
-    const { paths, store } = this.#parts;
+  #journal({ containerId: id, execId }: JournalReference) {
+    const { execs, paths, store } = this.#parts;
+    if (execId !== undefined) {
+      execs.get(id, execId);
+      const isOver = () => (execs.find(execId)?.session.state ?? "exited") === "exited";
+      return {
+        path: paths.execJournal(execId),
+        mayGrow: () => !isOver(),
+        subscribe: (listener: () => void) => execs.onChange(execId, listener),
+      };
+    }
     if (!store.find(id) && !store.findRemoved(id)) store.get(id);
-    return paths.journal(id);
+    return {
+      path: paths.journal(id),
+      mayGrow: () => hasProcess(store.find(id)?.snapshot ?? { state: "exited" }),
+      subscribe: (listener: () => void) => store.onChange(id, listener),
+    };
   }
 }
 
@@ -297,24 +321,34 @@ interface Foundation {
 async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
   const { clock, paths, store, problems } = base;
   await mkdir(paths.journals, { recursive: true, mode: 0o700 });
+  await mkdir(paths.execs, { recursive: true, mode: 0o700 });
   await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
   const cgroups = await readCgroupHierarchies();
   const hostLimits = await readHostLimits(cgroups);
+  const runtime = new OciRuntime({ name: options.runtime, root: paths.runtimeRoot, cgroups });
   const images = await ImageStore.open(paths.images, clock);
   opened.defer(() => images.close());
   const onExit = (id: ContainerId): void => reaper.exited(id);
   const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
   opened.defer(() => exits.close());
+  const execs = new ExecStore(store);
+  const execWatcher = new ExecWatcher({
+    parts: { clock, paths, execs },
+    onFailure: (error) => problems({ error }),
+  });
   const parts: EngineParts = {
     clock,
     paths,
     store,
     images,
     exits,
+    execs,
+    execWatcher,
     cgroups,
     hostLimits,
     locks: new ContainerLocks(clock),
-    runtime: new OciRuntime({ name: options.runtime, root: paths.runtimeRoot, cgroups }),
+    runtime,
+    checkpointSupport: readCheckpointSupport(runtime),
     storage: new ContainerStorage(paths.containers, images),
     cgroupParent: options.cgroupParent,
     monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
@@ -337,7 +371,13 @@ function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): Ho
   return last === undefined || existsSync(paths.exits) ? "same" : "lost";
 }
 
-function monitorPids(store: StateStore): Set<number> {
-  const running = store.list().filter(({ snapshot }) => hasProcess(snapshot));
-  return new Set(running.flatMap(({ snapshot }) => snapshot.monitorPid ?? []));
+/** Of the containers that have a process, and of those whose processes may have been revived without the record's knowing. */
+async function monitorPids(store: StateStore, paths: EnginePaths): Promise<Set<number>> {
+  const pids = await Promise.all(
+    store.list().map(async ({ snapshot, processes }) => {
+      if (hasProcess(snapshot)) return snapshot.monitorPid;
+      return processes.restoring && (await findMonitorPid(paths.bundle(snapshot.id)));
+    }),
+  );
+  return new Set(pids.filter((pid) => pid !== undefined));
 }

@@ -1,3 +1,4 @@
+import { checkpointEntries } from "@podfleet/model/container/checkpoint";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
@@ -5,21 +6,33 @@ import type { EngineParts } from "../container/engine-parts.ts";
 import { findTool } from "../oci/run-command.ts";
 import { streamCommand } from "../oci/stream-command.ts";
 import type { TransferSource } from "../transfer/transfers.ts";
-import { findManifest, imageName, manifestName, rootfsName } from "./manifest.ts";
+import { findManifest } from "./manifest.ts";
 
-/** The container's checkpoint as an archive: a tar whose first entry is the manifest. */
+/** The container's checkpoint as an archive (model/container/checkpoint). */
 export function checkpointArchive(parts: EngineParts, id: ContainerId): TransferSource {
   const end = new AbortController();
   return {
     open: async () => {
-      const { snapshot } = parts.store.get(id);
-      const directory = parts.paths.checkpoint(id);
-      const manifest = await findManifest(directory);
-      if (!manifest?.forArchive) throw notFound(snapshot.name, manifest !== undefined);
-      const entries = [manifestName, imageName, ...(manifest.hasRootfs ? [rootfsName] : [])];
-      const args = ["--create", "--file", "-", "--numeric-owner", "--sparse", "--", ...entries];
-      const options = { spanName: "tar create", cwd: directory, signal: end.signal };
-      return streamCommand(findTool("tar"), args, options);
+      const { name, checkpoint } = parts.store.get(id).snapshot;
+      const cwd = parts.paths.checkpoint(id);
+      const manifest = checkpoint && (await findManifest(cwd));
+      if (!manifest?.forArchive) throw notFound(name, manifest !== undefined);
+      const paths = [checkpointEntries.manifest, ...manifest.files.map(({ path }) => path)];
+      const args = [
+        "--create",
+        "--file",
+        "-",
+        "--format",
+        "pax",
+        "--numeric-owner",
+        "--",
+        ...paths,
+      ];
+      return streamCommand(findTool("tar"), args, {
+        spanName: "tar create",
+        cwd,
+        signal: end.signal,
+      });
     },
     close: async () => end.abort(),
   };

@@ -1,5 +1,7 @@
 import type { Action } from "@podfleet/model/action";
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { ImageId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 
 import type { OperationRef } from "../state/state-store.ts";
@@ -41,13 +43,23 @@ function commitCreatedLocked(
 ): void {
   // What was checked may have changed meanwhile; between this and the commit nothing can.
   const image = assertCreatable(parts, action);
-  const { containerId: id, name, spec } = action;
-  const snapshot = {
+  const snapshot = newSnapshot(parts, action, image.id);
+  const note = { event: "container.create", operation, ends: "succeeded" } as const;
+  parts.store.create({ spec: action.spec, snapshot, processes: {} }, note);
+}
+
+/** A container that has never run. */
+export function newSnapshot(
+  parts: EngineParts,
+  { containerId: id, name }: NewContainer,
+  imageId: ImageId,
+): ContainerSnapshot {
+  return {
     id,
     name,
     revision: 1,
     state: "configured",
-    imageId: image.id,
+    imageId,
     run: 0,
     exitedRun: 0,
     exitUnknown: false,
@@ -55,12 +67,35 @@ function commitCreatedLocked(
     stoppedByUser: false,
     restartCount: 0,
     createdAt: new Date(parts.clock.nowMs()).toISOString(),
-  } as const;
-  const note = { event: "container.create", operation, ends: "succeeded" } as const;
-  parts.store.create({ spec, snapshot, processes: {} }, note);
+  };
 }
 
-function assertCreatable(parts: EngineParts, { containerId: id, name, spec }: CreateAction): Image {
+export type NewContainer = Pick<CreateAction, "containerId" | "name" | "spec">;
+
+/**
+ * Whether the host can have such a container now; returns its image.
+ * @throws PodfleetError see `createContainer`
+ */
+export function assertCreatable(
+  parts: EngineParts,
+  { containerId: id, name, spec }: NewContainer,
+): Image {
+  assertNew(parts, { containerId: id, name });
+  assertDependenciesExist(parts, { containerId: id, name, spec });
+  const image = parts.images.find(spec.image);
+  if (image !== undefined) return image;
+  throw new PodfleetError(
+    "IMAGE_NOT_FOUND",
+    `Cannot create container "${name}": image "${spec.image}" is not loaded on the host`,
+    { details: { field: "image", image: spec.image } },
+  );
+}
+
+/** @throws PodfleetError INVALID_INPUT for an id that was used before, NAME_IN_USE */
+export function assertNew(
+  parts: EngineParts,
+  { containerId: id, name }: Pick<NewContainer, "containerId" | "name">,
+): void {
   if (parts.store.find(id) ?? parts.store.findRemoved(id)) {
     throw new PodfleetError(
       "INVALID_INPUT",
@@ -75,19 +110,11 @@ function assertCreatable(parts: EngineParts, { containerId: id, name, spec }: Cr
       { details: { field: "name", name } },
     );
   }
-  assertDependenciesExist(parts, { containerId: id, name, spec });
-  const image = parts.images.find(spec.image);
-  if (image !== undefined) return image;
-  throw new PodfleetError(
-    "IMAGE_NOT_FOUND",
-    `Cannot create container "${name}": image "${spec.image}" is not loaded on the host`,
-    { details: { field: "image", image: spec.image } },
-  );
 }
 
 function assertDependenciesExist(
   parts: EngineParts,
-  { containerId, name, spec }: Pick<CreateAction, "containerId" | "name" | "spec">,
+  { containerId, name, spec }: NewContainer,
 ): void {
   startOrder(containerId, (id) =>
     id === containerId ? spec.dependencies : (parts.store.find(id)?.spec.dependencies ?? []),

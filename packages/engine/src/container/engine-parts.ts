@@ -1,6 +1,9 @@
 import type { Clock } from "@podfleet/base/clock";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import type { CheckpointSupport } from "../checkpoint/support.ts";
+import type { ExecStore } from "../exec/exec-store.ts";
+import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import type { ContainerLocks } from "../lock/container-locks.ts";
 import type { CgroupHierarchies, HoldingCgroup } from "../oci/cgroup.ts";
 import type { HostLimits } from "../oci/host-limits.ts";
@@ -18,10 +21,14 @@ export interface EngineParts {
   readonly store: StateStore;
   readonly locks: ContainerLocks;
   readonly exits: ExitWatcher;
+  readonly execs: ExecStore;
+  readonly execWatcher: ExecWatcher;
   readonly runtime: OciRuntime;
   readonly images: ImageStore;
   readonly storage: ContainerStorage;
   readonly hostLimits: HostLimits;
+  /** Found out while the engine opens; it never rejects. */
+  readonly checkpointSupport: Promise<CheckpointSupport>;
   readonly cgroups: CgroupHierarchies;
   /** Cgroup below which each container has its own. */
   readonly cgroupParent: string;

@@ -7,7 +7,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import { findStartTicks } from "../host/process-identity.ts";
 import { writeBundle } from "../oci/bundle.ts";
-import { createWithMonitor, type MonitoredProcess } from "../oci/monitor.ts";
+import { createWithMonitor, type MonitoredProcess, type Revival } from "../oci/monitor.ts";
 import { containerCommand } from "../oci/spec.ts";
 import type { ContainerRecord, StartingMark } from "../state/container-record.ts";
 import type { CommitNote, OperationRef } from "../state/state-store.ts";
@@ -77,9 +77,11 @@ export function assertDependenciesRun(parts: EngineParts, id: ContainerId): void
   );
 }
 
-async function createProcess(
+/** Creates the container's process, or revives its processes. When that fails, nothing is left of it. */
+export async function createProcess(
   parts: EngineParts,
   { snapshot, spec }: ContainerRecord,
+  revival?: Revival,
 ): Promise<MonitoredProcess> {
   const { id, imageId } = snapshot;
   const image = parts.images.config(imageId);
@@ -106,6 +108,7 @@ async function createProcess(
       runtime: parts.runtime,
       cgroup: parts.monitorCgroup,
       command,
+      revival,
       ready,
     });
   } catch (error) {

@@ -44,13 +44,14 @@ export function unknownExit(parts: EngineParts): ExitRecord {
 export function commitExitLocked(parts: EngineParts, id: ContainerId, end: EndOfRun): void {
   // Marked as starting, and ended: it may have run the command, so it counts as a run.
   if (parts.store.get(id).processes.starting) commitStartedLocked(parts, id);
-  const { snapshot } = parts.store.get(id);
+  const { snapshot, processes } = parts.store.get(id);
+  const isByUser = end.stoppedByUser || processes.checkpointing !== undefined;
   const ran = snapshot.state !== "created";
   parts.store.update(
     id,
     {
       ...(ran ? exitChanges(parts, snapshot, end.exit) : {}),
-      ...(end.stoppedByUser ? { stoppedByUser: true } : {}),
+      ...(isByUser ? { stoppedByUser: true } : {}),
       state: "stopped",
       pid: undefined,
       monitorPid: undefined,

@@ -3,6 +3,7 @@ import { availableParallelism, machine, release, totalmem } from "node:os";
 
 import type { HostInfo } from "@podfleet/model/host";
 
+import type { CheckpointSupport } from "../checkpoint/support.ts";
 import type { CgroupMode } from "../oci/cgroup.ts";
 import { monitorVersion } from "../oci/monitor.ts";
 import type { OciRuntime } from "../oci/runtime.ts";
@@ -16,16 +17,27 @@ export type HostFacts = Pick<
   | "runtime"
   | "monitorVersion"
   | "bootId"
+  | "checkpoint"
   | "capacity"
 >;
 
 export async function readHostFacts(
   runtime: OciRuntime,
-  host: { readonly cgroupMode: CgroupMode; readonly bootId: string },
+  host: {
+    readonly cgroupMode: CgroupMode;
+    readonly bootId: string;
+    readonly checkpointSupport: Promise<CheckpointSupport>;
+  },
 ): Promise<HostFacts> {
-  const [version, monitor] = await Promise.all([runtime.version(), monitorVersion()]);
+  const [version, monitor, checkpoint] = await Promise.all([
+    runtime.version(),
+    monitorVersion(),
+    host.checkpointSupport,
+  ]);
   return {
-    ...host,
+    cgroupMode: host.cgroupMode,
+    bootId: host.bootId,
+    checkpoint,
     kernelVersion: release(),
     architecture: machine(),
     runtime: { name: runtime.name, version },

@@ -40,6 +40,15 @@ export interface MonitorOptions {
   /** Keeps the command's standard input open, also while nobody is attached. */
   readonly stdin: boolean;
   readonly runtime: Pick<OciRuntime, "monitorArguments">;
+  /** Has the runtime revive the processes of a checkpoint instead of creating one. */
+  readonly revival?: Revival | undefined;
+}
+
+export interface Revival {
+  /** What CRIU has written. */
+  readonly imageDirectory: string;
+  /** Further arguments of the runtime's `restore`. */
+  readonly runtimeArguments: readonly string[];
 }
 
 export interface MonitorCreateOptions extends MonitorOptions {
@@ -60,7 +69,12 @@ export interface MonitoredProcess {
   readonly monitorPid: number;
 }
 
+/** In the bundle: the id of the container's first process. */
+export const containerPidFile = "container.pid";
+
 const createTimeoutMs = 60_000;
+/** Reading the memory of large processes back takes its time. */
+const reviveTimeoutMs = 10 * 60_000;
 
 export async function monitorVersion(): Promise<string> {
   const { stdout } = await runCommand(monitor, ["--version"], {
@@ -79,7 +93,7 @@ export function monitorArguments(options: MonitorOptions): string[] {
     ...["--cid", options.id, "--cuuid", options.id, "--name", options.id],
     ...options.runtime.monitorArguments(),
     ...["--bundle", options.bundle],
-    ...["--container-pidfile", join(options.bundle, "container.pid")],
+    ...["--container-pidfile", join(options.bundle, containerPidFile)],
     ...["--conmon-pidfile", join(options.bundle, monitorPidFile)],
     ...["--exit-dir", options.exitDirectory],
     ...["--log-path", `k8s-file:${options.journal}`],
@@ -87,11 +101,21 @@ export function monitorArguments(options: MonitorOptions): string[] {
     "--full-attach",
     ...(options.stdin ? ["--stdin", "--leave-stdin-open"] : []),
     ...(options.tty ? ["--terminal"] : []),
+    ...revivalArguments(options.revival),
+  ];
+}
+
+function revivalArguments(revival: Revival | undefined): string[] {
+  if (!revival) return [];
+  const { imageDirectory, runtimeArguments } = revival;
+  return [
+    ...["--restore", imageDirectory],
+    ...runtimeArguments.flatMap((argument) => ["--runtime-opt", argument]),
   ];
 }
 
 /**
- * Brings a container from nothing to the runtime's state `created`, under a monitor of its own.
+ * Brings a container from nothing to the runtime's state `created`, or to `running` when it is revived, under a monitor of its own.
  * @throws PodfleetError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, RUNTIME_FAILED with the runtime's reason, or
  * RUNTIME_TIMEOUT; no monitor is left then, but the runtime may still hold the container
  */
@@ -104,7 +128,9 @@ export async function createWithMonitor(options: MonitorCreateOptions): Promise<
     const { bundle, cgroup } = options;
     const launch = await launchMonitor({ args: monitorArguments(options), bundle, cgroup });
     try {
-      return await withDeadline(finishCreation(launch, options), createTimeoutMs, creationTimeout);
+      const timeoutMs = options.revival ? reviveTimeoutMs : createTimeoutMs;
+      const creation = finishCreation(launch, options);
+      return await withDeadline(creation, timeoutMs, () => creationTimeout(timeoutMs));
     } catch (error) {
       await endMonitor(launch, options.bundle);
       throw error;
@@ -127,9 +153,9 @@ async function finishCreation(
   return { pid: answer.data, monitorPid };
 }
 
-function creationTimeout(): PodfleetError {
+function creationTimeout(timeoutMs: number): PodfleetError {
   return new PodfleetError(
     "RUNTIME_TIMEOUT",
-    `Cannot create the container: the OCI runtime did not finish within ${createTimeoutMs} ms`,
+    `Cannot create the container: the OCI runtime did not finish within ${timeoutMs} ms`,
   );
 }

@@ -35,7 +35,22 @@ export interface RuntimeOptions {
   readonly cgroups: CgroupHierarchies;
 }
 
+/** What CRIU saves and revives only when told to. */
+export interface CheckpointKinds {
+  readonly tcpEstablished: boolean;
+  readonly fileLocks: boolean;
+}
+
+export interface RuntimeCheckpointOptions extends CheckpointKinds {
+  readonly imageDirectory: string;
+  /** Where CRIU writes its log, `dump.log`, and its statistics. */
+  readonly workDirectory: string;
+  readonly leaveRunning: boolean;
+}
+
 const timeoutMs = 30_000;
+/** Writing the memory of large processes to a slow disk takes its time. */
+const checkpointTimeoutMs = 10 * 60_000;
 const absentPattern = /container does not exist|No such file or directory/;
 const endedPattern =
   /container not running|is not running|No such process|process already finished/;
@@ -68,6 +83,16 @@ export class OciRuntime {
     const version = /version (\S+)/.exec(stdout)?.[1];
     if (version !== undefined) return version;
     throw new PodfleetError("RUNTIME_FAILED", `Cannot read the version of "${this.name}"`);
+  }
+
+  /** Whether it can have CRIU save and revive processes. runc always can; crun when it was built with it. */
+  async canUseCriu(): Promise<boolean> {
+    if (this.name === "runc") return true;
+    const { stdout } = await runCommand(this.name, ["--version"], {
+      timeoutMs,
+      spanName: `${this.name} version`,
+    });
+    return stdout.includes("+CRIU");
   }
 
   /** undefined when the runtime does not know the container. */
@@ -106,6 +131,20 @@ export class OciRuntime {
     }
   }
 
+  /**
+   * Has CRIU save the processes of a running container; they end then, unless they are to be left running.
+   * @throws PodfleetError RUNTIME_FAILED; CRIU's log says why, and the processes go on
+   */
+  async checkpoint(id: string, options: RuntimeCheckpointOptions): Promise<void> {
+    const { imageDirectory, workDirectory, leaveRunning, ...kinds } = options;
+    const args = [
+      ...["--image-path", imageDirectory, "--work-path", workDirectory],
+      ...(leaveRunning ? ["--leave-running"] : []),
+      ...resourceArguments(kinds),
+    ];
+    await this.#run("checkpoint", [...args, id], checkpointTimeoutMs);
+  }
+
   async list(): Promise<ReadonlyArray<RuntimeState & { readonly id: string }>> {
     const { stdout } = await this.#run("list", ["--format", "json"]);
     return this.#parse(listSchema, stdout);
@@ -132,12 +171,16 @@ export class OciRuntime {
     }
   }
 
-  async #run(subcommand: string, args: readonly string[]): Promise<CommandResult> {
+  async #run(
+    subcommand: string,
+    args: readonly string[],
+    limitMs = timeoutMs,
+  ): Promise<CommandResult> {
     const [file, ...rest] = this.#command;
     const argv = [...rest, ...this.#globalArguments(), subcommand, ...args];
     try {
       return await runCommand(file, argv, {
-        timeoutMs,
+        timeoutMs: limitMs,
         spanName: `${this.name} ${subcommand}`,
         attributes: { "podfleet.runtime.name": this.name },
       });
@@ -166,6 +209,11 @@ export class OciRuntime {
       });
     }
   }
+}
+
+/** The same of `checkpoint` and of `restore`. */
+export function resourceArguments({ tcpEstablished, fileLocks }: CheckpointKinds): string[] {
+  return [...(tcpEstablished ? ["--tcp-established"] : []), ...(fileLocks ? ["--file-locks"] : [])];
 }
 
 /**

@@ -15,6 +15,10 @@ export const containerProcessesSchema = z.object({
   starting: z
     .object({ operationId: operationIdSchema, ends: z.boolean(), atMs: z.number().int() })
     .optional(),
+  /** The operation that ends the process by a checkpoint. */
+  checkpointing: operationIdSchema.optional(),
+  /** The operation that revives the processes of the checkpoint; they may run before the snapshot says so. */
+  restoring: operationIdSchema.optional(),
 });
 export type ContainerProcesses = z.infer<typeof containerProcessesSchema>;
 export type StartingMark = NonNullable<ContainerProcesses["starting"]>;

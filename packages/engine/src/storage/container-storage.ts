@@ -34,6 +34,11 @@ export class ContainerStorage {
     return join(this.#directory, id, "rootfs");
   }
 
+  /** What the container has changed in its image's root filesystem, in the form of an overlay's upper directory. */
+  writableLayer(id: ContainerId): string {
+    return this.#upper(id);
+  }
+
   /** Makes an empty writable layer; what there is already stays. */
   async create(id: ContainerId): Promise<void> {
     await storing("create the container's storage", async () => {

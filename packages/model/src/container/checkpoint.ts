@@ -9,7 +9,7 @@
  */
 import { z } from "zod";
 
-import { containerIdSchema, imageIdSchema } from "../ids.ts";
+import { containerIdSchema, imageIdSchema, operationIdSchema } from "../ids.ts";
 import { containerSpecSchema } from "./spec.ts";
 
 export const checkpointOptionsShape = {
@@ -65,15 +65,17 @@ export const checkpointManifestSchema = z.object({
   format: z.literal("podfleet-checkpoint"),
   version: z.literal(1),
   createdAt: z.iso.datetime(),
+  /** The operation that made it. */
+  operationId: operationIdSchema,
   container: z.object({ id: containerIdSchema, name: z.string() }),
   imageId: imageIdSchema,
   spec: containerSpecSchema,
-  runtime: z.object({ name: z.string(), version: z.string() }),
+  runtime: z.string(),
   criuVersion: z.string(),
   kernelVersion: z.string(),
   architecture: z.string(),
   forArchive: z.boolean(),
-  /** `rootfs.tar` is there. */
-  hasRootfs: z.boolean(),
+  /** All that belongs to it beside the manifest, by path; what is cut off lacks some. */
+  files: z.array(z.object({ path: z.string(), sizeBytes: z.number().int().min(0) })),
 });
 export type CheckpointManifest = z.infer<typeof checkpointManifestSchema>;

@@ -1,0 +1,194 @@
+/**
+ * Saving a running container. The checkpoint is made beside the one that there may be, and takes its place when it is whole:
+ *
+ *     mark ─▶ CRIU saves the processes, which end ─▶ their exit ─▶ the writable layer, for an archive ─▶ manifest ─▶ commit
+ *
+ * After a crash, a container whose process runs is checkpointed anew; where the process has ended, CRIU's log tells whether what
+ * it has saved is whole, and the rest is done then.
+ */
+import { existsSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { machine, release } from "node:os";
+import { join } from "node:path";
+
+import type { Action } from "@podfleet/model/action";
+import { checkpointEntries, type CheckpointManifest } from "@podfleet/model/container/checkpoint";
+import { assertAllowed } from "@podfleet/model/container/state";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { EngineParts } from "../container/engine-parts.ts";
+import { hasProcess, resyncLocked, syncLocked } from "../container/sync.ts";
+import { findTool, runCommand } from "../oci/run-command.ts";
+import type { OperationRef } from "../state/state-store.ts";
+import { storing } from "../storage/storage-failure.ts";
+import { criuFailure, dumpFiles, isDumpWhole } from "./criu-log.ts";
+import { findManifest, writeManifest } from "./manifest.ts";
+import { assertCheckpointsSupported } from "./support.ts";
+
+type CheckpointAction = Extract<Action, { verb: "container.checkpoint" }>;
+
+const checkpointMsMax = 45 * 60_000;
+const tarTimeoutMs = 30 * 60_000;
+/** From the end of the dump to the exit file. */
+const exitTimeoutMs = 10_000;
+
+/**
+ * running → exited, or running as before with `leaveRunning`.
+ * @throws PodfleetError STATE_INVALID, UNSUPPORTED; CHECKPOINT_FAILED with CRIU's reason, and the container runs on; STORAGE_FAILED
+ * when there was no room for the archive, and the checkpoint can be restored in place; INTERRUPTED when the engine ended during
+ * the first attempt and the processes before they were saved
+ */
+export async function checkpointContainer(
+  parts: EngineParts,
+  operation: OperationRef,
+  action: CheckpointAction & { readonly resumed: boolean },
+): Promise<void> {
+  const { containerId: id, verb, leaveRunning, resumed } = action;
+  await parts.locks.run(id, { purpose: verb, holdMsMax: checkpointMsMax }, async () => {
+    await syncLocked(parts, id, { operation });
+    const isSaved = resumed && (await isSavedLocked(parts, operation, id));
+    if (!isSaved) await saveLocked(parts, operation, action);
+    const { manifest, failure } = await completeLocked(parts, operation, action);
+    const { run } = parts.store.get(id).snapshot;
+    const { createdAt: at, forArchive } = manifest;
+    const checkpoint = { at, forArchive, ...(leaveRunning ? {} : { endedRun: run }) };
+    const ends = failure?.toWire() ?? "succeeded";
+    parts.store.update(id, { checkpoint }, { event: "container.checkpoint", operation, ends });
+  });
+}
+
+/** Where a checkpoint is made, until it is whole. */
+function freshDirectory(parts: EngineParts, id: ContainerId): string {
+  return `${parts.paths.checkpoint(id)}.new`;
+}
+
+/** Whether an attempt that was cut off has ended the processes and saved them whole. */
+async function isSavedLocked(
+  parts: EngineParts,
+  operation: OperationRef,
+  id: ContainerId,
+): Promise<boolean> {
+  const fresh = freshDirectory(parts, id);
+  const { snapshot } = parts.store.get(id);
+  if (hasProcess(snapshot)) return false;
+  await resyncLocked(parts, id, { operation });
+  if ((await findManifest(parts.paths.checkpoint(id)))?.operationId === operation.id) return true;
+  if (!existsSync(fresh)) return false;
+  if (await isDumpWhole(fresh)) return true;
+  await rm(fresh, { recursive: true, force: true });
+  throw new PodfleetError(
+    "INTERRUPTED",
+    `Cannot checkpoint container "${snapshot.name}": the agent ended meanwhile, and the container before it was saved`,
+    { details: { container: snapshot.name } },
+  );
+}
+
+async function saveLocked(
+  parts: EngineParts,
+  operation: OperationRef,
+  { containerId: id, leaveRunning, tcpEstablished, fileLocks }: CheckpointAction,
+): Promise<void> {
+  assertCheckpointsSupported(await parts.checkpointSupport);
+  const { snapshot, processes } = parts.store.get(id);
+  assertAllowed("checkpoint", snapshot);
+  const fresh = freshDirectory(parts, id);
+  const imageDirectory = join(fresh, checkpointEntries.image);
+  await storing("make room for the checkpoint", async () => {
+    await rm(fresh, { recursive: true, force: true });
+    await mkdir(imageDirectory, { recursive: true, mode: 0o700 });
+  });
+  // On disk before the processes end, so that after a crash their end is taken for what it is.
+  if (!leaveRunning) parts.store.saveProcesses(id, { ...processes, checkpointing: operation.id });
+  const options = { imageDirectory, workDirectory: fresh, leaveRunning };
+  try {
+    await parts.runtime.checkpoint(id, { ...options, tcpEstablished, fileLocks });
+  } catch (error) {
+    parts.store.saveProcesses(id, processes);
+    if (!(error instanceof PodfleetError)) throw error;
+    const what = `checkpoint container "${snapshot.name}"`;
+    const failure = await criuFailure(error, what, join(fresh, dumpFiles.log));
+    await rm(fresh, { recursive: true, force: true });
+    throw failure;
+  }
+  if (leaveRunning) return;
+  await parts.exits.wait(id, exitTimeoutMs);
+  await resyncLocked(parts, id, { operation, stoppedByUser: true });
+}
+
+interface Completed {
+  readonly manifest: CheckpointManifest;
+  /** Why it is none for an archive. */
+  readonly failure?: PodfleetError;
+}
+
+/** Adds what is to be there beside the processes, and puts the checkpoint into its place. */
+async function completeLocked(
+  parts: EngineParts,
+  operation: OperationRef,
+  action: CheckpointAction,
+): Promise<Completed> {
+  const { containerId: id, keep } = action;
+  const directory = parts.paths.checkpoint(id);
+  const present = await findManifest(directory);
+  if (present?.operationId === operation.id) return { manifest: present };
+  const fresh = freshDirectory(parts, id);
+  const failure = await addRootfs(parts, fresh, action);
+  const manifest = await describe(parts, fresh, { operation, action, failure });
+  if (!keep) {
+    for (const name of Object.values(dumpFiles)) await rm(join(fresh, name), { force: true });
+  }
+  await rm(directory, { recursive: true, force: true });
+  await rename(fresh, directory);
+  return failure ? { manifest, failure } : { manifest };
+}
+
+/** @returns why it could not; there is nothing of it then */
+async function addRootfs(
+  parts: EngineParts,
+  directory: string,
+  { containerId: id, archive, ignoreRootfs }: CheckpointAction,
+): Promise<PodfleetError | undefined> {
+  if (!archive || ignoreRootfs) return undefined;
+  const path = join(directory, checkpointEntries.rootfs);
+  // The origin names a file of this host's layers, which no other host knows.
+  const attributes = ["--xattrs", "--xattrs-include=*", "--xattrs-exclude=trusted.overlay.origin"];
+  const source = ["--directory", parts.storage.writableLayer(id), "."];
+  const args = ["--create", "--file", path, "--numeric-owner", ...attributes, ...source];
+  try {
+    await storing("save the container's root filesystem", async () => {
+      await runCommand(findTool("tar"), args, { timeoutMs: tarTimeoutMs, spanName: "tar create" });
+    });
+    return undefined;
+  } catch (error) {
+    await rm(path, { force: true });
+    return PodfleetError.from(error);
+  }
+}
+
+async function describe(
+  parts: EngineParts,
+  directory: string,
+  made: {
+    readonly operation: OperationRef;
+    readonly action: CheckpointAction;
+    readonly failure: PodfleetError | undefined;
+  },
+): Promise<CheckpointManifest> {
+  const { clock, runtime, store } = parts;
+  const support = await parts.checkpointSupport;
+  assertCheckpointsSupported(support);
+  const { snapshot, spec } = store.get(made.action.containerId);
+  return await writeManifest(directory, {
+    createdAt: new Date(clock.nowMs()).toISOString(),
+    operationId: made.operation.id,
+    container: { id: snapshot.id, name: snapshot.name },
+    imageId: snapshot.imageId,
+    spec,
+    runtime: runtime.name,
+    criuVersion: support.version,
+    kernelVersion: release(),
+    architecture: machine(),
+    forArchive: made.action.archive && made.failure === undefined,
+  });
+}

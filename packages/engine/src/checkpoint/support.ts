@@ -1,0 +1,48 @@
+import { PodfleetError } from "@podfleet/model/errors";
+import type { HostInfo } from "@podfleet/model/host";
+
+import { findTool, runCommand } from "../oci/run-command.ts";
+import type { OciRuntime } from "../oci/runtime.ts";
+
+export type CheckpointSupport = NonNullable<HostInfo["checkpoint"]>;
+
+const timeoutMs = 10_000;
+
+/** Whether the runtime can use CRIU and CRIU knows the kernel. */
+export async function readCheckpointSupport(runtime: OciRuntime): Promise<CheckpointSupport> {
+  try {
+    if (!(await runtime.canUseCriu())) return unsupported(`${runtime.name} was built without CRIU`);
+    const criu = findTool("criu");
+    const [version] = await Promise.all([readVersion(criu), check(criu)]);
+    return { supported: true, version };
+  } catch (error) {
+    if (!(error instanceof PodfleetError)) throw error;
+    return unsupported(error.message);
+  }
+}
+
+/** @throws PodfleetError UNSUPPORTED with the reason */
+export function assertCheckpointsSupported(
+  support: CheckpointSupport,
+): asserts support is CheckpointSupport & { supported: true } {
+  if (support.supported) return;
+  throw new PodfleetError(
+    "UNSUPPORTED",
+    `Cannot checkpoint or restore containers on this host: ${support.reason}`,
+    { details: { reason: support.reason } },
+  );
+}
+
+async function readVersion(criu: string): Promise<string> {
+  const options = { timeoutMs, spanName: "criu version" };
+  const { stdout } = await runCommand(criu, ["--version"], options);
+  return /Version: (\S+)/.exec(stdout)?.[1] ?? "unknown";
+}
+
+async function check(criu: string): Promise<void> {
+  await runCommand(criu, ["check"], { timeoutMs, spanName: "criu check" });
+}
+
+function unsupported(reason: string): CheckpointSupport {
+  return { supported: false, reason };
+}
