@@ -6,12 +6,68 @@ import {
   importOptionsShape,
   restoreOptionsShape,
 } from "./container/checkpoint.ts";
+import { restartPolicySchema } from "./container/restart-policy.ts";
 import { containerSpecSchema } from "./container/spec.ts";
 import { execSpecSchema } from "./exec.ts";
 import { containerIdSchema, execIdSchema, operationIdSchema } from "./ids.ts";
 import { containerNameSchema } from "./name.ts";
+import { resourceChangesSchema } from "./resources.ts";
+import { signalSchema } from "./signal.ts";
 
 const onContainer = { containerId: containerIdSchema };
+
+/** The spec's when absent. */
+const timeoutSeconds = z.number().int().min(0).max(31_536_000).optional();
+
+/** Actions on one container that need no lock but its own. */
+const step = {
+  init: z.strictObject({ verb: z.literal("container.init") }),
+  /** The containers it depends on have to run. */
+  start: z.strictObject({ verb: z.literal("container.start") }),
+  restart: z.strictObject({ verb: z.literal("container.restart"), timeoutSeconds }),
+  stop: z.strictObject({ verb: z.literal("container.stop"), timeoutSeconds }),
+  kill: z.strictObject({ verb: z.literal("container.kill"), signal: signalSchema }),
+  pause: z.strictObject({ verb: z.literal("container.pause") }),
+  unpause: z.strictObject({ verb: z.literal("container.unpause") }),
+  cleanup: z.strictObject({ verb: z.literal("container.cleanup") }),
+  sync: z.strictObject({ verb: z.literal("container.sync") }),
+  refresh: z.strictObject({ verb: z.literal("container.refresh") }),
+  rename: z.strictObject({ verb: z.literal("container.rename"), name: containerNameSchema }),
+  update: z.strictObject({
+    verb: z.literal("container.update"),
+    /** What is absent stays as it is. */
+    resources: resourceChangesSchema.optional(),
+    restartPolicy: restartPolicySchema.optional(),
+  }),
+};
+
+/** An action within a batch: on the batch's container, under the lock that the batch holds. */
+export const stepSchema = z.discriminatedUnion(
+  "verb",
+  [
+    step.init,
+    step.start,
+    step.restart,
+    step.stop,
+    step.kill,
+    step.pause,
+    step.unpause,
+    step.cleanup,
+    step.sync,
+    step.refresh,
+    step.rename,
+    step.update,
+    /** Runs the command to its end. */
+    z.strictObject({ verb: z.literal("exec.start"), spec: execSpecSchema }),
+  ],
+  { error: (issue) => (issue.code === "invalid_union" ? "is not a verb of a batch" : undefined) },
+);
+export type Step = z.infer<typeof stepSchema>;
+export type StepInput = z.input<typeof stepSchema>;
+
+/** Steps of a batch at most. */
+export const stepsMax = 100;
+export const stepsSchema = z.array(stepSchema).min(1, "must have a step").max(stepsMax);
 
 export const actionSchema = z.discriminatedUnion("verb", [
   z.object({
@@ -20,23 +76,28 @@ export const actionSchema = z.discriminatedUnion("verb", [
     name: containerNameSchema,
     spec: containerSpecSchema,
   }),
-  z.object({ verb: z.literal("container.init"), ...onContainer }),
-  z.object({
-    verb: z.literal("container.start"),
+  step.init.extend(onContainer),
+  step.start.extend({
     ...onContainer,
     /** Starts the containers it depends on first. */
     recursive: z.boolean(),
   }),
+  step.restart.extend(onContainer),
+  step.stop.extend(onContainer),
+  step.kill.extend(onContainer),
+  step.pause.extend(onContainer),
+  step.unpause.extend(onContainer),
+  step.cleanup.extend(onContainer),
+  step.sync.extend(onContainer),
+  step.refresh.extend(onContainer),
+  step.rename.extend(onContainer),
+  step.update.extend(onContainer),
+  /** All steps under one lock, in order; after the first that fails, the rest only with `continueOnError`. */
   z.object({
-    verb: z.literal("container.stop"),
+    verb: z.literal("container.batch"),
     ...onContainer,
-    /** The spec's when absent. */
-    timeoutSeconds: z.number().int().min(0).optional(),
-  }),
-  z.object({
-    verb: z.literal("container.kill"),
-    ...onContainer,
-    signal: z.number().int().min(1).max(64),
+    steps: stepsSchema,
+    continueOnError: z.boolean(),
   }),
   z.object({
     verb: z.literal("container.remove"),
@@ -46,7 +107,6 @@ export const actionSchema = z.discriminatedUnion("verb", [
     /** Removes the containers that depend on it first. */
     dependents: z.boolean(),
   }),
-  z.object({ verb: z.literal("container.sync"), ...onContainer }),
   z.object({ verb: z.literal("container.checkpoint"), ...onContainer, ...checkpointOptionsShape }),
   z.object({ verb: z.literal("container.restore"), ...onContainer, ...restoreOptionsShape }),
   /** A new container that goes on where the checkpoint in an archive left off. */

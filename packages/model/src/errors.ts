@@ -147,6 +147,18 @@ export const errorKinds = {
     exitCode: 125,
     doc: "The container has already stopped",
   },
+  ALREADY_PAUSED: {
+    retryable: false,
+    trpcCode: "CONFLICT",
+    exitCode: 125,
+    doc: "The container is paused already",
+  },
+  NOT_PAUSED: {
+    retryable: false,
+    trpcCode: "CONFLICT",
+    exitCode: 125,
+    doc: "The container is not paused",
+  },
   DEPENDENCY_NOT_RUNNING: {
     retryable: true,
     trpcCode: "PRECONDITION_FAILED",

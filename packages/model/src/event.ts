@@ -13,9 +13,14 @@ export const eventTypes = [
   "container.died",
   "container.stop",
   "container.kill",
+  "container.pause",
+  "container.unpause",
   "container.cleanup",
   "container.remove",
   "container.sync",
+  "container.refresh",
+  "container.rename",
+  "container.update",
   "container.checkpoint",
   "container.restore",
   "exec.start",
@@ -44,6 +49,8 @@ export const agentEventSchema = z.object({
     .object({
       id: operationIdSchema,
       verb: operationVerbSchema,
+      /** Which step of a batch it is part of, from 0 on; `verb` is the step's then. */
+      step: z.number().int().min(0).optional(),
       /** Present on the event that ends the operation. */
       outcome: operationOutcomeSchema.optional(),
     })

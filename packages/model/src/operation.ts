@@ -19,10 +19,18 @@ export const operationVerbs = [
   "container.create",
   "container.init",
   "container.start",
+  "container.restart",
   "container.stop",
   "container.kill",
+  "container.pause",
+  "container.unpause",
+  "container.cleanup",
   "container.remove",
   "container.sync",
+  "container.refresh",
+  "container.rename",
+  "container.update",
+  "container.batch",
   "container.checkpoint",
   "container.restore",
   "container.import",
@@ -37,7 +45,24 @@ export type OperationVerb = (typeof operationVerbs)[number];
 export const operationStatuses = ["pending", "dispatched", "succeeded", "failed"] as const;
 export type OperationStatus = (typeof operationStatuses)[number];
 
-/** What came of it. A container operation carries the container as committed; one that removed it, its last snapshot. */
+/** What came of one step of a batch. `skipped`: a step before it failed. */
+export const stepResultSchema = z.discriminatedUnion("status", [
+  z.object({
+    status: z.literal("succeeded"),
+    verb: operationVerbSchema,
+    /** As the step left it. */
+    container: containerSnapshotSchema,
+    exec: execSessionSchema.optional(),
+  }),
+  z.object({ status: z.literal("failed"), verb: operationVerbSchema, error: wireErrorSchema }),
+  z.object({ status: z.literal("skipped"), verb: operationVerbSchema }),
+]);
+export type StepResult = z.infer<typeof stepResultSchema>;
+
+/**
+ * What came of it. A container operation carries the container as committed; one that removed it, its last snapshot. A batch has
+ * succeeded when each of its steps has; its failure is that of the first that failed.
+ */
 export const operationOutcomeSchema = z.discriminatedUnion("status", [
   z.object({
     status: z.literal("succeeded"),
@@ -45,12 +70,16 @@ export const operationOutcomeSchema = z.discriminatedUnion("status", [
     images: z.array(imageSchema).optional(),
     /** The exec session as the operation left it. */
     exec: execSessionSchema.optional(),
+    /** Of a batch, one for each step. */
+    steps: z.array(stepResultSchema).optional(),
   }),
   z.object({
     status: z.literal("failed"),
     error: wireErrorSchema,
     /** The container as the failure left it. */
     container: containerSnapshotSchema.optional(),
+    /** Of a batch that began. */
+    steps: z.array(stepResultSchema).optional(),
   }),
 ]);
 export type OperationOutcome = z.infer<typeof operationOutcomeSchema>;

@@ -24,6 +24,22 @@ export const resourcesSchema = z.strictObject({
 });
 export type Resources = z.infer<typeof resourcesSchema>;
 
+const { cpus, memoryBytes, pidsLimit, cpuShares } = resourcesSchema.shape;
+
+/** What `update` may change: null takes a limit away, what is absent stays. */
+export const resourceChangesSchema = z.strictObject({
+  cpus: cpus.nullable(),
+  memoryBytes: memoryBytes.nullable(),
+  pidsLimit: pidsLimit.nullable(),
+  cpuShares: cpuShares.nullable(),
+});
+export type ResourceChanges = z.infer<typeof resourceChangesSchema>;
+
+export function changeResources(resources: Resources, changes: ResourceChanges): Resources {
+  const entries = Object.entries({ ...resources, ...changes });
+  return Object.fromEntries(entries.filter(([, value]) => value !== null && value !== undefined));
+}
+
 /** What a host has to give, or what is taken of it. */
 export const capacitySchema = z.strictObject({
   /** Thousandths of a CPU. */

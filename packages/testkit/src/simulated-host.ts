@@ -31,7 +31,7 @@ interface Operation {
 type ContainerAction = Exclude<Action, { verb: "container.create" | "image.load" }>;
 
 /** What of a snapshot a commit sets. */
-type Change = Partial<Omit<ContainerSnapshot, "id" | "name" | "revision" | "createdAt">>;
+type Change = Partial<Omit<ContainerSnapshot, "id" | "revision" | "createdAt">>;
 
 export class SimulatedHost {
   /** Those that were removed too, for whoever waits for them. */
@@ -185,7 +185,8 @@ export class SimulatedHost {
         assertAllowed("init", snapshot);
         return ["container.init", { state: "created", pid: this.#nextPid++ }];
       case "container.start":
-        assertAllowed("start", snapshot);
+      case "container.restart":
+        assertAllowed(action.verb === "container.start" ? "start" : "restart", snapshot);
         return [
           "container.start",
           {
@@ -196,6 +197,14 @@ export class SimulatedHost {
             startedAt: new Date().toISOString(),
           },
         ];
+      case "container.pause":
+        assertAllowed("pause", snapshot);
+        return ["container.pause", { state: "paused" }];
+      case "container.unpause":
+        assertAllowed("unpause", snapshot);
+        return ["container.unpause", { state: "running" }];
+      case "container.rename":
+        return ["container.rename", { name: action.name }];
       case "container.stop":
         assertRunning(snapshot);
         return ["container.stop", { ...exited(snapshot, 143), stoppedByUser: true }];
@@ -210,6 +219,11 @@ export class SimulatedHost {
         return ["container.remove", { ...exited(snapshot, 137), state: "removing" }];
       case "container.sync":
         return ["container.sync", {}];
+      case "container.cleanup":
+      case "container.refresh":
+      case "container.update":
+      case "container.batch":
+        throw new PodfleetError("UNSUPPORTED", `A simulated host has no ${action.verb}`);
       case "container.checkpoint":
       case "container.restore":
       case "container.import":

@@ -8,7 +8,7 @@ import { pause } from "@podfleet/base/pause";
 import { AgentClient } from "@podfleet/bus/agent-client";
 import { type Bus, connectBus } from "@podfleet/bus/connection";
 import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
-import type { Action } from "@podfleet/model/action";
+import type { Action, Step } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { AgentEvent } from "@podfleet/model/event";
@@ -16,7 +16,8 @@ import type { ExecSession } from "@podfleet/model/exec";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import type { ContainerId, ExecId, HostId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
-import type { OperationOutcome } from "@podfleet/model/operation";
+import type { OperationOutcome, StepResult } from "@podfleet/model/operation";
+import { changeResources } from "@podfleet/model/resources";
 import { type TransferId, transferIdSchema } from "@podfleet/model/transfer";
 import type { WaitRequest } from "@podfleet/protocol/host/wait";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
@@ -286,15 +287,27 @@ export class SimulatedAgent implements AsyncDisposable {
         return { status: "succeeded", container };
       }
       case "container.start":
+      case "container.restart":
       case "container.restore":
         return succeeded(this.#change(action.containerId, started));
       case "container.stop":
       case "container.kill":
         return succeeded(this.#change(action.containerId, (snapshot) => ended(snapshot, 137)));
       case "container.init":
+      case "container.pause":
+      case "container.unpause":
+      case "container.cleanup":
       case "container.sync":
+      case "container.refresh":
       case "container.checkpoint":
         return succeeded(this.#change(action.containerId, (snapshot) => snapshot));
+      case "container.rename":
+        return succeeded(
+          this.#change(action.containerId, (snapshot) => ({ ...snapshot, name: action.name })),
+        );
+      case "container.update":
+      case "container.batch":
+        return this.#changeSpec(action);
       case "exec.start": {
         const exec = startedSession(action);
         this.execs.set(exec.id, exec);
@@ -311,6 +324,19 @@ export class SimulatedAgent implements AsyncDisposable {
         return { status: "succeeded", exec };
       }
     }
+  }
+
+  /** Of a batch only the changes of names and specs take place. */
+  #changeSpec(action: ActionOf<"container.update" | "container.batch">): OperationOutcome {
+    const changes = action.verb === "container.batch" ? action.steps : [action];
+    const steps: StepResult[] = [];
+    for (const step of changes) {
+      const container = this.#change(action.containerId, (snapshot) => changed(snapshot, step));
+      steps.push({ status: "succeeded", verb: step.verb, container });
+    }
+    const container = this.#change(action.containerId, (snapshot) => snapshot);
+    const outcome = { status: "succeeded", container } as const;
+    return action.verb === "container.batch" ? { ...outcome, steps } : outcome;
   }
 
   #session(id: ExecId): ExecSession {
@@ -359,6 +385,20 @@ export class SimulatedAgent implements AsyncDisposable {
     const time = new Date().toISOString();
     this.#events.push({ seq: this.#seq, time, attributes: {}, ...event });
   }
+}
+
+function changed(snapshot: ContainerSnapshot, step: Step): ContainerSnapshot {
+  if (step.verb === "container.rename") return { ...snapshot, name: step.name };
+  if (step.verb !== "container.update") return snapshot;
+  const { resources, restartPolicy } = step;
+  return {
+    ...snapshot,
+    specChanges: {
+      ...snapshot.specChanges,
+      ...(resources ? { resources: changeResources({}, resources) } : {}),
+      ...(restartPolicy ? { restartPolicy } : {}),
+    },
+  };
 }
 
 function startedSession({ execId, containerId, spec }: ActionOf<"exec.start">): ExecSession {

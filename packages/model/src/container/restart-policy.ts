@@ -1,5 +1,9 @@
 import { z } from "zod";
 
+/**
+ * When the engine starts a container again whose process has ended, with a delay that doubles from run to run. What a user has
+ * stopped or killed stays stopped, also over a reboot, so `always` and `unless-stopped` mean the same.
+ */
 export const restartPolicySchema = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("no") }),
   z.strictObject({

@@ -1,7 +1,9 @@
 import { z } from "zod";
 
 import { containerIdSchema, imageIdSchema } from "../ids.ts";
+import { resourcesSchema } from "../resources.ts";
 import { healthStates } from "./healthcheck.ts";
+import { restartPolicySchema } from "./restart-policy.ts";
 import { containerStateSchema } from "./state.ts";
 
 /**
@@ -28,7 +30,19 @@ export const containerSnapshotSchema = z.object({
   oomKilled: z.boolean().default(false),
   /** A user stopped or killed it: restart policies leave it alone. */
   stoppedByUser: z.boolean().default(false),
+  /** How often its restart policy has started it since a user did. */
   restartCount: z.number().int().min(0).default(0),
+  /** When its restart policy starts it again; absent when that is not to happen. */
+  restartAt: z.iso.datetime().optional(),
+  /** How long the restart policy waited last. */
+  restartDelayMs: z.number().int().min(0).optional(),
+  /** What `update` has changed of its spec. */
+  specChanges: z
+    .object({
+      resources: resourcesSchema.optional(),
+      restartPolicy: restartPolicySchema.optional(),
+    })
+    .optional(),
   health: z.enum(healthStates).optional(),
   /** What it can be restored from. `forArchive`: it can be sent, and restored on another host. */
   checkpoint: z

@@ -13,7 +13,7 @@ import { signalSchema } from "../signal.ts";
 import { capabilitySchema } from "./capability.ts";
 import { healthcheckSchema } from "./healthcheck.ts";
 import { mountSchema } from "./mount.ts";
-import { restartPolicySchema } from "./restart-policy.ts";
+import { type RestartPolicy, restartPolicySchema } from "./restart-policy.ts";
 
 export const networkModes = ["none", "host"] as const;
 
@@ -56,7 +56,7 @@ export const rlimitSchema = z.strictObject({
   hard: z.number().int().min(-1),
 });
 
-export const containerSpecSchema = z.strictObject({
+const specFieldsSchema = z.strictObject({
   /** Made up by the control plane when absent. */
   name: containerNameSchema.optional(),
   /** Name or id (or unique prefix of at least 12 digits) of an image loaded on the host. */
@@ -109,6 +109,19 @@ export const containerSpecSchema = z.strictObject({
   autoRemove: z.boolean().default(false),
   placement: placementSchema.prefault({}),
 });
+
+export const containerSpecSchema = specFieldsSchema.refine(isPolicyPossible, {
+  path: ["restartPolicy"],
+  error: 'must be "no" with autoRemove',
+});
+
+/** A container that is removed when its run ends cannot be started again then. */
+export function isPolicyPossible(spec: {
+  readonly autoRemove: boolean;
+  readonly restartPolicy: RestartPolicy;
+}): boolean {
+  return !spec.autoRemove || spec.restartPolicy.name === "no";
+}
 
 /** A spec as it is stored: every default is filled in. */
 export type ContainerSpec = z.infer<typeof containerSpecSchema>;

@@ -24,6 +24,7 @@
 import { z } from "zod";
 
 import { type ErrorCode, PodfleetError } from "../errors.ts";
+import type { EventType } from "../event.ts";
 
 export const containerStates = [
   "configured",
@@ -42,28 +43,113 @@ interface Capability {
   readonly states: readonly ContainerState[];
   /** State after success; absent where the method leaves it as it was. */
   readonly result?: ContainerState;
-  /** What the refusal in another state is; STATE_INVALID when absent. */
-  readonly refusal?: ErrorCode;
+  /** What the refusal in another state is, or in which of them it is what; STATE_INVALID when absent. */
+  readonly refusal?: ErrorCode | Readonly<Partial<Record<ContainerState, ErrorCode>>>;
+  /** What it may fail with beside its refusal and what any method may (see docs/container-methods.md). */
+  readonly errors: readonly ErrorCode[];
+  /** The event of its success; absent for a method that only reads. */
+  readonly event?: EventType;
 }
 
 const anyState = containerStates;
 const notRemoving = containerStates.filter((state) => state !== "removing");
 
-/** The one table of which method is allowed in which state; guards, API errors and disabled buttons read it. */
+/** What a method may fail with that has a container's process created. */
+const creation = [
+  "DEPENDENCY_NOT_RUNNING",
+  "INVALID_INPUT",
+  "COMMAND_NOT_FOUND",
+  "COMMAND_NOT_EXECUTABLE",
+  "STORAGE_FAILED",
+] as const;
+
+/** The one table of which method is allowed in which state; guards, API errors, disabled buttons and the docs read it. */
 export const containerCan = {
-  init: { states: ["configured", "stopped", "exited"], result: "created" },
-  start: { states: ["configured", "created", "stopped", "exited"], result: "running" },
-  stop: { states: ["created", "running"], result: "exited" },
-  kill: { states: ["running"] },
-  exec: { states: ["running"], refusal: "CANNOT_INVOKE" },
-  remove: { states: ["configured", "created", "stopped", "exited", "removing", "unknown"] },
-  forceRemove: { states: anyState },
-  inspect: { states: anyState },
-  logs: { states: anyState },
-  wait: { states: anyState },
-  sync: { states: notRemoving },
-  checkpoint: { states: ["running"], result: "exited" },
-  restore: { states: ["configured", "stopped", "exited"], result: "running" },
+  init: {
+    states: ["configured", "stopped", "exited"],
+    result: "created",
+    errors: creation,
+    event: "container.init",
+  },
+  start: {
+    states: ["configured", "created", "stopped", "exited"],
+    result: "running",
+    errors: [...creation, "DEPENDENCY_CYCLE"],
+    event: "container.start",
+  },
+  restart: {
+    states: ["configured", "created", "running", "stopped", "exited"],
+    result: "running",
+    errors: creation,
+    event: "container.start",
+  },
+  stop: {
+    states: ["created", "running"],
+    result: "exited",
+    refusal: { stopped: "ALREADY_STOPPED", exited: "ALREADY_STOPPED" },
+    errors: [],
+    event: "container.stop",
+  },
+  kill: { states: ["running"], errors: ["INTERRUPTED"], event: "container.kill" },
+  pause: {
+    states: ["running"],
+    result: "paused",
+    refusal: { paused: "ALREADY_PAUSED" },
+    errors: [],
+    event: "container.pause",
+  },
+  unpause: {
+    states: ["paused"],
+    result: "running",
+    refusal: "NOT_PAUSED",
+    errors: [],
+    event: "container.unpause",
+  },
+  exec: {
+    states: ["running"],
+    refusal: "CANNOT_INVOKE",
+    errors: ["COMMAND_NOT_FOUND", "COMMAND_NOT_EXECUTABLE", "INVALID_INPUT", "INTERRUPTED"],
+    event: "exec.start",
+  },
+  cleanup: {
+    states: ["configured", "created", "stopped", "exited"],
+    errors: ["EXEC_IN_USE", "STORAGE_FAILED"],
+    event: "container.cleanup",
+  },
+  remove: {
+    states: ["configured", "created", "stopped", "exited", "removing", "unknown"],
+    errors: ["DEPENDENCY_IN_USE", "STORAGE_FAILED"],
+    event: "container.remove",
+  },
+  forceRemove: {
+    states: anyState,
+    errors: ["DEPENDENCY_IN_USE", "STORAGE_FAILED"],
+    event: "container.remove",
+  },
+  inspect: { states: anyState, errors: [] },
+  logs: { states: anyState, errors: [] },
+  wait: { states: anyState, errors: [] },
+  sync: { states: notRemoving, errors: [], event: "container.sync" },
+  refresh: { states: notRemoving, errors: creation, event: "container.refresh" },
+  rename: { states: notRemoving, errors: ["NAME_IN_USE"], event: "container.rename" },
+  update: {
+    states: notRemoving,
+    errors: ["INVALID_INPUT", "NO_HOST_FITS"],
+    event: "container.update",
+  },
+  batch: { states: notRemoving, errors: [] },
+  checkpoint: {
+    states: ["running"],
+    result: "exited",
+    errors: ["UNSUPPORTED", "CHECKPOINT_FAILED"],
+    event: "container.checkpoint",
+  },
+  restore: {
+    states: ["configured", "stopped", "exited"],
+    result: "running",
+    errors: ["UNSUPPORTED", "CHECKPOINT_NOT_FOUND", "CHECKPOINT_FAILED"],
+    event: "container.restore",
+  },
 } as const satisfies Record<string, Capability>;
 
 export type ContainerMethod = keyof typeof containerCan;
@@ -75,15 +161,23 @@ export function isAllowed(method: ContainerMethod, state: ContainerState): boole
 const verbs: Readonly<Record<ContainerMethod, string>> = {
   init: "initialize",
   start: "start",
+  restart: "restart",
   stop: "stop",
   kill: "kill",
+  pause: "pause",
+  unpause: "unpause",
   exec: "invoke a command in",
+  cleanup: "clean up",
   remove: "remove",
   forceRemove: "remove",
   inspect: "inspect",
   logs: "read the logs of",
   wait: "wait for",
   sync: "sync",
+  refresh: "refresh",
+  rename: "rename",
+  update: "update",
+  batch: "carry out steps on",
   checkpoint: "checkpoint",
   restore: "restore",
 };
@@ -94,13 +188,19 @@ export function assertAllowed(
   container: { readonly name: string; readonly state: ContainerState },
 ): void {
   if (isAllowed(method, container.state)) return;
-  const { states, refusal = "STATE_INVALID" }: Capability = containerCan[method];
+  const { states }: Capability = containerCan[method];
   const allowed = states.map((state) => `"${state}"`).join(", ");
   throw new PodfleetError(
-    refusal,
+    refusalOf(method, container.state),
     `Cannot ${verbs[method]} container "${container.name}": state is "${container.state}", must be one of ${allowed}`,
     { details: { container: container.name, state: container.state, allowed: [...states] } },
   );
+}
+
+/** The code of the error in a state that the method does not accept. */
+export function refusalOf(method: ContainerMethod, state: ContainerState): ErrorCode {
+  const { refusal }: Capability = containerCan[method];
+  return (typeof refusal === "object" ? refusal[state] : refusal) ?? "STATE_INVALID";
 }
 
 const transitions: Readonly<Record<ContainerState, readonly ContainerState[]>> = {
