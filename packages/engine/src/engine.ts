@@ -38,6 +38,8 @@ import { ContainerLocks } from "./lock/container-locks.ts";
 import { HoldingCgroup, readCgroupHierarchies } from "./oci/cgroup.ts";
 import { readHostLimits } from "./oci/host-limits.ts";
 import { findMonitorPid } from "./oci/monitor-launch.ts";
+import { monitor } from "./oci/monitor-launch.ts";
+import { findTool } from "./oci/run-command.ts";
 import { OciRuntime, type RuntimeName } from "./oci/runtime.ts";
 import {
   type OperationRequest,
@@ -65,6 +67,10 @@ export interface EngineOptions {
   /** Cgroup below which the containers have theirs: `/podfleet/<host name>`. */
   readonly cgroupParent: string;
   readonly runtime: RuntimeName;
+  /** Where the OCI runtime and the monitor are looked for before the usual places. */
+  readonly toolDirectories?: readonly string[];
+  /** The longest that a call of the OCI runtime may take; 30 s when absent. */
+  readonly runtimeTimeoutMs?: number;
   readonly clock?: Clock;
   readonly onProblem?: (problem: EngineProblem) => void;
 }
@@ -325,7 +331,13 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
   await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
   const cgroups = await readCgroupHierarchies();
   const hostLimits = await readHostLimits(cgroups);
-  const runtime = new OciRuntime({ name: options.runtime, root: paths.runtimeRoot, cgroups });
+  const runtime = new OciRuntime({
+    name: options.runtime,
+    root: paths.runtimeRoot,
+    cgroups,
+    toolDirectories: options.toolDirectories,
+    timeoutMs: options.runtimeTimeoutMs,
+  });
   const images = await ImageStore.open(paths.images, clock);
   opened.defer(() => images.close());
   const onExit = (id: ContainerId): void => reaper.exited(id);
@@ -351,6 +363,7 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
     checkpointSupport: readCheckpointSupport(runtime),
     storage: new ContainerStorage(paths.containers, images),
     cgroupParent: options.cgroupParent,
+    monitorProgram: findTool(monitor, options.toolDirectories),
     monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
     cleanUpLater: (id) => reaper.cleanUp(id),
   };

@@ -32,6 +32,8 @@ export interface EngineParts {
   readonly cgroups: CgroupHierarchies;
   /** Cgroup below which each container has its own. */
   readonly cgroupParent: string;
+  /** Path of conmon. */
+  readonly monitorProgram: string;
   /** Where monitors live. */
   readonly monitorCgroup: HoldingCgroup;
   /** Has the container cleaned up when its turn comes, and removed if that is to follow its run. */

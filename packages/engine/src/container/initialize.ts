@@ -109,6 +109,7 @@ export async function createProcess(
       cgroup: parts.monitorCgroup,
       command,
       revival,
+      program: parts.monitorProgram,
       ready,
     });
   } catch (error) {

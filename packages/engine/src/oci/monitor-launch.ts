@@ -23,6 +23,8 @@ export const monitorPidFile = "monitor.pid";
 const errorTextMax = 64 * 1024;
 
 export interface LaunchOptions {
+  /** conmon; the host's own when absent. */
+  readonly program?: string | undefined;
   /** With `--conmon-pidfile` of `monitorPidFile` in the bundle. */
   readonly args: readonly string[];
   /** conmon's working directory: it leaves its file about memory there. */
@@ -55,7 +57,7 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
   await rm(join(bundle, monitorPidFile), { force: true });
   const sync = 3 + descriptors.length;
   const pipes = { _OCI_SYNCPIPE: String(sync), _OCI_STARTPIPE: String(sync + 1) };
-  const child = spawn(findTool(monitor), args, {
+  const child = spawn(options.program ?? findTool(monitor), args, {
     detached: true,
     cwd: bundle,
     stdio: [

@@ -52,6 +52,9 @@ export interface Revival {
 }
 
 export interface MonitorCreateOptions extends MonitorOptions {
+  readonly runtime: Pick<OciRuntime, "monitorArguments" | "timeoutMs">;
+  /** conmon; the host's own when absent. */
+  readonly program?: string | undefined;
   /** Where monitors live, apart from the agent and from the containers. */
   readonly cgroup: HoldingCgroup;
   /** The container's argv[0], for messages. */
@@ -72,7 +75,6 @@ export interface MonitoredProcess {
 /** In the bundle: the id of the container's first process. */
 export const containerPidFile = "container.pid";
 
-const createTimeoutMs = 60_000;
 /** Reading the memory of large processes back takes its time. */
 const reviveTimeoutMs = 10 * 60_000;
 
@@ -125,10 +127,11 @@ export async function createWithMonitor(options: MonitorCreateOptions): Promise<
   const attributes = { "podfleet.container.id": options.id, "process.executable.name": monitor };
   return await traced("conmon create", attributes, async () => {
     await sealJournal(options.journal);
-    const { bundle, cgroup } = options;
-    const launch = await launchMonitor({ args: monitorArguments(options), bundle, cgroup });
+    const { program, bundle, cgroup } = options;
+    const args = monitorArguments(options);
+    const launch = await launchMonitor({ program, args, bundle, cgroup });
     try {
-      const timeoutMs = options.revival ? reviveTimeoutMs : createTimeoutMs;
+      const timeoutMs = options.revival ? reviveTimeoutMs : 2 * options.runtime.timeoutMs;
       const creation = finishCreation(launch, options);
       return await withDeadline(creation, timeoutMs, () => creationTimeout(timeoutMs));
     } catch (error) {

@@ -41,11 +41,11 @@ export const toolEnvironment = { PATH: toolDirectories.join(":"), LC_ALL: "C" } 
 const defaultMaxBuffer = 4 * 1024 * 1024;
 
 /**
- * Absolute path of a tool.
+ * Absolute path of a tool; looked for in the directories `first` before those that tools are usually in.
  * @throws PodfleetError UNSUPPORTED when the host does not have it
  */
-export function findTool(name: string): string {
-  const paths = toolDirectories.map((directory) => join(directory, name));
+export function findTool(name: string, first: readonly string[] = []): string {
+  const paths = [...first, ...toolDirectories].map((directory) => join(directory, name));
   const path = paths.find((candidate) => isExecutable(candidate));
   if (path !== undefined) return path;
   throw new PodfleetError(

@@ -33,6 +33,10 @@ export interface RuntimeOptions {
   /** Where the runtime keeps its state; lost at reboot. */
   readonly root: string;
   readonly cgroups: CgroupHierarchies;
+  /** Where it is looked for first. */
+  readonly toolDirectories?: readonly string[] | undefined;
+  /** See `OciRuntime.timeoutMs`; 30 s when absent. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What CRIU saves and revives only when told to. */
@@ -48,7 +52,7 @@ export interface RuntimeCheckpointOptions extends CheckpointKinds {
   readonly leaveRunning: boolean;
 }
 
-const timeoutMs = 30_000;
+const defaultTimeoutMs = 30_000;
 /** Writing the memory of large processes to a slow disk takes its time. */
 const checkpointTimeoutMs = 10 * 60_000;
 const absentPattern = /container does not exist|No such file or directory/;
@@ -64,20 +68,23 @@ const listSchema = z
 /** The command line that runc and crun share. */
 export class OciRuntime {
   readonly name: RuntimeName;
+  /** The longest that a call may take, other than one that writes a checkpoint. */
+  readonly timeoutMs: number;
   /** How it is invoked: the path of an executable, and its first arguments. */
   readonly #command: readonly [string, ...string[]];
   readonly #root: string;
 
   constructor(options: RuntimeOptions) {
     this.name = options.name;
-    this.#command =
-      options.name === "crun" ? crunInvocation(options.cgroups) : [findTool(options.name)];
+    this.timeoutMs = options.timeoutMs ?? defaultTimeoutMs;
+    const path = findTool(options.name, options.toolDirectories);
+    this.#command = options.name === "crun" ? crunInvocation(path, options.cgroups) : [path];
     this.#root = options.root;
   }
 
   async version(): Promise<string> {
     const { stdout } = await runCommand(this.name, ["--version"], {
-      timeoutMs,
+      timeoutMs: this.timeoutMs,
       spanName: `${this.name} version`,
     });
     const version = /version (\S+)/.exec(stdout)?.[1];
@@ -89,7 +96,7 @@ export class OciRuntime {
   async canUseCriu(): Promise<boolean> {
     if (this.name === "runc") return true;
     const { stdout } = await runCommand(this.name, ["--version"], {
-      timeoutMs,
+      timeoutMs: this.timeoutMs,
       spanName: `${this.name} version`,
     });
     return stdout.includes("+CRIU");
@@ -174,7 +181,7 @@ export class OciRuntime {
   async #run(
     subcommand: string,
     args: readonly string[],
-    limitMs = timeoutMs,
+    limitMs = this.timeoutMs,
   ): Promise<CommandResult> {
     const [file, ...rest] = this.#command;
     const argv = [...rest, ...this.#globalArguments(), subcommand, ...args];
@@ -220,13 +227,13 @@ export function resourceArguments({ tcpEstablished, fileLocks }: CheckpointKinds
  * crun up to 1.8 refuses a hybrid host whose cgroup v2 tree owns a controller, though it needs none of it. It runs in a
  * mount namespace of its own where that tree is not mounted.
  */
-function crunInvocation(cgroups: CgroupHierarchies): [string, ...string[]] {
+function crunInvocation(path: string, cgroups: CgroupHierarchies): [string, ...string[]] {
   const { unified } = cgroups;
   if (cgroups.mode !== "hybrid" || unified === undefined || unified.controllers.length === 0) {
-    return [findTool("crun")];
+    return [path];
   }
   const script = 'umount "$1" && shift && exec "$0" "$@"';
-  const shell = ["sh", "-c", script, findTool("crun"), unified.directory];
+  const shell = ["sh", "-c", script, path, unified.directory];
   return [findTool("unshare"), "--mount", "--propagation", "slave", ...shell];
 }
 
