@@ -8,7 +8,7 @@ import { containerSnapshotSchema } from "./snapshot.ts";
 import { containerSpecSchema } from "./spec.ts";
 
 const observed = containerSnapshotSchema
-  .omit({ id: true, name: true, revision: true, createdAt: true, state: true })
+  .omit({ id: true, name: true, createdAt: true, state: true })
   .partial();
 
 export const containerSummarySchema = z.object({
