@@ -16,7 +16,7 @@ import {
   operationVerbs,
 } from "@podfleet/model/operation";
 import type { SpanRecord } from "@podfleet/model/span";
-import { isNull } from "drizzle-orm";
+import { isNull, sql } from "drizzle-orm";
 import {
   bigint,
   customType,
@@ -82,6 +82,20 @@ export const containers = pgTable(
       .notNull()
       .references(() => hosts.id),
     spec: jsonb().$type<ContainerSpec>().notNull(),
+    /** What lists show of the spec, kept by Postgres so that they need not read the whole of it. */
+    image: text()
+      .notNull()
+      .generatedAlwaysAs(sql`spec->>'image'`),
+    command: jsonb()
+      .$type<string[]>()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`coalesce(spec->'entrypoint', '[]'::jsonb) || coalesce(spec->'command', '[]'::jsonb)`,
+      ),
+    labels: jsonb()
+      .$type<Labels>()
+      .notNull()
+      .generatedAlwaysAs(sql`spec->'labels'`),
     /** Reserved on the host until the container is removed. */
     cpuMillis: integer("cpu_millis").notNull(),
     memoryBytes: bigint("memory_bytes", count).notNull(),
