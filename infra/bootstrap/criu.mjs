@@ -14,7 +14,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { hasApt } from "./machine.mjs";
@@ -23,8 +23,12 @@ import { programFolders, runApt } from "./packages.mjs";
 /** Engines look here before they look among the machine's own programs (packages/engine, run-command.ts). */
 const criuFolder = "/opt/podfleet/criu";
 const criuPath = join(criuFolder, "bin/criu");
-const source =
-  "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian trixie main\n";
+/** From 6.16 on the kernel refuses what CRIU before 4.2 asks of each socket (https://github.com/checkpoint-restore/criu/issues/2705). */
+const wanted = isKernelAtLeast(6, 16)
+  ? { versionMin: "4.2", suite: "forky" }
+  : { versionMin: "3.17", suite: "trixie" };
+const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+const source = `deb [signed-by=${keyring}] http://deb.debian.org/debian ${wanted.suite} main\n`;
 
 /**
  * Containers run without it; only checkpoints are refused then.
@@ -35,7 +39,7 @@ export async function ensureCriu(progress) {
   const own = [criuPath, ...programFolders.map((folder) => join(folder, "criu"))];
   const present = own.find((path) => works(path));
   if (present !== undefined) return `${versionOf(present)} at ${present}`;
-  if (existsSync(criuPath)) return unfit();
+  if (existsSync(criuPath) && isRecent(criuPath)) return unfit();
   if (!hasApt()) return "none that works on this kernel; checkpoints are refused";
   const staging = mkdtempSync(join(tmpdir(), "podfleet-criu-"));
   try {
@@ -55,7 +59,32 @@ function unfit() {
 
 /** @param {string} path */
 function works(path) {
-  return existsSync(path) && spawnSync(path, ["check"]).status === 0;
+  return existsSync(path) && isRecent(path) && spawnSync(path, ["check"]).status === 0;
+}
+
+/** @param {string} path */
+function isRecent(path) {
+  const [major, minor] = numbersIn(versionOf(path));
+  const [majorMin, minorMin] = numbersIn(wanted.versionMin);
+  return major > majorMin || (major === majorMin && minor >= minorMin);
+}
+
+/**
+ * @param {number} major
+ * @param {number} minor
+ */
+function isKernelAtLeast(major, minor) {
+  const [present, minorPresent] = numbersIn(release());
+  return present > major || (present === major && minorPresent >= minor);
+}
+
+/**
+ * @param {string} version
+ * @returns {[number, number]}
+ */
+function numbersIn(version) {
+  const [, major, minor] = /(\d+)\.(\d+)/.exec(version) ?? [];
+  return [Number(major ?? 0), Number(minor ?? 0)];
 }
 
 /** @param {string} path */
