@@ -24,17 +24,21 @@ const listenSchema = z
   })
   .refine(({ port }) => port <= 65_535, "must have a port of at most 65535");
 
+const databaseUrlForm = 'must be a URL such as "postgresql://user@127.0.0.1/podfleet"';
+
 const environmentSchema = z.object({
   PODFLEET_LISTEN: listenSchema.prefault("127.0.0.1:7575"),
-  DATABASE_URL: z.url({
-    protocol: /^postgres(ql)?$/,
-    error: 'must be a URL such as "postgresql://user@127.0.0.1/podfleet"',
-  }),
+  // Not z.url: a Unix socket's has no host.
+  DATABASE_URL: z
+    .string({ error: databaseUrlForm })
+    .regex(/^postgres(ql)?:\/\/\S+$/, databaseUrlForm),
   NATS_URL: z
     .url({ protocol: /^(nats|tls)$/, error: 'must be a URL such as "nats://127.0.0.1:4222"' })
     .default("nats://127.0.0.1:4222"),
   PODFLEET_NATS_CREDENTIALS: z.string({ error: "must be the path of a .creds file" }).min(1),
-  PODFLEET_LOG_LEVEL: z.enum(logLevels).default("info"),
+  PODFLEET_LOG_LEVEL: z
+    .enum(logLevels, { error: `must be one of "${logLevels.join('", "')}"` })
+    .default("info"),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({
       protocol: /^https?$/,
@@ -71,10 +75,15 @@ function parse<Schema extends z.ZodType>(
   if (result.success) return result.data;
   const faults = result.error.issues.map(({ path: [name], message }) => {
     const value = settings[String(name)];
-    const state = value === undefined ? "is not set" : `is ${JSON.stringify(value)}`;
+    const state = value === undefined ? "is not set" : `is ${JSON.stringify(masked(value))}`;
     return `${String(name)} ${state}, ${message}`;
   });
   throw new PodfleetError("INVALID_INPUT", `Cannot start: ${faults.join("; ")}`, {
     cause: result.error,
   });
+}
+
+/** Without the password of a URL. */
+function masked(value: string): string {
+  return value.replace(/:[^:@/]*@/, ":***@");
 }
