@@ -16,6 +16,13 @@ export function makeHandlers(engine: Engine, sendHeartbeat: () => void): HostHan
     },
     inspect: async ({ containerId }) => engine.inspect(containerId),
     wait: async (request, signal) => await engine.wait(request, signal),
+    "exec.list": async ({ containerId }) => ({ sessions: engine.execs.list(containerId) }),
+    "exec.inspect": async (reference) => ({ session: engine.execs.inspect(reference) }),
+    "exec.wait": async (request, signal) => ({ session: await engine.execs.wait(request, signal) }),
+    "exec.resize": async (request) => {
+      await engine.execs.resize(request);
+      return {};
+    },
     "journal.locate": async (request) => await engine.locateJournal(request),
     "journal.read": async (request, signal) => await engine.readJournal(request, signal),
     "transfer.open": async (request) => await engine.openTransfer(request),

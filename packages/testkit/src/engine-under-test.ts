@@ -38,23 +38,24 @@ export class EngineUnderTest implements AsyncDisposable {
   readonly #root: TempRoot;
   #engine: Engine | undefined;
 
-  private constructor(root: TempRoot, cgroupParent: string) {
+  private constructor(root: TempRoot, cgroupParent: string, runtime: EngineOptions["runtime"]) {
     this.#root = root;
     this.options = {
       dataRoot: join(root.path, "data"),
       runRoot: join(root.path, "run"),
       cgroupParent,
-      runtime: "runc",
+      runtime,
       onProblem: (problem) => this.#problems.push(problem),
     };
   }
 
-  static async open(): Promise<EngineUnderTest> {
+  static async open(runtime: EngineOptions["runtime"] = "runc"): Promise<EngineUnderTest> {
     count += 1;
     const cgroupParent = `/podfleet/test-${process.pid}-${count}`;
     const test = new EngineUnderTest(
       await createTempRoot("engine", { cgroupParent }),
       cgroupParent,
+      runtime,
     );
     await test.reopen();
     await test.load();

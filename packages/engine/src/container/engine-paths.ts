@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import type { ContainerId } from "@podfleet/model/ids";
+import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
 /** Where an engine keeps what: below `dataRoot` what survives a reboot, below `runRoot` what does not. */
 export class EnginePaths {
@@ -10,7 +10,9 @@ export class EnginePaths {
   readonly journals: string;
   readonly exits: string;
   readonly runtimeRoot: string;
+  readonly execs: string;
   readonly #bundles: string;
+  readonly #execBundles: string;
 
   constructor(roots: { readonly dataRoot: string; readonly runRoot: string }) {
     this.database = join(roots.dataRoot, "engine.sqlite");
@@ -19,7 +21,9 @@ export class EnginePaths {
     this.journals = join(roots.dataRoot, "journals");
     this.exits = join(roots.runRoot, "exits");
     this.runtimeRoot = join(roots.runRoot, "runtime");
+    this.execs = join(roots.dataRoot, "execs");
     this.#bundles = join(roots.runRoot, "bundles");
+    this.#execBundles = join(roots.runRoot, "execs");
   }
 
   bundle(id: ContainerId): string {
@@ -33,5 +37,33 @@ export class EnginePaths {
 
   journal(id: ContainerId): string {
     return join(this.journals, id);
+  }
+
+  /** What is kept of an exec session when it has ended. */
+  exec(id: ExecId): string {
+    return join(this.execs, id);
+  }
+
+  execJournal(id: ExecId): string {
+    return join(this.exec(id), "journal");
+  }
+
+  /** What the session's command has written to descriptor `descriptor`, one of those beside the three standard ones. */
+  execDescriptor(id: ExecId, descriptor: number): string {
+    return join(this.exec(id), `fd-${descriptor}`);
+  }
+
+  /** What an exec session needs while it runs. */
+  execBundle(id: ExecId): string {
+    return join(this.#execBundles, id);
+  }
+
+  execExits(id: ExecId): string {
+    return join(this.execBundle(id), "exit");
+  }
+
+  /** The file that says how the session ended. */
+  execExit(id: ExecId, containerId: ContainerId): string {
+    return join(this.execExits(id), containerId);
   }
 }

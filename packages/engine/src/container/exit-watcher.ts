@@ -60,16 +60,7 @@ export class ExitWatcher {
 
   /** What is on file about the present run; a monitor that could not learn the exit code writes something else. */
   find(id: ContainerId): ExitRecord | undefined {
-    const path = join(this.#directory, id);
-    try {
-      const code = Number(readFileSync(path, "latin1").trim() || Number.NaN);
-      const isCode = Number.isInteger(code) && code >= 0 && code <= exitCodeMax;
-      const atMs = Math.round(statSync(path).mtimeMs);
-      return { exitCode: isCode ? code : undefined, atMs };
-    } catch (error) {
-      if (hasErrno(error, "ENOENT")) return undefined;
-      throw error;
-    }
+    return readExitFile(join(this.#directory, id));
   }
 
   /** Drops what is on file about an earlier run. */
@@ -103,5 +94,18 @@ export class ExitWatcher {
       waiting.delete(woken.resolve);
       if (waiting.size === 0) this.#waiting.delete(id);
     }
+  }
+}
+
+/** What a monitor has written about the end of its process; undefined when it has not. */
+export function readExitFile(path: string): ExitRecord | undefined {
+  try {
+    const code = Number(readFileSync(path, "latin1").trim() || Number.NaN);
+    const isCode = Number.isInteger(code) && code >= 0 && code <= exitCodeMax;
+    const atMs = Math.round(statSync(path).mtimeMs);
+    return { exitCode: isCode ? code : undefined, atMs };
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
   }
 }

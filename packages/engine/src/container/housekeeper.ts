@@ -1,7 +1,8 @@
 import { readdir, rm } from "node:fs/promises";
 
-import { containerIdSchema } from "@podfleet/model/ids";
+import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
 
+import { pruneExecs } from "../exec/prune-execs.ts";
 import { outcomeKeptMs } from "../operation/operation-runner.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
@@ -9,9 +10,9 @@ const intervalMs = 60_000;
 /** How long the journal of a removed container can still be read, by those who were following it. */
 const journalKeptMs = 10 * 60_000;
 
-/** Forgets what has been kept long enough: outcomes, removed containers, and their journals. */
+/** Forgets what has been kept long enough: outcomes, removed containers and their journals, ended exec sessions. */
 export class Housekeeper {
-  readonly #parts: Pick<EngineParts, "clock" | "paths" | "store">;
+  readonly #parts: Pick<EngineParts, "clock" | "execs" | "paths" | "store">;
   readonly #onFailure: (error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #stopped: Promise<void>;
@@ -46,9 +47,9 @@ export class Housekeeper {
     for (const id of store.removedBefore(nowMs - outcomeKeptMs)) store.forgetRemoved(id);
     const expired = new Set(store.removedBefore(nowMs - journalKeptMs));
     const ids = containerIdSchema.array().parse(await readdir(paths.journals));
-    for (const id of ids) {
-      const isKept = store.find(id) ?? (store.findRemoved(id) && !expired.has(id));
-      if (!isKept) await rm(paths.journal(id), { force: true });
-    }
+    const isReadable = (id: ContainerId): boolean =>
+      store.find(id) !== undefined || (store.findRemoved(id) !== undefined && !expired.has(id));
+    for (const id of ids) if (!isReadable(id)) await rm(paths.journal(id), { force: true });
+    await pruneExecs(this.#parts, { nowMs, isReadable });
   }
 }

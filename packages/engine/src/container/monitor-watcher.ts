@@ -1,6 +1,7 @@
 import type { Clock } from "@podfleet/base/clock";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import type { StateStore } from "../state/state-store.ts";
 import { hasProcess, isMonitorAlive } from "./sync.ts";
 
@@ -12,10 +13,12 @@ export interface MonitorWatcherOptions {
   readonly store: StateStore;
   /** Called again and again until the container's record says that its process has ended. */
   readonly onGone: (id: ContainerId) => void;
+  /** Looks at the monitors of exec sessions. */
+  readonly execWatcher: Pick<ExecWatcher, "look">;
 }
 
 /**
- * Looks whether the monitors of all containers with a process still run: nobody tells when one is killed. It also
+ * Looks whether the monitors of all containers with a process, and of all exec sessions, still run: nobody tells when one is killed. It also
  * finds the ends whose exit file the kernel's notice of was lost.
  */
 export class MonitorWatcher {
@@ -34,12 +37,13 @@ export class MonitorWatcher {
   }
 
   async #run(): Promise<void> {
-    const { clock, store, onGone } = this.#options;
+    const { clock, store, onGone, execWatcher } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       for (const record of store.list()) {
         if (hasProcess(record.snapshot) && !isMonitorAlive(record)) onGone(record.snapshot.id);
       }
+      execWatcher.look();
       try {
         await clock.sleep(intervalMs, signal);
       } catch (error) {

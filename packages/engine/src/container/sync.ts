@@ -2,7 +2,7 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerId } from "@podfleet/model/ids";
 
-import { endProcess, isAlive, type ProcessIdentity } from "../host/process-identity.ts";
+import { endProcess, identityOf, isAlive, type ProcessIdentity } from "../host/process-identity.ts";
 import type { RuntimeStatus } from "../oci/runtime.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
@@ -119,11 +119,4 @@ function processesOf({ snapshot, processes }: ContainerRecord): ProcessIdentity[
 export function isMonitorAlive({ snapshot, processes }: ContainerRecord): boolean {
   const monitor = identityOf(snapshot.monitorPid, processes.monitorStartTicks);
   return monitor !== undefined && isAlive(monitor);
-}
-
-function identityOf(
-  pid: number | undefined,
-  startTicks: number | undefined,
-): ProcessIdentity | undefined {
-  return pid === undefined || startTicks === undefined ? undefined : { pid, startTicks };
 }

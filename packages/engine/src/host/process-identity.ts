@@ -19,6 +19,14 @@ export function findStartTicks(pid: number): number | undefined {
   return fields === undefined ? undefined : Number(fields[19]);
 }
 
+/** Undefined unless both are known. */
+export function identityOf(
+  pid: number | undefined,
+  startTicks: number | undefined,
+): ProcessIdentity | undefined {
+  return pid === undefined || startTicks === undefined ? undefined : { pid, startTicks };
+}
+
 /** Whether the process exists and has not ended; one that only waits for its parent to take note has. */
 export function isAlive(process: ProcessIdentity): boolean {
   const fields = readProcessFields(process.pid);
@@ -33,7 +41,7 @@ export async function endProcess(
   clock: Clock,
 ): Promise<boolean> {
   const deadlineMs = clock.nowMs() + timeoutMs;
-  if (isAlive(identity)) sendKill(identity.pid);
+  if (isAlive(identity)) sendSignal(identity.pid, "SIGKILL");
   while (isAlive(identity)) {
     if (clock.nowMs() >= deadlineMs) return false;
     await clock.sleep(endPollMs);
@@ -41,9 +49,10 @@ export async function endProcess(
   return true;
 }
 
-function sendKill(pid: number): void {
+/** Harmless when the process has ended. */
+export function sendSignal(pid: number, signal: number | NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (error) {
     if (!hasErrno(error, "ESRCH")) throw error;
   }

@@ -1,5 +1,6 @@
 /** What an OCI runtime says when it fails, read into podfleet's errors. */
 import { PodfleetError } from "@podfleet/model/errors";
+import type { ExecSpec } from "@podfleet/model/exec";
 import { z } from "zod";
 
 import { lastLine } from "./run-command.ts";
@@ -41,6 +42,32 @@ const notExecutable = [
  * @param command the container's argv[0]
  */
 export function creationFailure(reason: string, command: string): PodfleetError {
+  return commandFailure(reason, command) ?? runtimeFailure("Cannot create the container", reason);
+}
+
+const noWorkdir =
+  /chdir(?: to cwd \(".*"\) set in config\.json failed)?.*: (?:no such file or directory|not a directory)/i;
+
+/** The error for a runtime that could not run a command in a container. */
+export function execFailure(
+  reason: string,
+  { command: [command = ""], workdir }: Pick<ExecSpec, "command" | "workdir">,
+): PodfleetError {
+  if (workdir !== undefined && noWorkdir.test(reason)) {
+    return new PodfleetError(
+      "INVALID_INPUT",
+      `Cannot run "${command}" in "${workdir}": no such directory in the container`,
+      { details: { field: "workdir", value: workdir, reason } },
+    );
+  }
+  return commandFailure(reason, command) ?? runtimeFailure(`Cannot run "${command}"`, reason);
+}
+
+function runtimeFailure(what: string, reason: string): PodfleetError {
+  return new PodfleetError("RUNTIME_FAILED", `${what}: ${reason}`, { details: { reason } });
+}
+
+function commandFailure(reason: string, command: string): PodfleetError | undefined {
   if (notFound.some((pattern) => pattern.test(reason))) {
     return new PodfleetError(
       "COMMAND_NOT_FOUND",
@@ -55,7 +82,5 @@ export function creationFailure(reason: string, command: string): PodfleetError 
       { details: { command, reason } },
     );
   }
-  return new PodfleetError("RUNTIME_FAILED", `Cannot create the container: ${reason}`, {
-    details: { reason },
-  });
+  return undefined;
 }

@@ -2,21 +2,7 @@
 
 export interface RuntimeSpec {
   readonly ociVersion: string;
-  readonly process: {
-    readonly terminal: boolean;
-    readonly user: {
-      readonly uid: number;
-      readonly gid: number;
-      readonly umask: number;
-      readonly additionalGids: readonly number[];
-    };
-    readonly args: readonly string[];
-    readonly env: readonly string[];
-    readonly cwd: string;
-    readonly capabilities: Readonly<Record<CapabilitySet, readonly string[]>>;
-    readonly noNewPrivileges: boolean;
-    readonly rlimits: readonly RuntimeRlimit[];
-  };
+  readonly process: RuntimeProcess;
   readonly root: { readonly path: string; readonly readonly: boolean };
   readonly hostname: string;
   readonly mounts: readonly RuntimeMount[];
@@ -31,6 +17,22 @@ export interface RuntimeSpec {
     readonly rootfsPropagation?: "shared" | "rslave";
     readonly seccomp?: RuntimeSeccomp;
   };
+}
+
+export interface RuntimeProcess {
+  readonly terminal: boolean;
+  readonly user: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly umask: number;
+    readonly additionalGids: readonly number[];
+  };
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities: Readonly<Record<CapabilitySet, readonly string[]>>;
+  readonly noNewPrivileges: boolean;
+  readonly rlimits: readonly RuntimeRlimit[];
 }
 
 export type CapabilitySet = "bounding" | "effective" | "permitted" | "inheritable" | "ambient";
@@ -88,8 +90,8 @@ export interface RuntimeSyscallArgument {
   readonly op: string;
 }
 
-/** `config.json` for `spec`: limits are 64-bit numbers, which JSON can hold and JavaScript's numbers cannot. */
-export function serializeRuntimeSpec(spec: RuntimeSpec): string {
+/** `config.json`, or the process of an exec session: limits are 64-bit numbers, which JSON can hold and JavaScript's numbers cannot. */
+export function serializeRuntimeSpec(spec: RuntimeSpec | RuntimeProcess): string {
   return JSON.stringify(spec, (_key, value: unknown) =>
     typeof value === "bigint" ? JSON.rawJSON(value.toString()) : value,
   );

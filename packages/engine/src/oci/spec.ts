@@ -3,13 +3,14 @@ import type { linuxCapabilities } from "@podfleet/model/container/capability";
 import { defaultCapabilities } from "@podfleet/model/container/capability";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { ExecSpec } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ImageConfig } from "../storage/image-config.ts";
 import type { HostLimits } from "./host-limits.ts";
 import { containerMounts, rootfsPropagation } from "./mounts.ts";
 import { containerResources } from "./resources.ts";
-import type { RuntimeDevice, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
+import type { RuntimeDevice, RuntimeProcess, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
 import { seccompProfile, type SeccompTarget } from "./seccomp.ts";
 import type { ResolvedUser } from "./user.ts";
 
@@ -41,20 +42,11 @@ export interface EtcFiles {
  * the agent does not have itself
  */
 export function buildRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
-  const { spec, image, user, host } = input;
+  const { spec, host } = input;
   const bounding = boundingCapabilities(spec, host.capabilities);
   return {
     ociVersion: "1.0.2",
-    process: {
-      terminal: spec.tty,
-      user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: user.additionalGids },
-      args: containerCommand(spec, image),
-      env: containerEnvironment(input),
-      cwd: containerWorkdir(spec, image),
-      capabilities: capabilitySets(spec, bounding, user),
-      noNewPrivileges: spec.noNewPrivileges && !spec.privileged,
-      rlimits: spec.rlimits.map((rlimit) => clampRlimit(rlimit, host)),
-    },
+    process: containerProcess(input),
     root: { path: input.rootfs, readonly: spec.readOnlyRoot },
     hostname: containerHostname(input.id, spec),
     mounts: containerMounts(spec, input.etcFiles),
@@ -72,6 +64,45 @@ export function buildRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
         : { seccomp: seccompProfile(bounding, input.seccompTarget) }),
     },
   };
+}
+
+export type ProcessInput = Pick<RuntimeSpecInput, "id" | "spec" | "image" | "user" | "host">;
+
+/** The first process of a container, its command the spec's or the image's. */
+function containerProcess(input: ProcessInput): RuntimeProcess {
+  const { spec, image, user, host } = input;
+  const bounding = boundingCapabilities(spec, host.capabilities);
+  return {
+    terminal: spec.tty,
+    user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: user.additionalGids },
+    args: containerCommand(spec, image),
+    env: containerEnvironment(input),
+    cwd: containerWorkdir(spec, image),
+    capabilities: capabilitySets(spec, bounding, user),
+    noNewPrivileges: spec.noNewPrivileges && !spec.privileged,
+    rlimits: spec.rlimits.map((rlimit) => clampRlimit(rlimit, host)),
+  };
+}
+
+/**
+ * A further process in a running container: as its first one, but for what `exec` says. TERM is set when either of them has a
+ * terminal. What the container is confined by otherwise, its cgroup and its seccomp filter, the runtime applies by itself.
+ * @throws PodfleetError UNSUPPORTED when a capability is asked for that the agent does not have itself
+ */
+export function execProcess(input: ProcessInput, exec: ExecSpec): RuntimeProcess {
+  const { spec } = input;
+  const { privileged, tty } = exec;
+  const like: ContainerSpec = {
+    ...spec,
+    entrypoint: [],
+    command: exec.command,
+    tty: spec.tty || tty,
+    env: { ...spec.env, ...exec.env },
+    workdir: exec.workdir ?? spec.workdir,
+    privileged: spec.privileged || privileged,
+    capabilitiesAdd: [...spec.capabilitiesAdd, ...exec.capabilitiesAdd],
+  };
+  return { ...containerProcess({ ...input, spec: like }), terminal: tty };
 }
 
 export function containerHostname(id: ContainerId, spec: ContainerSpec): string {
@@ -97,7 +128,7 @@ export function containerWorkdir(spec: ContainerSpec, image: ImageConfig): strin
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-function containerEnvironment({ id, spec, image, user }: RuntimeSpecInput): string[] {
+function containerEnvironment({ id, spec, image, user }: ProcessInput): string[] {
   const env = new Map<string, string>([
     ["PATH", defaultPath],
     ["HOME", user.home],
@@ -146,7 +177,7 @@ function capabilitySets(
   spec: ContainerSpec,
   bounding: readonly CapabilityName[],
   user: ResolvedUser,
-): RuntimeSpec["process"]["capabilities"] {
+): RuntimeProcess["capabilities"] {
   const all = bounding.map((name) => `CAP_${name}`);
   if (user.uid === 0) {
     return { bounding: all, effective: all, permitted: all, inheritable: [], ambient: [] };
