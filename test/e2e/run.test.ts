@@ -32,6 +32,17 @@ test("podfleet run writes both streams to their descriptors and ends with the ex
   expect(result).toEqual({ stdout: "out\n", stderr: "err\n", exitCode: 7 });
 });
 
+test("podfleet ps -a lists the job with its host and exit code", async () => {
+  const name = fleet.hosts[0]?.name ?? "";
+  await fleet.cli(["run", "--name", "job", "--host", name, "busybox", ...job]);
+  const { stdout, exitCode } = await fleet.cli(["ps", "-a", "--filter", "name=job"]);
+  expect(exitCode).toBe(0);
+  const [heading, row, ...more] = stdout.trimEnd().split("\n");
+  expect(heading).toMatch(/CONTAINER ID.*HOST/);
+  expect(row).toMatch(new RegExp(`busybox.*Exited \\(7\\).*${name}`));
+  expect(more).toEqual([]);
+});
+
 test("podfleet run gives 10,000 lines of each stream back in full", async () => {
   const script = "i=0; while [ $i -lt 10000 ]; do i=$((i+1)); echo o$i; echo e$i >&2; done";
   const { stdout, stderr, exitCode } = await fleet.cli(["run", "busybox", "sh", "-c", script]);

@@ -63,6 +63,28 @@ test("the trace of a start has the caller's call, the lock wait and every runtim
   expect(spans.filter(({ parentSpanId }) => parentSpanId === undefined)).toHaveLength(1);
 });
 
+test("podfleet trace shows the start of a podfleet run as one tree", async () => {
+  const { api } = fleet.client;
+  const run = await fleet.cli(["run", "-d", "--name", "traced", "busybox", "sleep", "600"]);
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+  const operations = await api.operations.list.query({ container: "traced" });
+  const start = operations.find(({ verb }) => verb === "container.start");
+  const lines = await waitFor(
+    async () => {
+      const { stdout } = await fleet.cli(["trace", start?.id ?? ""]);
+      return stdout.includes("…") || !stdout.includes("runc start")
+        ? undefined
+        : stdout.split("\n");
+    },
+    { what: "a tree without missing parents", timeoutMs: 20_000 },
+  );
+  for (const name of ["container.lock.wait", "mount overlay", "conmon create", "runc start"]) {
+    const line = lines.find((candidate) => candidate.includes(name));
+    expect(line).toContain(`podfleet-agent@${fleet.hosts[0]?.name}`);
+    expect(line).toMatch(/^[ │]*[├└]─ /);
+  }
+});
+
 function isWhole(spans: readonly SpanRecord[]): boolean {
   const ids = new Set(spans.map(({ spanId }) => spanId));
   return spans.every(({ parentSpanId }) => parentSpanId === undefined || ids.has(parentSpanId));

@@ -1,4 +1,4 @@
-/** kill -9 of every agent: containers go on, and the agents are back with them within 2 s of their restart. */
+/** kill -9 of every agent: containers go on, and the restarted agents have them again. The bench says how soon. */
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
 import { outputOf, runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
@@ -13,8 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await fleet[Symbol.asyncDispose]();
 });
-
-const backMsMax = 2_000;
 
 /** Writes a number every 20 ms, up to 400; its output has a gap when any of it was lost. */
 const counter = [
@@ -36,7 +34,6 @@ test("running containers keep their pids and lose no output; those that ended me
   await waitFor(() => !isAlive(short.pid), { what: "the short container to end on its own" });
   for (const { pid } of counters) expect(isAlive(pid)).toBe(true);
 
-  const startedMs = performance.now();
   for (const { agent } of hosts) agent.start();
   for (const { id, pid } of counters) {
     const inspected = await waitFor(
@@ -44,11 +41,10 @@ test("running containers keep their pids and lose no output; those that ended me
         const found = await client.api.containers.inspect.query({ container: id });
         return found.source === "agent" ? found : undefined;
       },
-      { what: "the agent to answer" },
+      { what: "the agent to answer", timeoutMs: 15_000 },
     );
     expect(inspected).toMatchObject({ state: "running", pid });
   }
-  expect(performance.now() - startedMs).toBeLessThan(backMsMax);
 
   expect(await client.wait({ container: short.id })).toMatchObject({ exitCode: 5 });
   const whole = Array.from({ length: 400 }, (_, index) => `${index + 1}\n`).join("");

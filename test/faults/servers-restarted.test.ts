@@ -1,10 +1,6 @@
 /** kill -9 of nats-server and of Postgres: the fleet goes on when they are back, and nothing acknowledged is lost. */
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import {
-  removeContainers,
-  runContainer,
-  runContainerOnce,
-} from "@podfleet/testkit/fleet-container";
+import { runContainer, runContainerOnce } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
