@@ -19,6 +19,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { hasProcess, resyncLocked, syncLocked } from "../container/sync.ts";
+import { writeCheckpointConfig, writeEmptyConfig } from "../oci/criu-config.ts";
 import { findTool, runCommand } from "../oci/run-command.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { storing } from "../storage/storage-failure.ts";
@@ -101,6 +102,7 @@ async function saveLocked(
   // On disk before the processes end, so that after a crash their end is taken for what it is.
   if (!leaveRunning) parts.store.saveProcesses(id, { ...processes, checkpointing: operation.id });
   const options = { imageDirectory, workDirectory: fresh, leaveRunning };
+  await configureCriu(parts, id);
   try {
     await parts.runtime.checkpoint(id, { ...options, tcpEstablished, fileLocks });
   } catch (error) {
@@ -114,6 +116,15 @@ async function saveLocked(
   if (leaveRunning) return;
   await parts.exits.wait(id, exitTimeoutMs);
   await resyncLocked(parts, id, { operation, stoppedByUser: true });
+}
+
+/** A network namespace that a restore has brought along is known to the runtime as an external one. */
+async function configureCriu(parts: EngineParts, id: ContainerId): Promise<void> {
+  const { snapshot, spec } = parts.store.get(id);
+  const bundle = parts.paths.bundle(id);
+  const isKnown = spec.networkMode === "host" || existsSync(parts.paths.networkNamespace(id));
+  if (isKnown || snapshot.pid === undefined) return await writeEmptyConfig(bundle);
+  await writeCheckpointConfig(bundle, snapshot.pid);
 }
 
 interface Completed {

@@ -9,6 +9,12 @@ export const dumpFiles = { log: "dump.log", statistics: "stats-dump" } as const;
 export const restoreFiles = { log: "restore.log", statistics: "stats-restore" } as const;
 
 /**
+ * `(00.012345) Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using --tcp-established option.` Of the one about
+ * its own limits CRIU makes nothing: it goes on.
+ */
+const complaintPattern = /\bError \([^)]*\): (?!rlimit: Can't setup RLIMIT_NOFILE for self)(.+)/;
+
+/**
  * The failure of a checkpoint or a restore, with CRIU's first complaint where it had one: what follows is its consequence.
  * @param action `checkpoint container "web"`
  */
@@ -18,8 +24,7 @@ export async function criuFailure(
   logPath: string,
 ): Promise<PodfleetError> {
   const log = await readLog(logPath);
-  // `(00.012345) Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using --tcp-established option.`
-  const complaint = /\bError \([^)]*\): (.+)/.exec(log)?.[1]?.replace(/\.$/, "");
+  const complaint = complaintPattern.exec(log)?.[1]?.replace(/\.$/, "");
   return new PodfleetError(
     "CHECKPOINT_FAILED",
     `Cannot ${action}: ${complaint ?? failure.message}`,

@@ -63,7 +63,7 @@ async function takeAll(
 }
 
 async function readManifest(entry: Entry): Promise<CheckpointManifest> {
-  const { name, size = 0, type } = entry.header;
+  const { name, size, type } = entry.header;
   const isManifest = name === checkpointEntries.manifest && type === "file";
   if (!isManifest || size > checkpointManifestBytesMax) {
     throw invalid(`it does not begin with "${checkpointEntries.manifest}"`);

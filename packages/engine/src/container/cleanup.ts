@@ -1,6 +1,7 @@
 import type { ContainerId } from "@podfleet/model/ids";
 
 import { removeCgroup } from "../host/container-cgroup.ts";
+import { releaseNetworkNamespace } from "../host/network-namespace.ts";
 import { cgroupDirectories } from "../oci/cgroup.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -20,6 +21,7 @@ export async function discardRemains(parts: EngineParts, id: ContainerId): Promi
   await parts.runtime.delete(id, { force: true });
   const directories = cgroupDirectories(parts.cgroups, `${parts.cgroupParent}/${id}`);
   await removeCgroup(directories, parts.clock);
+  await releaseNetworkNamespace(parts.paths.networkNamespace(id));
   await parts.storage.unmountRootfs(id);
   parts.exits.forget(id);
 }

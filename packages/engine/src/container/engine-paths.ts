@@ -35,6 +35,11 @@ export class EnginePaths {
     return join(this.containers, id, "checkpoint");
   }
 
+  /** Where the network namespace of a restored container is held. */
+  networkNamespace(id: ContainerId): string {
+    return join(this.bundle(id), "netns");
+  }
+
   journal(id: ContainerId): string {
     return join(this.journals, id);
   }

@@ -5,8 +5,10 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { makeNetworkNamespace } from "../host/network-namespace.ts";
 import { findStartTicks } from "../host/process-identity.ts";
 import { writeBundle } from "../oci/bundle.ts";
+import { writeEmptyConfig } from "../oci/criu-config.ts";
 import { createWithMonitor, type MonitoredProcess, type Revival } from "../oci/monitor.ts";
 import { containerCommand } from "../oci/spec.ts";
 import type { ContainerRecord, StartingMark } from "../state/container-record.ts";
@@ -80,10 +82,11 @@ export function assertDependenciesRun(parts: EngineParts, id: ContainerId): void
 /** Creates the container's process, or revives its processes. When that fails, nothing is left of it. */
 export async function createProcess(
   parts: EngineParts,
-  { snapshot, spec }: ContainerRecord,
+  record: ContainerRecord,
   revival?: Revival,
 ): Promise<MonitoredProcess> {
-  const { id, imageId } = snapshot;
+  const { spec } = record;
+  const { id, imageId } = record.snapshot;
   const image = parts.images.config(imageId);
   const bundle = parts.paths.bundle(id);
   await parts.runtime.delete(id, { force: true });
@@ -93,7 +96,8 @@ export async function createProcess(
   const prepare = async (): Promise<void> => {
     const rootfs = await parts.storage.mountRootfs(id, imageId);
     const cgroup = `${parts.cgroupParent}/${id}`;
-    await writeBundle({ id, spec, image, rootfs, bundle, host: parts.hostLimits, cgroup });
+    const network = revival && (await prepareRevival(parts, record));
+    await writeBundle({ id, spec, image, rootfs, bundle, host: parts.hostLimits, cgroup, network });
   };
   const [command = ""] = containerCommand(spec, image);
   const ready = prepare();
@@ -119,4 +123,16 @@ export async function createProcess(
     });
     throw error;
   }
+}
+
+/** What CRIU does not bring back; returns the network namespace that is to be used, if any. */
+async function prepareRevival(
+  parts: EngineParts,
+  { snapshot: { id }, spec }: ContainerRecord,
+): Promise<string | undefined> {
+  await writeEmptyConfig(parts.paths.bundle(id));
+  if (spec.networkMode === "host") return undefined;
+  const network = parts.paths.networkNamespace(id);
+  await makeNetworkNamespace(network);
+  return network;
 }

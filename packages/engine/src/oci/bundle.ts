@@ -12,6 +12,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ImageConfig } from "../storage/image-config.ts";
+import { withCriuConfig } from "./criu-config.ts";
 import { readHostDevices } from "./host-devices.ts";
 import type { HostLimits } from "./host-limits.ts";
 import { findInRootfs, resolveInRootfs } from "./rootfs-path.ts";
@@ -31,6 +32,8 @@ export interface BundleOptions {
   readonly host: HostLimits;
   /** Path below each cgroup hierarchy: `/podfleet/<host>/<id>`. */
   readonly cgroup: string;
+  /** A network namespace that is there already, for a container that is to have one of its own. */
+  readonly network?: string | undefined;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface BundleOptions {
  * no command; UNSUPPORTED for what the host lacks
  */
 export async function writeBundle(options: BundleOptions): Promise<void> {
-  const { bundle, ...input } = options;
+  const { bundle, network, ...input } = options;
   const { spec, image, rootfs, host } = input;
   const [user, etcFiles, devices, hasOlder] = await Promise.all([
     resolveUser(rootfs, { user: spec.user ?? image.user, groups: spec.groups }),
@@ -50,10 +53,9 @@ export async function writeBundle(options: BundleOptions): Promise<void> {
     ...spec.mounts.map((mount) => (mount.type === "bind" ? assertSource(mount.source) : undefined)),
   ]);
   const seccompTarget = { architecture: host.architecture, compatible: hasOlder };
-  const config = serializeRuntimeSpec(
-    buildRuntimeSpec({ ...input, user, etcFiles, devices, seccompTarget }),
-  );
-  await writeFile(join(bundle, "config.json"), config, { mode: 0o600 });
+  const config = buildRuntimeSpec({ ...input, user, etcFiles, devices, seccompTarget });
+  const text = serializeRuntimeSpec(withCriuConfig(config, { bundle, network }));
+  await writeFile(join(bundle, "config.json"), text, { mode: 0o600 });
 }
 
 async function assertSource(source: string): Promise<void> {

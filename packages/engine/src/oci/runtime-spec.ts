@@ -9,7 +9,7 @@ export interface RuntimeSpec {
   readonly annotations: Readonly<Record<string, string>>;
   readonly linux: {
     readonly cgroupsPath: string;
-    readonly namespaces: readonly { readonly type: RuntimeNamespace }[];
+    readonly namespaces: readonly { readonly type: RuntimeNamespace; readonly path?: string }[];
     readonly resources: RuntimeResources;
     readonly devices: readonly RuntimeDevice[];
     readonly maskedPaths: readonly string[];
