@@ -15,6 +15,8 @@ import { createApi } from "./api.ts";
 import type { Api, ApiInputs, ApiOutputs } from "./api.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
+import { startExec } from "./exec.ts";
+import type { ExecRequest, ExecRun } from "./exec.ts";
 import { loadImage } from "./image-load.ts";
 import type { ImageLoadOptions } from "./image-load.ts";
 import { followLogChunks, followLogs, journalEnd } from "./logs.ts";
@@ -43,6 +45,14 @@ export interface Client {
    * for, also when the container is restarted meanwhile.
    */
   wait(request: WaitRequest, options?: OutageOptions): Promise<WaitResult>;
+  /**
+   * Runs a command in a running container, exactly once:
+   *
+   *     const ls = await client.exec({ container: "web", spec: { command: ["ls"] } });
+   *     for await (const records of ls.output()) show(records);
+   *     const { exitCode } = await ls.wait();
+   */
+  exec(request: ExecRequest, options?: OutageOptions): Promise<ExecRun>;
   loadImage(
     archive: Blob | ReadableStream<Uint8Array>,
     options?: ImageLoadOptions,
@@ -61,6 +71,7 @@ export function createClient(options: ConnectionOptions): Client {
     journalEnd: async (container) => await journalEnd(connection, container),
     watchEvents: (request, outage) => watchEvents({ api, connection }, request, outage),
     wait: async (request, outage) => await wait(api, request, outage),
+    exec: async (request, outage) => await startExec({ api, connection }, request, outage),
     loadImage: async (archive, load) => await loadImage(connection, archive, load),
   };
 }

@@ -55,7 +55,7 @@ export async function* followLogChunks(
   const events = subscribe(connection, { path: "containers.logs", input }, { ...options, signal });
   try {
     for await (const { data } of events) {
-      const records = [...recordsOf(chunkSchema.parse(data).bytes)];
+      const records = recordsOfChunk(data);
       const end = until === undefined ? -1 : indexOfTime(records, until);
       yield end < 0 ? records : records.slice(0, end);
       if (end >= 0) return;
@@ -94,8 +94,10 @@ function unixNano(timestamp: string): bigint {
   return BigInt(wholeMs) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
-function* recordsOf(chunk: Uint8Array): Generator<LogRecord> {
-  for (const { stream, timestamp, payload, endsLine } of parseJournal(chunk)) {
-    yield { stream, timestamp, bytes: payload, endsLine };
-  }
+/** The records in what one event of a subscription to output holds. */
+export function recordsOfChunk(data: unknown): LogRecord[] {
+  const records = parseJournal(chunkSchema.parse(data).bytes);
+  return Array.from(records, ({ stream, timestamp, payload, endsLine }) => {
+    return { stream, timestamp, bytes: payload, endsLine };
+  });
 }

@@ -13,6 +13,7 @@ import {
   containerReferenceSchema,
   hostReferenceSchema,
   mutationInput,
+  offsetSchema,
   timeSchema,
 } from "./input.ts";
 import { never, procedure, router } from "./trpc.ts";
@@ -79,10 +80,7 @@ const logsInput = z.strictObject({
   tail: z.number().int().min(0).optional(),
   since: timeSchema.optional(),
   /** The offset to go on from; it overrides `tail` and `since`. */
-  lastEventId: z
-    .string()
-    .regex(/^\d{1,15}$/, "must be an offset")
-    .optional(),
+  lastEventId: offsetSchema.optional(),
 });
 
 export const containersRouter = router({

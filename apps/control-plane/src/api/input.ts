@@ -16,3 +16,6 @@ export const timeSchema = z.iso.datetime({
   offset: true,
   error: 'must be an ISO 8601 time with "Z" or an offset',
 });
+
+/** An offset in a journal, as the id of an event of a subscription. */
+export const offsetSchema = z.string().regex(/^\d{1,15}$/, "must be an offset");

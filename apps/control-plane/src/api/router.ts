@@ -1,5 +1,6 @@
 import { containersRouter } from "./containers.ts";
 import { eventsRouter } from "./events.ts";
+import { execRouter } from "./exec.ts";
 import { hostsRouter } from "./hosts.ts";
 import { imagesRouter } from "./images.ts";
 import { operationsRouter } from "./operations.ts";
@@ -9,6 +10,7 @@ import { router } from "./trpc.ts";
 
 export const appRouter = router({
   containers: containersRouter,
+  exec: execRouter,
   hosts: hostsRouter,
   operations: operationsRouter,
   events: eventsRouter,

@@ -1,19 +1,23 @@
 /**
- * A container's journal, passed from the agent to the caller as it is. Reads are long polls by offset, so a reader that
+ * The journal of a container or of an exec session, passed from the agent to the caller as it is. Reads are long polls by offset, so a reader that
  * is cut off goes on where it was, and nothing is buffered here beyond one read.
  */
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { JournalChunk } from "@podfleet/bus/host-client";
-import { type ContainerRow, findContainerById, getContainer } from "@podfleet/db/containers";
+import { type ContainerRow, findContainerById } from "@podfleet/db/containers";
 import { hasCode } from "@podfleet/model/errors";
+import type { ExecId } from "@podfleet/model/ids";
 
 import { cutShort, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
 import { unreachable } from "./unreachable.ts";
+import { getKnownContainer } from "./wait.ts";
 
 export interface LogsRequest {
   readonly container: string;
+  /** The output of this session instead of the container's own. */
+  readonly exec?: ExecId | undefined;
   readonly follow: boolean;
   readonly tail?: number | undefined;
   readonly since?: string | undefined;
@@ -35,7 +39,7 @@ const retryDelay = { minMs: 100, maxMs: 2_000 };
 
 /**
  * Yields the journal's records up to its present end; with `follow`, until it has ended for good, across outages of the host.
- * @throws PodfleetError CONTAINER_NOT_FOUND, also when it is removed meanwhile; AMBIGUOUS_ID; HOST_UNREACHABLE; CANCELLED;
+ * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND, also when it is removed meanwhile; AMBIGUOUS_ID; HOST_UNREACHABLE; CANCELLED;
  *   UNAVAILABLE when this process is about to end
  */
 export async function* readLogs(
@@ -44,7 +48,7 @@ export async function* readLogs(
   caller: AbortSignal,
 ): AsyncGenerator<LogChunk, void> {
   const signal = AbortSignal.any([caller, fleet.draining]);
-  const row = await getContainer(fleet.database, request.container);
+  const row = await getKnownContainer(fleet, request.container);
   if (row.host.state === "unreachable") throw unreachable(row.host);
   let next = request.offset ?? (await locate(fleet, row, request));
   let host: WatchedHost = row.host;
@@ -53,7 +57,8 @@ export async function* readLogs(
     try {
       const waitMs = request.follow ? pollMs : 0;
       const read = await fleet.watch.during(host, signal, async (watched) => {
-        const chunk = { containerId: row.id, offset: next, bytesMax, waitMs };
+        const { exec: execId } = request;
+        const chunk = { containerId: row.id, execId, offset: next, bytesMax, waitMs };
         const limits = { timeoutMs: waitMs + answerMs, signal: watched };
         return await fleet.hosts.readJournal(row.host.id, chunk, limits);
       });
@@ -77,9 +82,9 @@ export async function* readLogs(
 }
 
 async function locate(fleet: Fleet, row: ContainerRow, request: LogsRequest): Promise<number> {
-  const { tail, since } = request;
+  const { exec: execId, tail, since } = request;
   if (tail === undefined && since === undefined) return 0;
-  const payload = { containerId: row.id, tail, since };
+  const payload = { containerId: row.id, execId, tail, since };
   const call = { payload, timeoutMs: answerMs };
   const { offset } = await fleet.hosts.request(row.host.id, "journal.locate", call);
   return offset;

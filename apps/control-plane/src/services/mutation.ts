@@ -2,7 +2,8 @@
 import { assertNever } from "@podfleet/base/invariant";
 import type { Action } from "@podfleet/model/action";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
-import type { ContainerId } from "@podfleet/model/ids";
+import type { ExecSpec } from "@podfleet/model/exec";
+import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
 export type Mutation =
   | { readonly verb: "container.create"; readonly spec: ContainerSpec }
@@ -15,6 +16,9 @@ export type ContainerMutation = { readonly container: string } & (
   | { readonly verb: "container.stop"; readonly timeoutSeconds?: number | undefined }
   | { readonly verb: "container.kill"; readonly signal: number }
   | { readonly verb: "container.remove"; readonly force: boolean; readonly dependents: boolean }
+  | { readonly verb: "exec.start"; readonly execId: ExecId; readonly spec: ExecSpec }
+  | { readonly verb: "exec.kill"; readonly execId: ExecId; readonly signal: number }
+  | { readonly verb: "exec.remove"; readonly execId: ExecId; readonly force: boolean }
 );
 
 export interface ContainerIdentity {
@@ -41,6 +45,12 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
       const { force, dependents } = mutation;
       return { verb: mutation.verb, containerId, force, dependents };
     }
+    case "exec.start":
+      return { verb: mutation.verb, containerId, execId: mutation.execId, spec: mutation.spec };
+    case "exec.kill":
+      return { verb: mutation.verb, containerId, execId: mutation.execId, signal: mutation.signal };
+    case "exec.remove":
+      return { verb: mutation.verb, containerId, execId: mutation.execId, force: mutation.force };
     default:
       return assertNever(mutation);
   }

@@ -19,6 +19,7 @@ import {
 } from "@podfleet/db/operations";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { ExecSession } from "@podfleet/model/exec";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
 
@@ -44,6 +45,8 @@ export interface MutationResult {
   readonly operationId: OperationId;
   /** As the operation left it. */
   readonly container: ContainerSummary;
+  /** The session of an operation on one. */
+  readonly exec?: ExecSession;
 }
 
 export class Operations {
@@ -153,7 +156,8 @@ function resultOf(
   row: ContainerRow,
   outcome: OperationOutcome,
 ): MutationResult {
-  return { operationId, container: summaryOf(row, outcome.container ?? row.snapshot) };
+  const exec = outcome.status === "succeeded" && outcome.exec ? { exec: outcome.exec } : {};
+  return { operationId, container: summaryOf(row, outcome.container ?? row.snapshot), ...exec };
 }
 
 function withOperationId(error: unknown, operationId: OperationId): unknown {

@@ -54,7 +54,7 @@ export async function waitForContainer(
   caller: AbortSignal,
 ): Promise<WaitResult> {
   const signal = AbortSignal.any([caller, fleet.draining]);
-  let row = await resolve(fleet, request.container);
+  let row = await getKnownContainer(fleet, request.container);
   let run = request.run;
   let host: WatchedHost = row.host;
   let unknownCount = 0;
@@ -88,7 +88,11 @@ export async function waitForContainer(
   }
 }
 
-async function resolve(fleet: Fleet, reference: string): Promise<ContainerRow> {
+/**
+ * By name, id or id prefix; by the full id also one that was removed lately.
+ * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID
+ */
+export async function getKnownContainer(fleet: Fleet, reference: string): Promise<ContainerRow> {
   try {
     return await getContainer(fleet.database, reference);
   } catch (error) {

@@ -1,0 +1,104 @@
+/** Exec sessions are their host's: there is no record of them but the agent's, which is asked each time. */
+import { createHash } from "node:crypto";
+
+import { backoffMs } from "@podfleet/base/backoff";
+import { pause } from "@podfleet/base/pause";
+import { type ContainerRow, findContainerById } from "@podfleet/db/containers";
+import { hasCode } from "@podfleet/model/errors";
+import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
+import { type ExecId, execIdSchema, type OperationId } from "@podfleet/model/ids";
+
+import { cutShort, type Fleet } from "./fleet.ts";
+import type { WatchedHost } from "./host-watch.ts";
+import { unreachable } from "./unreachable.ts";
+import { getKnownContainer } from "./wait.ts";
+
+export interface ExecReference {
+  /** Name, id or id prefix; the full id finds one that was removed lately too. */
+  readonly container: string;
+  readonly exec: ExecId;
+}
+
+const timeoutMs = 5_000;
+const pollMs = 20_000;
+const answerMs = 5_000;
+const retryDelay = { minMs: 100, maxMs: 2_000 };
+
+/** The id of the session that an operation starts: the same however often the operation is presented. */
+export function execIdOf(operationId: OperationId): ExecId {
+  return execIdSchema.parse(createHash("sha256").update(operationId).digest("hex"));
+}
+
+/** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
+export async function listExecs(
+  fleet: Fleet,
+  { container, all }: { readonly container: string; readonly all: boolean },
+): Promise<ExecSession[]> {
+  const row = await getReachable(fleet, container);
+  const call = { payload: { containerId: row.id }, timeoutMs };
+  const { sessions } = await fleet.hosts.request(row.host.id, "exec.list", call);
+  return all ? sessions : sessions.filter(({ state }) => state !== "exited");
+}
+
+/** @throws PodfleetError EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
+export async function inspectExec(
+  fleet: Fleet,
+  { container, exec }: ExecReference,
+): Promise<ExecSession> {
+  const row = await getReachable(fleet, container);
+  const call = { payload: { containerId: row.id, execId: exec }, timeoutMs };
+  const { session } = await fleet.hosts.request(row.host.id, "exec.inspect", call);
+  return session;
+}
+
+/** @throws PodfleetError STATE_INVALID, EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
+export async function resizeExec(
+  fleet: Fleet,
+  { container, exec, ...size }: ExecReference & TerminalSize,
+): Promise<void> {
+  const row = await getReachable(fleet, container);
+  const call = { payload: { containerId: row.id, execId: exec, size }, timeoutMs };
+  await fleet.hosts.request(row.host.id, "exec.resize", call);
+}
+
+/**
+ * Resolves with the session when it has ended, however long that takes, across outages of its host.
+ * @throws PodfleetError EXEC_NOT_FOUND, also when it is removed meanwhile; CONTAINER_NOT_FOUND; AMBIGUOUS_ID; CANCELLED;
+ *   UNAVAILABLE when this process is about to end
+ */
+export async function waitForExec(
+  fleet: Fleet,
+  { container, exec }: ExecReference,
+  caller: AbortSignal,
+): Promise<ExecSession> {
+  const signal = AbortSignal.any([caller, fleet.draining]);
+  const row = await getKnownContainer(fleet, container);
+  let host: WatchedHost = row.host;
+  for (let attempt = 0; ; attempt += 1) {
+    if (signal.aborted) throw cutShort(fleet, signal.reason);
+    try {
+      const polled = await fleet.watch.during(host, signal, async (watched) => {
+        const payload = { containerId: row.id, execId: exec, timeoutMs: pollMs };
+        const call = { payload, timeoutMs: pollMs + answerMs, signal: watched };
+        return await fleet.hosts.request(row.host.id, "exec.wait", call);
+      });
+      if (polled.type === "done") {
+        const { session } = polled.value;
+        if (session.state === "exited") return session;
+        attempt = 0;
+        continue;
+      }
+    } catch (error) {
+      if (signal.aborted) throw cutShort(fleet, error);
+      if (!hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE")) throw error;
+    }
+    await pause(backoffMs(attempt, retryDelay), signal);
+    host = (await findContainerById(fleet.database, row.id))?.host ?? host;
+  }
+}
+
+async function getReachable(fleet: Fleet, container: string): Promise<ContainerRow> {
+  const row = await getKnownContainer(fleet, container);
+  if (row.host.state === "unreachable") throw unreachable(row.host);
+  return row;
+}

@@ -1,0 +1,71 @@
+/** Commands in running containers: started once, their output byte for byte and gap-free, their end however it came. */
+import type { ExecSession, execSpecSchema } from "@podfleet/model/exec";
+import type { ExecId, OperationId } from "@podfleet/model/ids";
+import type { z } from "zod";
+
+import type { Api } from "./api.ts";
+import type { Connection } from "./connection.ts";
+import { type LogRecord, recordsOfChunk } from "./logs.ts";
+import type { OutageOptions } from "./outage.ts";
+import { persist, retrying } from "./retrying.ts";
+import { subscribe } from "./subscription.ts";
+
+export interface ExecRequest {
+  /** Name, id or id prefix of a running container. */
+  readonly container: string;
+  readonly spec: z.input<typeof execSpecSchema>;
+  /** Names the start, so that a caller's own repetition of it runs the command once; made up when absent. */
+  readonly operationId?: OperationId;
+}
+
+/** A session whose command runs, or has run. */
+export interface ExecRun {
+  readonly id: ExecId;
+  /** Id of its container. */
+  readonly container: string;
+  /** Both streams from byte 0, as many records at a time as arrived together, until the session has ended. May be read more than once. */
+  output(options?: OutageOptions): AsyncGenerator<LogRecord[], void>;
+  /** Resolves when the session has ended: `exitCode` is absent when it is unknown (`exitUnknown`), or its time was up (`timedOut`). */
+  wait(options?: OutageOptions): Promise<ExecSession>;
+}
+
+/**
+ * Resolves when the command runs.
+ * @throws PodfleetError CANNOT_INVOKE unless the container runs, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, INVALID_INPUT
+ */
+export async function startExec(
+  { api, connection }: { readonly api: Api; readonly connection: Connection },
+  { container, spec, operationId: given }: ExecRequest,
+  options: OutageOptions = {},
+): Promise<ExecRun> {
+  const started = await retrying(
+    async (made) => await api.exec.start.mutate({ operationId: given ?? made, container, spec }),
+    options,
+  );
+  const session = { container: started.container.id, exec: started.exec.id };
+  return {
+    id: session.exec,
+    container: session.container,
+    output: (outage) => followOutput(connection, session, outage),
+    wait: async (outage) =>
+      await persist(async () => await api.exec.wait.mutate(session, signalOf(outage)), {
+        ...outage,
+        whenDown: "retry",
+      }),
+  };
+}
+
+async function* followOutput(
+  connection: Connection,
+  session: { readonly container: string; readonly exec: ExecId },
+  options?: OutageOptions,
+): AsyncGenerator<LogRecord[], void> {
+  const request = { path: "exec.output", input: { ...session, follow: true } };
+  for await (const { data } of subscribe(connection, request, options)) {
+    yield recordsOfChunk(data);
+  }
+}
+
+function signalOf(options: OutageOptions | undefined): { signal?: AbortSignal } {
+  return options?.signal ? { signal: options.signal } : {};
+}
