@@ -23,6 +23,7 @@ import { Housekeeper } from "./container/housekeeper.ts";
 import { MonitorWatcher } from "./container/monitor-watcher.ts";
 import { Reaper } from "./container/reaper.ts";
 import { type HostContinuity, reconcile } from "./container/reconcile.ts";
+import { RestartScheduler } from "./container/restart-scheduler.ts";
 import { hasProcess } from "./container/sync.ts";
 import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
 import type { Outbox } from "./events/outbox.ts";
@@ -46,6 +47,8 @@ import {
   OperationRunner,
   type Settlement,
 } from "./operation/operation-runner.ts";
+import { RootfsUses } from "./rootfs/rootfs-uses.ts";
+import { statPath } from "./rootfs/stat-path.ts";
 import { StateStore } from "./state/state-store.ts";
 import { ContainerStorage } from "./storage/container-storage.ts";
 import { ImageStore } from "./storage/image-store.ts";
@@ -111,7 +114,7 @@ export class Engine {
   readonly #opened: DisposableStack;
 
   private constructor({ assembly, facts, problems, opened }: OpenEngine) {
-    const { parts, reaper, runner } = assembly;
+    const { parts, reaper, restarts, runner } = assembly;
     this.outbox = parts.store.outbox;
     this.execs = new ExecSessions(parts);
     this.#parts = parts;
@@ -127,6 +130,7 @@ export class Engine {
       runner,
       new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
       new Housekeeper(parts, (error) => problems({ error })),
+      restarts,
       reaper,
       parts.execWatcher,
     ];
@@ -166,6 +170,7 @@ export class Engine {
     const engine = new Engine({ assembly, facts, problems, opened: opened.move() });
     const resumed = runner.resume();
     for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
+    assembly.restarts.open();
     return engine;
   }
 
@@ -304,6 +309,7 @@ type ProblemReport = (problem: EngineProblem) => void;
 interface Assembly {
   readonly parts: EngineParts;
   readonly reaper: Reaper;
+  readonly restarts: RestartScheduler;
   readonly runner: OperationRunner;
 }
 
@@ -362,20 +368,22 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
     runtime,
     checkpointSupport: readCheckpointSupport(runtime),
     storage: new ContainerStorage(paths.containers, images),
+    rootfsUses: new RootfsUses(),
     cgroupParent: options.cgroupParent,
     monitorProgram: findTool(monitor, options.toolDirectories),
     monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
     cleanUpLater: (id) => reaper.cleanUp(id),
+    restartLater: (id) => restarts.schedule(id),
   };
-  const reaper = new Reaper({
-    parts,
-    onFailure: (error, containerId) => problems({ error, containerId }),
-  });
+  const onFailure = (error: unknown, containerId: ContainerId): void =>
+    problems({ error, containerId });
+  const reaper = new Reaper({ parts, onFailure });
+  const restarts = new RestartScheduler({ parts, onFailure });
   const runner = new OperationRunner({
     parts,
     onDefect: (error, operationId) => problems({ error, operationId }),
   });
-  return { parts, reaper, runner };
+  return { parts, reaper, restarts, runner };
 }
 
 function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): HostContinuity {

@@ -99,6 +99,18 @@ export const errorKinds = {
     exitCode: 125,
     doc: "A stream from a host was dropped: nobody read it for a minute, or its agent restarted",
   },
+  PATH_NOT_FOUND: {
+    retryable: false,
+    trpcCode: "NOT_FOUND",
+    exitCode: 125,
+    doc: "The container's root filesystem has nothing at that path",
+  },
+  ARTIFACT_NOT_FOUND: {
+    retryable: false,
+    trpcCode: "NOT_FOUND",
+    exitCode: 125,
+    doc: "The container has no artifact of that name",
+  },
   EXEC_NOT_FOUND: {
     retryable: false,
     trpcCode: "NOT_FOUND",
@@ -159,6 +171,12 @@ export const errorKinds = {
     exitCode: 125,
     doc: "The container is not paused",
   },
+  NOT_MOUNTED: {
+    retryable: false,
+    trpcCode: "CONFLICT",
+    exitCode: 125,
+    doc: "No user has the container's root filesystem mounted",
+  },
   DEPENDENCY_NOT_RUNNING: {
     retryable: true,
     trpcCode: "PRECONDITION_FAILED",
@@ -200,6 +218,12 @@ export const errorKinds = {
     trpcCode: "BAD_REQUEST",
     exitCode: 126,
     doc: "The command exists but cannot be invoked",
+  },
+  COMMAND_FAILED: {
+    retryable: false,
+    trpcCode: "PRECONDITION_FAILED",
+    exitCode: 125,
+    doc: "The command of a batch's exec step did not end with exit code 0",
   },
   RUNTIME_FAILED: {
     retryable: false,

@@ -141,6 +141,7 @@ function commitRestored(
       ...{ state: "running", run, restoredRun: run, pid, monitorPid, startedAt, processes },
       checkpoint: keep ? snapshot.checkpoint : undefined,
       stoppedByUser: false,
+      restartAt: undefined,
       error: undefined,
     },
     { event: "container.restore", operation, ends: "succeeded" },

@@ -1,5 +1,6 @@
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { endExecs } from "../exec/end-execs.ts";
 import { removeCgroup } from "../host/container-cgroup.ts";
 import { releaseNetworkNamespace } from "../host/network-namespace.ts";
 import { cgroupDirectories } from "../oci/cgroup.ts";
@@ -11,17 +12,29 @@ export async function cleanUpLocked(
   parts: EngineParts,
   id: ContainerId,
   operation?: OperationRef,
+  ends?: "succeeded",
 ): Promise<void> {
   await discardRemains(parts, id);
-  parts.store.update(id, { state: "exited" }, { event: "container.cleanup", operation });
+  parts.store.update(id, { state: "exited" }, { event: "container.cleanup", operation, ends });
 }
 
 /** Whatever there is of the container in the OCI runtime, among cgroups and mounts and in the exit directory goes. */
 export async function discardRemains(parts: EngineParts, id: ContainerId): Promise<void> {
+  await endExecs(parts, id);
   await parts.runtime.delete(id, { force: true });
   const directories = cgroupDirectories(parts.cgroups, `${parts.cgroupParent}/${id}`);
   await removeCgroup(directories, parts.clock);
   await releaseNetworkNamespace(parts.paths.networkNamespace(id));
-  await parts.storage.unmountRootfs(id);
+  await releaseRootfsLocked(parts, id);
   parts.exits.forget(id);
+}
+
+/** Unmounts the root filesystem, unless users have it mounted (`byUsers`: they give it up) or something is being read from it. */
+export async function releaseRootfsLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  { byUsers = false } = {},
+): Promise<void> {
+  const isKept = !byUsers && parts.store.find(id)?.snapshot.mount !== undefined;
+  if (!isKept && !parts.rootfsUses.has(id)) await parts.storage.unmountRootfs(id);
 }

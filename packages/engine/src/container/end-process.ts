@@ -45,6 +45,8 @@ async function signalAndWait(
     if (await parts.exits.wait(id, timeoutMs)) return true;
   }
   await parts.runtime.kill(id, sigkill);
+  // What is frozen ends when it is thawed, and does nothing before that.
+  if (state === "paused") await parts.runtime.resume(id);
   if (await parts.exits.wait(id, killTimeoutMs)) return true;
   await parts.runtime.kill(id, sigkill, { all: true });
   return await parts.exits.wait(id, killTimeoutMs);

@@ -8,6 +8,7 @@ import type { ContainerLocks } from "../lock/container-locks.ts";
 import type { CgroupHierarchies, HoldingCgroup } from "../oci/cgroup.ts";
 import type { HostLimits } from "../oci/host-limits.ts";
 import type { OciRuntime } from "../oci/runtime.ts";
+import type { RootfsUses } from "../rootfs/rootfs-uses.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { ContainerStorage } from "../storage/container-storage.ts";
 import type { ImageStore } from "../storage/image-store.ts";
@@ -26,6 +27,7 @@ export interface EngineParts {
   readonly runtime: OciRuntime;
   readonly images: ImageStore;
   readonly storage: ContainerStorage;
+  readonly rootfsUses: RootfsUses;
   readonly hostLimits: HostLimits;
   /** Found out while the engine opens; it never rejects. */
   readonly checkpointSupport: Promise<CheckpointSupport>;
@@ -38,4 +40,6 @@ export interface EngineParts {
   readonly monitorCgroup: HoldingCgroup;
   /** Has the container cleaned up when its turn comes, and removed if that is to follow its run. */
   readonly cleanUpLater: (id: ContainerId) => void;
+  /** Has the container started when the time of its record's `restartAt` has come. */
+  readonly restartLater: (id: ContainerId) => void;
 }

@@ -1,6 +1,5 @@
 import { mkdir, rm } from "node:fs/promises";
 
-import type { Action } from "@podfleet/model/action";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
@@ -15,7 +14,6 @@ import type { ContainerRecord, StartingMark } from "../state/container-record.ts
 import type { CommitNote, OperationRef } from "../state/state-store.ts";
 import { cleanUpLocked, discardRemains } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { syncLocked } from "./sync.ts";
 import { undoAfter } from "./undo.ts";
 
 export const initializeMsMax = 120_000;
@@ -24,17 +22,14 @@ export const initializeMsMax = 120_000;
  * configured, stopped, exited → created: the process exists and waits to run the command.
  * @throws PodfleetError STATE_INVALID, DEPENDENCY_NOT_RUNNING, or why it could not be created; nothing is left then
  */
-export async function initContainer(
+export async function initLocked(
   parts: EngineParts,
-  operation: OperationRef,
-  { containerId: id, verb }: Extract<Action, { verb: "container.init" }>,
+  id: ContainerId,
+  { operation }: { readonly operation: OperationRef },
 ): Promise<void> {
-  await parts.locks.run(id, { purpose: verb, holdMsMax: initializeMsMax }, async () => {
-    await syncLocked(parts, id, { operation });
-    assertAllowed("init", parts.store.get(id).snapshot);
-    assertDependenciesRun(parts, id);
-    await initializeLocked(parts, id, { operation, ends: "succeeded" });
-  });
+  assertAllowed("init", parts.store.get(id).snapshot);
+  assertDependenciesRun(parts, id);
+  await initializeLocked(parts, id, { operation, ends: "succeeded" });
 }
 
 /** Commits `created`, with what `note` says, and with `starting` kept for the start that follows. */
@@ -55,9 +50,11 @@ export async function initializeLocked(
     monitorStartTicks: findStartTicks(monitorPid),
     ...(starting ? { starting: { ...starting, atMs: parts.clock.nowMs() } } : {}),
   };
+  // A restart by policy is due until the command runs, so that an engine that ends before that is not the end of it.
+  const restart = starting?.byPolicy ? {} : { restartAt: undefined };
   parts.store.update(
     id,
-    { state: "created", pid, monitorPid, error: undefined, processes },
+    { state: "created", pid, monitorPid, error: undefined, ...restart, processes },
     { event: "container.init", ...note },
   );
 }

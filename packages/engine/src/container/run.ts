@@ -6,11 +6,15 @@ import type { OperationRef, SnapshotChanges } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ExitRecord } from "./exit-watcher.ts";
 import { wasOutOfMemory } from "./out-of-memory.ts";
+import { type EndedRun, planRestart } from "./restart-plan.ts";
 
 /** Commits that the created process runs the command: created → running. Ends the start that was marked beforehand. */
 export function commitStartedLocked(parts: EngineParts, id: ContainerId): void {
   const { snapshot, processes } = parts.store.get(id);
   const { starting, ...identities } = processes;
+  const restarts = starting?.byPolicy
+    ? { restartCount: snapshot.restartCount + 1 }
+    : { restartCount: 0, restartDelayMs: undefined };
   parts.store.update(
     id,
     {
@@ -19,11 +23,13 @@ export function commitStartedLocked(parts: EngineParts, id: ContainerId): void {
       startedAt: new Date(starting?.atMs ?? parts.clock.nowMs()).toISOString(),
       stoppedByUser: false,
       error: undefined,
+      ...restarts,
+      restartAt: undefined,
       processes: identities,
     },
     {
       event: "container.start",
-      operation: starting && { id: starting.operationId, verb: "container.start" },
+      operation: starting?.operation,
       ends: starting?.ends ? "succeeded" : undefined,
     },
   );
@@ -40,18 +46,27 @@ export function unknownExit(parts: EngineParts): ExitRecord {
   return { exitCode: undefined, atMs: parts.clock.nowMs() };
 }
 
-/** Commits that the process has ended: created, running, paused → stopped. It wakes those who wait for the run's exit. */
+/**
+ * Commits that the process has ended: created, running, paused → stopped; and when the restart policy starts it again. It
+ * wakes those who wait for the run's exit.
+ */
 export function commitExitLocked(parts: EngineParts, id: ContainerId, end: EndOfRun): void {
   // Marked as starting, and ended: it may have run the command, so it counts as a run.
   if (parts.store.get(id).processes.starting) commitStartedLocked(parts, id);
-  const { snapshot, processes } = parts.store.get(id);
+  const { snapshot, spec, processes } = parts.store.get(id);
   const isByUser = end.stoppedByUser || processes.checkpointing !== undefined;
+  const stoppedByUser = snapshot.stoppedByUser || isByUser;
   const ran = snapshot.state !== "created";
+  const restart =
+    ran && !stoppedByUser
+      ? planRestart(spec.restartPolicy, endedRun(snapshot, end.exit))
+      : undefined;
   parts.store.update(
     id,
     {
       ...(ran ? exitChanges(parts, snapshot, end.exit) : {}),
-      ...(isByUser ? { stoppedByUser: true } : {}),
+      ...restart,
+      stoppedByUser,
       state: "stopped",
       pid: undefined,
       monitorPid: undefined,
@@ -63,6 +78,15 @@ export function commitExitLocked(parts: EngineParts, id: ContainerId, end: EndOf
       operation: end.operation,
     },
   );
+  if (restart) parts.restartLater(id);
+}
+
+function endedRun(
+  { startedAt, restartCount, restartDelayMs }: ContainerSnapshot,
+  { exitCode, atMs }: ExitRecord,
+): EndedRun {
+  const beganMs = startedAt === undefined ? atMs : Date.parse(startedAt);
+  return { exitCode, atMs, ranMs: atMs - beganMs, restartCount, restartDelayMs };
 }
 
 function exitChanges(

@@ -1,4 +1,3 @@
-import type { Action } from "@podfleet/model/action";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
@@ -14,26 +13,18 @@ import { syncLocked } from "./sync.ts";
 import { undoAfter } from "./undo.ts";
 
 /**
- * configured, created, stopped, exited → running. With `recursive`, the containers it depends on are started first, each
- * under its own lock, in order; those that run are left alone.
- * @throws PodfleetError STATE_INVALID, DEPENDENCY_NOT_RUNNING, DEPENDENCY_CYCLE, or why it could not be started; no
- * process is left then
+ * Starts what the container depends on, each under its own lock, in order; those that run are left alone.
+ * @throws PodfleetError DEPENDENCY_CYCLE, or why one could not be started
  */
-export async function startContainer(
+export async function startDependencies(
   parts: EngineParts,
   operation: OperationRef,
-  { containerId, recursive }: Extract<Action, { verb: "container.start" }>,
+  id: ContainerId,
 ): Promise<void> {
-  if (recursive) {
-    const order = startOrder(containerId, (id) => parts.store.find(id)?.spec.dependencies ?? []);
-    for (const dependency of order.slice(0, -1)) {
-      await startDependency(parts, operation, { containerId, dependency });
-    }
+  const order = startOrder(id, (each) => parts.store.find(each)?.spec.dependencies ?? []);
+  for (const dependency of order.slice(0, -1)) {
+    await startDependency(parts, operation, { containerId: id, dependency });
   }
-  await withStartLock(parts, containerId, async () => {
-    await syncLocked(parts, containerId, { operation });
-    await startLocked(parts, containerId, { operationId: operation.id, ends: true });
-  });
 }
 
 async function startDependency(
@@ -41,12 +32,14 @@ async function startDependency(
   operation: OperationRef,
   ids: { readonly containerId: ContainerId; readonly dependency: ContainerId },
 ): Promise<void> {
+  const { dependency: id } = ids;
   const { name } = parts.store.get(ids.containerId).snapshot;
+  const request = { purpose: "container.start", holdMsMax: initializeMsMax };
   try {
-    await withStartLock(parts, ids.dependency, async () => {
-      await syncLocked(parts, ids.dependency, { operation });
-      if (parts.store.get(ids.dependency).snapshot.state === "running") return;
-      await startLocked(parts, ids.dependency, { operationId: operation.id, ends: false });
+    await parts.locks.run(id, request, async () => {
+      await syncLocked(parts, id, { operation });
+      if (parts.store.get(id).snapshot.state === "running") return;
+      await startLocked(parts, id, { operation, ends: false, byPolicy: false });
     });
   } catch (error) {
     if (!(error instanceof PodfleetError)) throw error;
@@ -58,15 +51,11 @@ async function startDependency(
   }
 }
 
-async function withStartLock(
-  parts: EngineParts,
-  id: ContainerId,
-  body: () => Promise<void>,
-): Promise<void> {
-  await parts.locks.run(id, { purpose: "container.start", holdMsMax: initializeMsMax }, body);
-}
-
-async function startLocked(
+/**
+ * configured, created, stopped, exited → running.
+ * @throws PodfleetError STATE_INVALID, DEPENDENCY_NOT_RUNNING, or why it could not be started; no process is left then
+ */
+export async function startLocked(
   parts: EngineParts,
   id: ContainerId,
   starting: Omit<StartingMark, "atMs">,
@@ -79,8 +68,7 @@ async function startLocked(
     const mark = { ...starting, atMs: parts.clock.nowMs() };
     parts.store.saveProcesses(id, { ...processes, starting: mark });
   } else {
-    const operation = { id: starting.operationId, verb: "container.start" } as const;
-    await initializeLocked(parts, id, { operation, starting });
+    await initializeLocked(parts, id, { operation: starting.operation, starting });
   }
   try {
     await parts.runtime.start(id);
@@ -92,9 +80,13 @@ async function startLocked(
 }
 
 /** created → what it was before: configured, or exited when it has run. */
-async function unwindLocked(parts: EngineParts, id: ContainerId): Promise<void> {
+export async function unwindLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  note: { readonly operation?: OperationRef; readonly ends?: "succeeded" } = {},
+): Promise<void> {
   await discardRemains(parts, id);
   const state = parts.store.get(id).snapshot.run > 0 ? "exited" : "configured";
   const gone = { pid: undefined, monitorPid: undefined, processes: {} };
-  parts.store.update(id, { state, ...gone }, { event: "container.cleanup" });
+  parts.store.update(id, { state, ...gone }, { event: "container.cleanup", ...note });
 }

@@ -21,7 +21,8 @@ import type { CommitNote, OperationRef } from "../state/state-store.ts";
 import { adoptExecLocked } from "./adopt-exec.ts";
 import { commitExecStarted } from "./exec-run.ts";
 
-const execMsMax = 60_000;
+/** The longest that starting a command may take. */
+export const execMsMax = 60_000;
 const endTimeoutMs = 5_000;
 /** The first descriptor that is not a standard one. */
 const firstDescriptor = 3;
@@ -39,14 +40,9 @@ export async function startExec(
 ): Promise<void> {
   const { containerId, execId, spec, verb, resumed } = action;
   await parts.locks.run(containerId, { purpose: verb, holdMsMax: execMsMax }, async () => {
+    await syncLocked(parts, containerId, { operation });
     const note = { operation, ends: "succeeded" } as const;
-    const known = parts.execs.find(execId)?.session;
-    if (known) {
-      if (!resumed || known.state !== "created") throw alreadyUsed(known);
-      if (await adoptExecLocked(parts, known, note)) return;
-      await discardExec(parts, execId);
-    }
-    await startExecLocked(parts, { containerId, execId, spec }, note);
+    await startExecLocked(parts, { containerId, execId, spec, resumed }, note);
   });
 }
 
@@ -56,14 +52,29 @@ export interface ExecStart {
   readonly spec: ExecSpec;
 }
 
-/** Commits the session as running, with what `note` says. */
-async function startExecLocked(
+type StartNote = Pick<CommitNote, "operation" | "ends">;
+
+/** Commits the session as running, with what `note` says; `resumed`: an earlier engine may have begun with it. */
+export async function startExecLocked(
+  parts: EngineParts,
+  start: ExecStart & { readonly resumed: boolean },
+  note: StartNote,
+): Promise<void> {
+  const known = parts.execs.find(start.execId)?.session;
+  if (known) {
+    if (!start.resumed || known.state !== "created") throw alreadyUsed(known);
+    if (await adoptExecLocked(parts, known, note)) return;
+    await discardExec(parts, start.execId);
+  }
+  await beginExecLocked(parts, start, note);
+}
+
+async function beginExecLocked(
   parts: EngineParts,
   start: ExecStart,
-  note: Pick<CommitNote, "operation" | "ends">,
+  note: StartNote,
 ): Promise<void> {
   const { containerId, execId, spec } = start;
-  await syncLocked(parts, containerId, { operation: note.operation });
   const { snapshot } = parts.store.get(containerId);
   assertAllowed("exec", snapshot);
   parts.execs.begin({

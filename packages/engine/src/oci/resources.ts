@@ -2,7 +2,7 @@
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 
 import type { HostLimits } from "./host-limits.ts";
-import type { RuntimeResources } from "./runtime-spec.ts";
+import type { RuntimeLimits, RuntimeResources } from "./runtime-spec.ts";
 
 /** podman's default. */
 const pidsLimitDefault = 2048;
@@ -21,6 +21,22 @@ export function containerResources(spec: ContainerSpec, host: HostLimits): Runti
   };
 }
 
+/** Limits for a container that has some already: what the spec does not limit is said to have no limit. */
+export function updatedResources(spec: ContainerSpec, host: HostLimits): RuntimeLimits {
+  const { cpus, cpuShares = cpuSharesDefault, memoryBytes } = spec.resources;
+  const noMemoryLimit = host.limitsSwap ? { limit: -1, swap: -1 } : { limit: -1 };
+  return {
+    cpu: {
+      ...(cpus === undefined ? { quota: -1, period: periodUs } : cpuBandwidth(cpus)),
+      shares: cpuShares,
+    },
+    memory: memoryBytes === undefined ? noMemoryLimit : memoryLimit(memoryBytes, host),
+    pids: containerResources(spec, host).pids,
+  };
+}
+
+/** The kernel's default. */
+const cpuSharesDefault = 1024;
 const periodUs = 100_000;
 const longestPeriodUs = 1_000_000;
 /** The kernel refuses less. */

@@ -59,6 +59,9 @@ export interface RuntimeResources {
   readonly pids: { readonly limit: number };
 }
 
+/** What of them can be changed while the container runs. */
+export type RuntimeLimits = Omit<RuntimeResources, "devices">;
+
 export interface RuntimeDevice {
   readonly path: string;
   readonly type: "c" | "b";

@@ -59,6 +59,8 @@ const absentPattern = /container does not exist|No such file or directory/;
 const endedPattern =
   /container not running|is not running|No such process|process already finished/;
 
+const notPausedPattern = /not paused/;
+
 const stateSchema = z.object({ status: z.enum(runtimeStatuses), pid: z.number().int().min(0) });
 const listSchema = z
   .array(z.object({ ...stateSchema.shape, id: z.string() }))
@@ -150,6 +152,25 @@ export class OciRuntime {
       ...resourceArguments(kinds),
     ];
     await this.#run("checkpoint", [...args, id], checkpointTimeoutMs);
+  }
+
+  /** Freezes each process of the container. */
+  async pause(id: string): Promise<void> {
+    await this.#run("pause", [id]);
+  }
+
+  /** Harmless when nothing is frozen. */
+  async resume(id: string): Promise<void> {
+    try {
+      await this.#run("resume", [id]);
+    } catch (error) {
+      if (!isFailure(error, notPausedPattern)) throw error;
+    }
+  }
+
+  /** Sets the limits of a container that has processes to those in a file (`RuntimeLimits` as JSON). */
+  async update(id: string, resourcesFile: string): Promise<void> {
+    await this.#run("update", ["--resources", resourcesFile, id]);
   }
 
   async list(): Promise<ReadonlyArray<RuntimeState & { readonly id: string }>> {

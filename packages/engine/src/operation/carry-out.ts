@@ -1,21 +1,22 @@
-import type { Action } from "@podfleet/model/action";
+import type { Action, Step } from "@podfleet/model/action";
+import type { ContainerId } from "@podfleet/model/ids";
 
 import { checkpointContainer } from "../checkpoint/checkpoint-container.ts";
 import { importContainer } from "../checkpoint/import-container.ts";
 import { restoreContainer } from "../checkpoint/restore-container.ts";
 import { createContainer } from "../container/create.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
-import { initContainer } from "../container/initialize.ts";
-import { killContainer } from "../container/kill.ts";
 import { removeContainer } from "../container/remove.ts";
-import { startContainer } from "../container/start.ts";
-import { stopContainer } from "../container/stop.ts";
-import { syncContainer } from "../container/sync-container.ts";
+import { startDependencies } from "../container/start.ts";
+import { isRestarting } from "../container/stop.ts";
+import { hasProcess, syncLocked } from "../container/sync.ts";
 import { killExec } from "../exec/kill-exec.ts";
 import { removeExec } from "../exec/remove-exec.ts";
 import { startExec } from "../exec/start-exec.ts";
 import { loadImages } from "../image/load-images.ts";
 import type { OperationRef } from "../state/state-store.ts";
+import { performBatch } from "./batch.ts";
+import { holdMsMaxOf, performStepLocked } from "./steps.ts";
 
 /**
  * Does what the action says and commits that `operation` has succeeded. `resumed`: the engine ended during an earlier attempt,
@@ -30,18 +31,25 @@ export async function carryOut(
   switch (action.verb) {
     case "container.create":
       return await createContainer(parts, operation, action);
-    case "container.init":
-      return await initContainer(parts, operation, action);
     case "container.start":
-      return await startContainer(parts, operation, action);
+      if (action.recursive) await startDependencies(parts, operation, action.containerId);
+      return await performAlone(parts, operation, { action, resumed });
+    case "container.init":
+    case "container.restart":
     case "container.stop":
-      return await stopContainer(parts, operation, { ...action, resumed });
     case "container.kill":
-      return await killContainer(parts, operation, { ...action, resumed });
+    case "container.pause":
+    case "container.unpause":
+    case "container.cleanup":
+    case "container.sync":
+    case "container.refresh":
+    case "container.rename":
+    case "container.update":
+      return await performAlone(parts, operation, { action, resumed });
+    case "container.batch":
+      return await performBatch(parts, operation, { ...action, resumed });
     case "container.remove":
       return await removeContainer(parts, operation, action);
-    case "container.sync":
-      return await syncContainer(parts, operation, action);
     case "exec.start":
       return await startExec(parts, operation, { ...action, resumed });
     case "exec.kill":
@@ -57,4 +65,29 @@ export async function carryOut(
     case "image.load":
       return await loadImages(parts, operation, { ...action, resumed });
   }
+}
+
+/** Takes the lock, takes note of what became of the process meanwhile, and does the one step. */
+async function performAlone(
+  parts: EngineParts,
+  operation: OperationRef,
+  task: {
+    readonly action: Step & { readonly containerId: ContainerId };
+    readonly resumed: boolean;
+  },
+): Promise<void> {
+  const { action: step, resumed } = task;
+  const { containerId: id, verb } = step;
+  const { snapshot: before, spec } = parts.store.get(id);
+  const wasRunning = resumed || hasProcess(before) || isRestarting(before);
+  const holdMsMax = holdMsMaxOf(parts, id, step);
+  await parts.locks.run(id, { purpose: verb, holdMsMax }, async () => {
+    // One that was removed meanwhile has stopped too.
+    if (verb === "container.stop" && wasRunning && !parts.store.find(id)) {
+      return parts.store.note(id, { event: "container.stop", operation, ends: "succeeded" });
+    }
+    await syncLocked(parts, id, { operation });
+    await performStepLocked(parts, id, { step, operation, resumed, wasRunning });
+  });
+  if (spec.autoRemove && parts.store.find(id)?.snapshot.state === "exited") parts.cleanUpLater(id);
 }

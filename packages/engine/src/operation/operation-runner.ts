@@ -157,10 +157,16 @@ export class OperationRunner {
   }
 }
 
+const startingVerbs: ReadonlySet<OperationRef["verb"]> = new Set([
+  "container.init",
+  "container.start",
+  "container.restart",
+  "container.refresh",
+]);
+
 /** Whether the start itself failed, rather than being refused for the state that the container is in. */
 function isFailedStart({ verb }: OperationRef, { code }: WireError): boolean {
-  const starts = verb === "container.start" || verb === "container.init";
-  return starts && code !== "STATE_INVALID" && code !== "LOCK_TIMEOUT";
+  return startingVerbs.has(verb) && code !== "STATE_INVALID" && code !== "LOCK_TIMEOUT";
 }
 
 function isForgettable(id: OperationId, nowMs: number): boolean {

@@ -1,6 +1,7 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { operationIdSchema } from "@podfleet/model/ids";
+import { operationVerbSchema } from "@podfleet/model/operation";
 import { z } from "zod";
 
 /** What the engine keeps about a container's processes beside the snapshot, for itself. */
@@ -8,12 +9,23 @@ export const containerProcessesSchema = z.object({
   /** Start times of the snapshot's `pid` and `monitorPid`, in clock ticks since boot: they tell a pid from its reuse. */
   startTicks: z.number().int().optional(),
   monitorStartTicks: z.number().int().optional(),
-  /**
-   * The operation that lets the created process run its command, from `atMs` on; `ends` when that is all that is left for
-   * it to do.
-   */
+  /** The created process is let run its command, from `atMs` on. */
   starting: z
-    .object({ operationId: operationIdSchema, ends: z.boolean(), atMs: z.number().int() })
+    .object({
+      atMs: z.number().int(),
+      /** On whose behalf; absent when the restart policy's alone. */
+      operation: z
+        .object({
+          id: operationIdSchema,
+          verb: operationVerbSchema,
+          step: z.number().int().optional(),
+        })
+        .optional(),
+      /** That is all that is left for the operation, or its step, to do. */
+      ends: z.boolean(),
+      /** By the restart policy, not by a user. */
+      byPolicy: z.boolean(),
+    })
     .optional(),
   /** The operation that ends the process by a checkpoint. */
   checkpointing: operationIdSchema.optional(),

@@ -80,7 +80,12 @@ function prepare({ orm }: Database) {
       })
       .onConflictDoUpdate({
         target: containers.id,
-        set: { snapshot: sql`excluded.snapshot`, processes: sql`excluded.processes` },
+        set: {
+          name: sql`excluded.name`,
+          spec: sql`excluded.spec`,
+          snapshot: sql`excluded.snapshot`,
+          processes: sql`excluded.processes`,
+        },
       })
       .prepare(),
     remove: orm.delete(containers).where(eq(containers.id, id)).prepare(),

@@ -48,6 +48,9 @@ const migrations: readonly string[] = [
     processes TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  ALTER TABLE operations ADD COLUMN progress TEXT;
+  `,
 ];
 
 /** Brings the store to the newest version. */

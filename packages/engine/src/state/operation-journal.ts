@@ -6,10 +6,15 @@
 import { invariant } from "@podfleet/base/invariant";
 import { type Action, actionSchema } from "@podfleet/model/action";
 import type { OperationId } from "@podfleet/model/ids";
-import { type OperationOutcome, operationOutcomeSchema } from "@podfleet/model/operation";
+import {
+  type OperationOutcome,
+  operationOutcomeSchema,
+  type StepResult,
+} from "@podfleet/model/operation";
 import { and, asc, eq, lt, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
+import { type OperationProgress, operationProgressSchema } from "./operation-progress.ts";
 import { operations } from "./schema.ts";
 
 export type JournalledOperation =
@@ -46,6 +51,22 @@ export class OperationJournal {
   finish(id: OperationId, outcome: OperationOutcome, finishedAtMs: number): void {
     const { changes } = this.#statements.finish.run({ id, outcome, finishedAtMs });
     invariant(changes === 1, `operation ${id} has no outcome yet`);
+  }
+
+  /** How far an operation without an outcome has come. */
+  progress(id: OperationId): OperationProgress {
+    return operationProgressSchema.parse(this.#statements.progress.get({ id })?.progress ?? {});
+  }
+
+  /** Takes part in the caller's transaction when there is one. */
+  saveProgress(id: OperationId, progress: OperationProgress): void {
+    this.#statements.saveProgress.run({ id, progress });
+  }
+
+  /** Records the result of the next step of a batch; what was on record of the step itself goes. */
+  finishStep(id: OperationId, result: StepResult): void {
+    const { steps } = this.progress(id);
+    this.saveProgress(id, { steps: [...steps, result] });
   }
 
   /** Records that the operation is to have no effect if it arrives later. */
@@ -93,8 +114,19 @@ function prepare({ orm }: Database) {
         status: "finished",
         outcome: sql`${sql.param(sql.placeholder("outcome"), operations.outcome)}`,
         finishedAtMs: sql`${sql.placeholder("finishedAtMs")}`,
+        progress: null,
       })
       .where(and(eq(operations.id, sql.placeholder("id")), eq(operations.status, "running")))
+      .prepare(),
+    progress: orm
+      .select({ progress: operations.progress })
+      .from(operations)
+      .where(eq(operations.id, sql.placeholder("id")))
+      .prepare(),
+    saveProgress: orm
+      .update(operations)
+      .set({ progress: sql`${sql.param(sql.placeholder("progress"), operations.progress)}` })
+      .where(eq(operations.id, sql.placeholder("id")))
       .prepare(),
     refuse: orm
       .insert(operations)

@@ -9,6 +9,7 @@ import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlit
 
 import type { ContainerProcesses } from "./container-record.ts";
 import type { ExecProcesses } from "./exec-record.ts";
+import type { OperationProgress } from "./operation-progress.ts";
 
 export const containers = sqliteTable("containers", {
   id: text().$type<ContainerId>().primaryKey(),
@@ -68,6 +69,8 @@ export const operations = sqliteTable(
     outcome: text({ mode: "json" }).$type<OperationOutcome>(),
     startedAtMs: integer("started_at_ms").notNull(),
     finishedAtMs: integer("finished_at_ms"),
+    /** What one without an outcome has done; null when that need not be known to carry it on. */
+    progress: text({ mode: "json" }).$type<OperationProgress>(),
   },
   (table) => [index("operations_by_end").on(table.finishedAtMs)],
 );

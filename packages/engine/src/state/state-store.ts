@@ -11,13 +11,14 @@ import {
   type ContainerSnapshot,
   containerSnapshotSchema,
 } from "@podfleet/model/container/snapshot";
+import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { isTransition } from "@podfleet/model/container/state";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { AgentEvent, EventType } from "@podfleet/model/event";
 import type { ExecSession } from "@podfleet/model/exec";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
-import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
+import type { OperationOutcome, OperationVerb, StepResult } from "@podfleet/model/operation";
 import { eq } from "drizzle-orm";
 
 import { Outbox } from "../events/outbox.ts";
@@ -32,12 +33,15 @@ import { meta } from "./schema.ts";
 /** The operation on whose behalf a change is made. */
 export interface OperationRef {
   readonly id: OperationId;
+  /** Of the step, when it is one of a batch. */
   readonly verb: OperationVerb;
+  /** Position of the step in its batch. */
+  readonly step?: number | undefined;
 }
 
 /** New values of a snapshot's fields; undefined clears one. */
 export type SnapshotChanges = {
-  readonly [K in Exclude<keyof ContainerSnapshot, "id" | "name" | "revision" | "createdAt">]?:
+  readonly [K in Exclude<keyof ContainerSnapshot, "id" | "revision" | "createdAt">]?:
     | ContainerSnapshot[K]
     | undefined;
 };
@@ -47,13 +51,15 @@ export interface CommitNote {
   readonly event: EventType;
   readonly attributes?: AgentEvent["attributes"];
   readonly operation?: OperationRef | undefined;
-  /** The commit ends `operation`: well, or with this error. */
+  /** The commit ends `operation`, or the step that it is about: well, or with this error. */
   readonly ends?: "succeeded" | WireError | undefined;
   readonly image?: Image;
   /** The images that an operation that ends well has loaded. */
   readonly images?: Image[];
   /** The exec session as an operation that ends well leaves it. */
   readonly exec?: ExecSession | undefined;
+  /** The results of the steps, when it ends a batch. */
+  readonly steps?: StepResult[] | undefined;
 }
 
 /** What a commit changes beside the container's snapshot. */
@@ -151,16 +157,19 @@ export class StateStore {
     return snapshot;
   }
 
-  /** Commits changes of a container; `processes` stays as it was when absent. */
+  /** Commits changes of a container; `processes` and `spec` stay as they were when absent. */
   update(
     id: ContainerId,
-    changes: SnapshotChanges & { readonly processes?: ContainerProcesses },
+    changes: SnapshotChanges & {
+      readonly processes?: ContainerProcesses;
+      readonly spec?: ContainerSpec;
+    },
     note: CommitNote,
   ): ContainerSnapshot {
     const record = this.get(id);
-    const { processes = record.processes, ...fields } = changes;
+    const { processes = record.processes, spec = record.spec, ...fields } = changes;
     const snapshot = nextSnapshot(record.snapshot, fields);
-    const next: ContainerRecord = { spec: record.spec, snapshot, processes };
+    const next: ContainerRecord = { spec, snapshot, processes };
     this.#commit(note, {
       snapshot,
       write: () => {
@@ -223,10 +232,16 @@ export class StateStore {
   #commit(note: CommitNote, change: CommitChange): void {
     const { snapshot } = change;
     const nowMs = this.#clock.nowMs();
-    const outcome = note.ends && outcomeOf(note.ends, snapshot, note);
+    const isStep = note.operation?.step !== undefined;
+    const outcome = note.ends && !isStep ? outcomeOf(note.ends, snapshot, note) : undefined;
     const { seq } = this.#database.transaction(() => {
       change.write?.();
       if (note.operation && outcome) this.operations.finish(note.operation.id, outcome, nowMs);
+      if (note.operation && note.ends === "succeeded" && isStep && snapshot) {
+        const result = { status: "succeeded", verb: note.operation.verb } as const;
+        const exec = note.exec ? { exec: note.exec } : {};
+        this.operations.finishStep(note.operation.id, { ...result, container: snapshot, ...exec });
+      }
       return this.outbox.append({
         type: note.event,
         time: new Date(nowMs).toISOString(),
@@ -262,9 +277,9 @@ function nextSnapshot(current: ContainerSnapshot, changes: SnapshotChanges): Con
 function outcomeOf(
   ends: "succeeded" | WireError,
   container: ContainerSnapshot | undefined,
-  { images, exec }: Pick<CommitNote, "images" | "exec">,
+  { images, exec, steps }: Pick<CommitNote, "images" | "exec" | "steps">,
 ): OperationOutcome {
-  const shared = container ? { container } : {};
+  const shared = { ...(container && { container }), ...(steps && { steps }) };
   return ends === "succeeded"
     ? { status: "succeeded", ...shared, ...(images && { images }), ...(exec && { exec }) }
     : { status: "failed", error: ends, ...shared };

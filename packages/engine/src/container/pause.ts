@@ -1,0 +1,64 @@
+import type { ContainerState } from "@podfleet/model/container/state";
+import { assertAllowed } from "@podfleet/model/container/state";
+import { hasCode } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { OperationRef } from "../state/state-store.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { syncLocked } from "./sync.ts";
+
+export interface PauseOptions {
+  readonly operation: OperationRef;
+  readonly resumed: boolean;
+}
+
+/**
+ * running → paused: the kernel freezes every process of the container.
+ * @throws PodfleetError ALREADY_PAUSED, STATE_INVALID
+ */
+export async function pauseLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  options: PauseOptions,
+): Promise<void> {
+  await changeLocked(parts, id, { ...options, method: "pause", to: "paused" });
+}
+
+/**
+ * paused → running.
+ * @throws PodfleetError NOT_PAUSED
+ */
+export async function unpauseLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  options: PauseOptions,
+): Promise<void> {
+  await changeLocked(parts, id, { ...options, method: "unpause", to: "running" });
+}
+
+async function changeLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  options: PauseOptions & {
+    readonly method: "pause" | "unpause";
+    readonly to: ContainerState;
+  },
+): Promise<void> {
+  const { method, to, operation, resumed } = options;
+  const { snapshot } = parts.store.get(id);
+  // The attempt that was cut off has done it, and the state was read from the runtime since.
+  if (!(resumed && snapshot.state === to)) {
+    assertAllowed(method, snapshot);
+    try {
+      await (method === "pause" ? parts.runtime.pause(id) : parts.runtime.resume(id));
+    } catch (error) {
+      if (!hasCode(error, "RUNTIME_FAILED")) throw error;
+      // Its end says more than what the runtime makes of it.
+      await syncLocked(parts, id, { operation });
+      assertAllowed(method, parts.store.get(id).snapshot);
+      throw error;
+    }
+  }
+  const note = { event: `container.${method}`, operation, ends: "succeeded" } as const;
+  parts.store.update(id, { state: to }, note);
+}

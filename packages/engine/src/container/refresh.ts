@@ -1,0 +1,98 @@
+/**
+ * Making a container anew in the OCI runtime: it is taken down to `configured`, and brought back to what it was.
+ *
+ *     note what it was ─▶ end the process ─▶ discard its remains ─▶ configured ─▶ created, running or paused ─▶ commit
+ *
+ * What it was is on record before anything is done, so that an attempt that was cut off is carried on and not begun anew.
+ */
+import { assertAllowed, type ContainerState } from "@podfleet/model/container/state";
+import type { ContainerId } from "@podfleet/model/ids";
+
+import type { OperationProgress } from "../state/operation-progress.ts";
+import type { OperationRef } from "../state/state-store.ts";
+import { discardRemains } from "./cleanup.ts";
+import { endLocked } from "./end-process.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import { initializeLocked } from "./initialize.ts";
+import { startLocked } from "./start.ts";
+import { hasProcess } from "./sync.ts";
+
+type Restored = NonNullable<OperationProgress["restores"]>;
+
+/**
+ * created, running, paused → the same with a new process; any other → configured. Exec sessions end with the process; the counts
+ * of the restart policy begin anew.
+ * @throws PodfleetError STATE_INVALID, and what a start may fail with
+ */
+export async function refreshLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  { operation }: { readonly operation: OperationRef },
+): Promise<void> {
+  const restores = noteBefore(parts, id, operation);
+  if (parts.store.get(id).snapshot.run === restores.run) {
+    await takeDownLocked(parts, id, operation);
+    await bringBackLocked(parts, id, { operation, state: restores.state });
+  }
+  const { state } = parts.store.get(id).snapshot;
+  const note = { event: "container.refresh", operation, ends: "succeeded" } as const;
+  if (restores.state === "paused" && state === "running") {
+    await parts.runtime.pause(id);
+    parts.store.update(id, { state: "paused" }, note);
+  } else {
+    parts.store.note(id, note);
+  }
+}
+
+function noteBefore(parts: EngineParts, id: ContainerId, operation: OperationRef): Restored {
+  const progress = parts.store.operations.progress(operation.id);
+  if (progress.restores) return progress.restores;
+  const { snapshot } = parts.store.get(id);
+  assertAllowed("refresh", snapshot);
+  const restores = { state: stateAfter(snapshot.state), run: snapshot.run };
+  parts.store.operations.saveProgress(operation.id, { ...progress, restores });
+  return restores;
+}
+
+function stateAfter(state: ContainerState): Restored["state"] {
+  return state === "created" || state === "running" || state === "paused" ? state : "configured";
+}
+
+async function takeDownLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  operation: OperationRef,
+): Promise<void> {
+  const { snapshot, spec } = parts.store.get(id);
+  if (snapshot.state === "paused") {
+    // Frozen, it could not follow its stop signal.
+    await parts.runtime.resume(id);
+    parts.store.update(id, { state: "running" }, { event: "container.unpause", operation });
+  }
+  if (hasProcess(snapshot)) {
+    await endLocked(parts, id, { operation, timeoutMs: spec.stopTimeoutSeconds * 1_000 });
+  }
+  await discardRemains(parts, id);
+  const restarts = { restartCount: 0, restartAt: undefined, restartDelayMs: undefined };
+  parts.store.update(
+    id,
+    { state: "configured", stoppedByUser: false, error: undefined, ...restarts },
+    { event: "container.cleanup", operation },
+  );
+}
+
+async function bringBackLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  { operation, state }: { readonly operation: OperationRef; readonly state: Restored["state"] },
+): Promise<void> {
+  switch (state) {
+    case "configured":
+      return;
+    case "created":
+      return await initializeLocked(parts, id, { operation });
+    case "running":
+    case "paused":
+      return await startLocked(parts, id, { operation, ends: false, byPolicy: false });
+  }
+}

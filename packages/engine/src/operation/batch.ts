@@ -1,0 +1,102 @@
+/**
+ * Many steps on one container under one lock, without a look at its process between them. The result of each is on record with its last
+ * commit, so an attempt that was cut off is carried on at the step that it was at.
+ */
+import { type Action, type Step } from "@podfleet/model/action";
+import { assertAllowed } from "@podfleet/model/container/state";
+import { PodfleetError, type WireError } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+import type { StepResult } from "@podfleet/model/operation";
+
+import type { EngineParts } from "../container/engine-parts.ts";
+import { syncLocked } from "../container/sync.ts";
+import type { OperationRef } from "../state/state-store.ts";
+import { traced } from "../trace.ts";
+import { holdMsMaxOf, performStepLocked } from "./steps.ts";
+
+type BatchAction = Extract<Action, { verb: "container.batch" }>;
+
+/** @throws PodfleetError when no step was begun: STATE_INVALID, LOCK_TIMEOUT */
+export async function performBatch(
+  parts: EngineParts,
+  operation: OperationRef,
+  action: BatchAction & { readonly resumed: boolean },
+): Promise<void> {
+  const { containerId: id, steps, verb } = action;
+  const holdMsMax = steps.reduce((sum, step) => sum + holdMsMaxOf(parts, id, step), 0);
+  await parts.locks.run(id, { purpose: verb, holdMsMax }, async () => {
+    await syncLocked(parts, id, { operation });
+    assertAllowed("batch", parts.store.get(id).snapshot);
+    await performStepsLocked(parts, operation, action);
+    commitResultsLocked(parts, operation, action);
+  });
+}
+
+async function performStepsLocked(
+  parts: EngineParts,
+  { id: operationId }: OperationRef,
+  { containerId: id, steps, continueOnError, resumed }: BatchAction & { readonly resumed: boolean },
+): Promise<void> {
+  const { operations } = parts.store;
+  const done = operations.progress(operationId).steps;
+  let mayGoOn = continueOnError || !done.some(isFailure);
+  for (const [position, step] of steps.entries()) {
+    if (position < done.length) continue;
+    if (!mayGoOn) return;
+    const operation = { id: operationId, verb: step.verb, step: position };
+    const wasCut = resumed && position === done.length;
+    const error = await attemptLocked(parts, id, { step, operation, resumed: wasCut });
+    if (!error) continue;
+    operations.finishStep(operationId, { status: "failed", verb: step.verb, error });
+    mayGoOn = continueOnError;
+  }
+}
+
+/** @returns why it failed */
+async function attemptLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  task: { readonly step: Step; readonly operation: OperationRef; readonly resumed: boolean },
+): Promise<WireError | undefined> {
+  const { step, operation, resumed } = task;
+  const attributes = { "podfleet.container.id": id, "podfleet.batch.step": operation.step ?? 0 };
+  try {
+    await traced(step.verb, attributes, async () => {
+      await performStepLocked(parts, id, { ...task, wasRunning: resumed });
+    });
+    return undefined;
+  } catch (error) {
+    const failure = PodfleetError.from(error);
+    if (failure.code === "INTERNAL") throw error;
+    return failure.toWire();
+  }
+}
+
+function commitResultsLocked(
+  parts: EngineParts,
+  operation: OperationRef,
+  { containerId: id, steps }: BatchAction,
+): void {
+  const done = parts.store.operations.progress(operation.id).steps;
+  const skipped = steps
+    .slice(done.length)
+    .map(({ verb }): StepResult => ({ status: "skipped", verb }));
+  const ends = failureOf(done, parts.store.get(id).snapshot.name) ?? "succeeded";
+  const results = [...done, ...skipped];
+  parts.store.note(id, { event: "operation.finished", operation, ends, steps: results });
+}
+
+function isFailure({ status }: StepResult): boolean {
+  return status === "failed";
+}
+
+/** The error of the first step that failed. */
+function failureOf(results: readonly StepResult[], name: string): WireError | undefined {
+  for (const [step, result] of results.entries()) {
+    if (result.status !== "failed") continue;
+    const { code, message, details } = result.error;
+    const prefix = `Step ${step + 1} (${result.verb}) of the batch on container "${name}" failed`;
+    return { code, message: `${prefix}: ${message}`, details: { ...details, step } };
+  }
+  return undefined;
+}

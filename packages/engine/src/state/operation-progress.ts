@@ -1,0 +1,17 @@
+import { stepResultSchema } from "@podfleet/model/operation";
+import { z } from "zod";
+
+/** How far an operation has come, where its next attempt could not tell otherwise. */
+export const operationProgressSchema = z.object({
+  /** Of a batch: results of the steps that have ended. */
+  steps: z.array(stepResultSchema).default([]),
+  /** Of a refresh, also as a step: what the container is brought back to. */
+  restores: z
+    .object({
+      state: z.enum(["configured", "created", "running", "paused"]),
+      /** The last run before it. */
+      run: z.number().int(),
+    })
+    .optional(),
+});
+export type OperationProgress = z.infer<typeof operationProgressSchema>;
