@@ -5,7 +5,7 @@ import type { z } from "zod";
 
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
-import { type LogRecord, recordsOfChunk } from "./logs.ts";
+import { type LogRecord, recordsOfChunk, bytesOfChunk } from "./logs.ts";
 import type { OutageOptions } from "./outage.ts";
 import { persist, retrying } from "./retrying.ts";
 import { subscribe } from "./subscription.ts";
@@ -25,6 +25,8 @@ export interface ExecRun {
   readonly container: string;
   /** Both streams from byte 0, as many records at a time as arrived together, until the session has ended. May be read more than once. */
   output(options?: OutageOptions): AsyncGenerator<LogRecord[], void>;
+  /** What the command writes to `descriptor`, from 3 on, of those that `preserveFds` opened, until the session has ended. */
+  written(descriptor: number, options?: OutageOptions): AsyncGenerator<Uint8Array, void>;
   /** Resolves when the session has ended: `exitCode` is absent when it is unknown (`exitUnknown`), or its time was up (`timedOut`). */
   wait(options?: OutageOptions): Promise<ExecSession>;
 }
@@ -47,6 +49,8 @@ export async function startExec(
     id: session.exec,
     container: session.container,
     output: (outage) => followOutput(connection, session, outage),
+    written: (descriptor, outage) =>
+      followDescriptor(connection, { ...session, descriptor }, outage),
     wait: async (outage) =>
       await persist(async () => await api.exec.wait.mutate(session, signalOf(outage)), {
         ...outage,
@@ -55,15 +59,29 @@ export async function startExec(
   };
 }
 
+interface SessionReference {
+  readonly container: string;
+  readonly exec: ExecId;
+}
+
 async function* followOutput(
   connection: Connection,
-  session: { readonly container: string; readonly exec: ExecId },
+  session: SessionReference,
   options?: OutageOptions,
 ): AsyncGenerator<LogRecord[], void> {
   const request = { path: "exec.output", input: { ...session, follow: true } };
   for await (const { data } of subscribe(connection, request, options)) {
     yield recordsOfChunk(data);
   }
+}
+
+async function* followDescriptor(
+  connection: Connection,
+  session: SessionReference & { readonly descriptor: number },
+  options?: OutageOptions,
+): AsyncGenerator<Uint8Array, void> {
+  const request = { path: "exec.output", input: { ...session, follow: true } };
+  for await (const { data } of subscribe(connection, request, options)) yield bytesOfChunk(data);
 }
 
 function signalOf(options: OutageOptions | undefined): { signal?: AbortSignal } {

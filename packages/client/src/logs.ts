@@ -94,9 +94,14 @@ function unixNano(timestamp: string): bigint {
   return BigInt(wholeMs) * 1_000_000n + BigInt(fraction.padEnd(9, "0"));
 }
 
-/** The records in what one event of a subscription to output holds. */
+/** What one event of a subscription to output holds. */
+export function bytesOfChunk(data: unknown): Uint8Array {
+  return chunkSchema.parse(data).bytes;
+}
+
+/** The records in it. */
 export function recordsOfChunk(data: unknown): LogRecord[] {
-  const records = parseJournal(chunkSchema.parse(data).bytes);
+  const records = parseJournal(bytesOfChunk(data));
   return Array.from(records, ({ stream, timestamp, payload, endsLine }) => {
     return { stream, timestamp, bytes: payload, endsLine };
   });

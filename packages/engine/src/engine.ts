@@ -10,7 +10,7 @@ import { type Clock, systemClock } from "@podfleet/base/clock";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
+import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
@@ -33,6 +33,7 @@ import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { recoverExecs } from "./exec/recover-execs.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
+import { findJournal, type JournalReference } from "./journal/journal-source.ts";
 import { type JournalPosition, locateJournal } from "./journal/locate.ts";
 import { type JournalPiece, readJournal } from "./journal/read.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
@@ -83,12 +84,6 @@ export interface ContainerInspection {
   readonly spec: ContainerSpec;
   readonly asOf: string;
   readonly paths: { readonly bundle: string; readonly journal: string; readonly rootfs?: string };
-}
-
-export interface JournalReference {
-  readonly containerId: ContainerId;
-  /** The journal of this session instead of the container's own. */
-  readonly execId?: ExecId | undefined;
 }
 
 export interface JournalRequest extends JournalReference {
@@ -228,9 +223,11 @@ export class Engine {
    * Where in a journal a reader begins who wants the last `tail` lines, or what was written from `since` on.
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND
    */
-  async locateJournal(request: JournalPosition & JournalReference): Promise<{ offset: number }> {
+  async locateJournal(
+    request: JournalPosition & Omit<JournalReference, "descriptor">,
+  ): Promise<{ offset: number }> {
     const { containerId, execId, ...position } = request;
-    const { path } = this.#journal({ containerId, execId });
+    const { path } = findJournal(this.#parts, { containerId, execId });
     return { offset: await locateJournal(path, position) };
   }
 
@@ -240,9 +237,9 @@ export class Engine {
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; INVALID_INPUT when `offset` is not a record boundary
    */
   async readJournal(request: JournalRequest, signal?: AbortSignal): Promise<JournalPiece> {
-    const { containerId, execId, ...range } = request;
-    const { path, ...growth } = this.#journal({ containerId, execId });
-    return await readJournal(path, { ...range, ...growth }, signal);
+    const { path, ...growth } = findJournal(this.#parts, request);
+    const { offset, bytesMax, waitMs } = request;
+    return await readJournal(path, { offset, bytesMax, waitMs, ...growth }, signal);
   }
 
   /** Takes the next piece of an archive; returns the length that the upload has then. */
@@ -282,25 +279,6 @@ export class Engine {
 
   hostFacts(): HostFacts {
     return this.#facts;
-  }
-
-  #journal({ containerId: id, execId }: JournalReference) {
-    const { execs, paths, store } = this.#parts;
-    if (execId !== undefined) {
-      execs.get(id, execId);
-      const isOver = () => (execs.find(execId)?.session.state ?? "exited") === "exited";
-      return {
-        path: paths.execJournal(execId),
-        mayGrow: () => !isOver(),
-        subscribe: (listener: () => void) => execs.onChange(execId, listener),
-      };
-    }
-    if (!store.find(id) && !store.findRemoved(id)) store.get(id);
-    return {
-      path: paths.journal(id),
-      mayGrow: () => hasProcess(store.find(id)?.snapshot ?? { state: "exited" }),
-      subscribe: (listener: () => void) => store.onChange(id, listener),
-    };
   }
 }
 

@@ -20,6 +20,9 @@ import {
 import { detachKeysSchema } from "./detach-keys.ts";
 import { containerIdSchema, execIdSchema } from "./ids.ts";
 
+/** The first descriptor beside the three standard ones. */
+export const firstExtraDescriptor = 3;
+
 /** What a user asks to be run. What is absent is as it is for the container's own command. Defaults are podman's. */
 export const execSpecSchema = z.strictObject({
   command: z.array(argumentSchema).min(1, "must name a command"),

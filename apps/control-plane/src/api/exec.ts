@@ -1,4 +1,4 @@
-import { execSpecSchema, terminalSizeSchema } from "@podfleet/model/exec";
+import { execSpecSchema, firstExtraDescriptor, terminalSizeSchema } from "@podfleet/model/exec";
 import { execIdSchema, newOperationId } from "@podfleet/model/ids";
 import { signalSchema } from "@podfleet/model/signal";
 import { tracked } from "@trpc/server";
@@ -43,6 +43,8 @@ const outputInput = z.strictObject({
   /** Begins with the last so many lines. */
   tail: z.number().int().min(0).optional(),
   since: timeSchema.optional(),
+  /** What is written to this descriptor, one of those that `preserveFds` opened, and not the two streams. */
+  descriptor: z.number().int().min(firstExtraDescriptor).optional(),
   /** The offset to go on from; it overrides `tail` and `since`. */
   lastEventId: offsetSchema.optional(),
 });
@@ -102,7 +104,7 @@ export const execRouter = router({
     .input(z.strictObject({ ...onSession, ...terminalSizeSchema.shape }))
     .mutation(async ({ ctx, input }) => await resizeExec(ctx.fleet, input)),
 
-  /** Whole journal records (base/journal-record) with the offset after them as the event's id. */
+  /** Whole journal records (base/journal-record), or a descriptor's bytes, with the offset after them as the event's id. */
   output: procedure.input(outputInput).subscription(async function* ({ ctx, input, signal }) {
     const { lastEventId, ...rest } = input;
     const offset = lastEventId === undefined ? undefined : Number(lastEventId);

@@ -18,6 +18,8 @@ export interface LogsRequest {
   readonly container: string;
   /** The output of this session instead of the container's own. */
   readonly exec?: ExecId | undefined;
+  /** What its command writes to this descriptor beside the standard ones: bytes without records. */
+  readonly descriptor?: number | undefined;
   readonly follow: boolean;
   readonly tail?: number | undefined;
   readonly since?: string | undefined;
@@ -26,7 +28,7 @@ export interface LogsRequest {
 }
 
 export interface LogChunk {
-  /** Whole journal records (base/journal-record). */
+  /** Whole journal records (base/journal-record), but for a descriptor. */
   readonly bytes: Uint8Array;
   /** Offset after them. */
   readonly next: number;
@@ -57,8 +59,8 @@ export async function* readLogs(
     try {
       const waitMs = request.follow ? pollMs : 0;
       const read = await fleet.watch.during(host, signal, async (watched) => {
-        const { exec: execId } = request;
-        const chunk = { containerId: row.id, execId, offset: next, bytesMax, waitMs };
+        const { exec: execId, descriptor } = request;
+        const chunk = { containerId: row.id, execId, descriptor, offset: next, bytesMax, waitMs };
         const limits = { timeoutMs: waitMs + answerMs, signal: watched };
         return await fleet.hosts.readJournal(row.host.id, chunk, limits);
       });

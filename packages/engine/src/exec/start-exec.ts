@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Action } from "@podfleet/model/action";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
-import type { ExecSession, ExecSpec } from "@podfleet/model/exec";
+import { type ExecSession, type ExecSpec, firstExtraDescriptor } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
@@ -24,8 +24,6 @@ import { commitExecStarted } from "./exec-run.ts";
 /** The longest that starting a command may take. */
 export const execMsMax = 60_000;
 const endTimeoutMs = 5_000;
-/** The first descriptor that is not a standard one. */
-const firstDescriptor = 3;
 
 /**
  * Runs a further command in a running container. The container's lock is held until the command runs, not while it does.
@@ -107,7 +105,7 @@ async function spawnCommand(
   ]);
   using files = new DisposableStack();
   const descriptors = Array.from({ length: spec.preserveFds }, (_, position) => {
-    const path = paths.execDescriptor(execId, firstDescriptor + position);
+    const path = paths.execDescriptor(execId, firstExtraDescriptor + position);
     const { O_APPEND, O_CREAT, O_WRONLY } = constants;
     const file = openSync(path, O_WRONLY | O_APPEND | O_CREAT, 0o600);
     files.defer(() => closeSync(file));

@@ -19,6 +19,8 @@ export interface JournalReadOptions {
   readonly mayGrow: () => boolean;
   /** Calls the listener when `mayGrow` may have changed; returns what ends that. */
   readonly subscribe: (listener: () => void) => () => void;
+  /** The file is no journal, but bytes without records: each offset will do. */
+  readonly isPlain?: boolean | undefined;
 }
 
 export interface JournalPiece {
@@ -53,13 +55,13 @@ export async function readJournal(
 const NEWLINE = 0x0a;
 
 async function readPiece(path: string, options: JournalReadOptions): Promise<JournalPiece> {
-  const { offset, bytesMax } = options;
+  const { offset } = options;
   // Asked before the file is read: what a run adds until it ends is read then.
   const mayGrow = options.mayGrow();
   const file = await openJournal(path);
   if (file === undefined) return { bytes: new Uint8Array(), next: offset, ended: !mayGrow };
   try {
-    const { bytes, reachedEnd } = await readRecords(file, offset, bytesMax);
+    const { bytes, reachedEnd } = await readRecords(file, options);
     return { bytes, next: offset + bytes.length, ended: reachedEnd && !mayGrow };
   } finally {
     await file.close();
@@ -68,17 +70,16 @@ async function readPiece(path: string, options: JournalReadOptions): Promise<Jou
 
 async function readRecords(
   file: FileHandle,
-  offset: number,
-  bytesMax: number,
+  { offset, bytesMax, isPlain = false }: JournalReadOptions,
 ): Promise<{ bytes: Uint8Array; reachedEnd: boolean }> {
   // With the byte before, which has to be the newline that ends a record.
-  const before = Math.min(offset, 1);
+  const before = isPlain ? 0 : Math.min(offset, 1);
   const buffer = Buffer.allocUnsafe(before + bytesMax);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, offset - before);
   if (before === 1 && (bytesRead === 0 || buffer[0] !== NEWLINE)) throw notABoundary(offset);
   const bytes = buffer.subarray(before, bytesRead);
   return {
-    bytes: bytes.subarray(0, wholeRecordsLength(bytes)),
+    bytes: isPlain ? bytes : bytes.subarray(0, wholeRecordsLength(bytes)),
     reachedEnd: bytesRead < buffer.length,
   };
 }

@@ -1,3 +1,4 @@
+import { firstExtraDescriptor } from "@podfleet/model/exec";
 import { containerIdSchema, execIdSchema } from "@podfleet/model/ids";
 /**
  * Reading the journal of a container or of an exec session in it by offset. `journal.locate` finds where to begin; `journal.read` returns whole records of
@@ -24,6 +25,8 @@ export const journalReadRequestSchema = z.object({
   containerId: containerIdSchema,
   /** The session's journal instead of the container's own. */
   execId: execIdSchema.optional(),
+  /** What the session's command writes to this descriptor, one of those that `preserveFds` opened: bytes as they are, no records. */
+  descriptor: z.number().int().min(firstExtraDescriptor).optional(),
   /** A record boundary: 0, a located offset, or the `next` of an earlier read. */
   offset: z.number().int().min(0),
   bytesMax: z
