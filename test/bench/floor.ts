@@ -5,7 +5,7 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, watch } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
@@ -19,6 +19,7 @@ const run = promisify(execFile);
 
 const runc = "/usr/sbin/runc";
 const conmon = "/usr/bin/conmon";
+const cgroupParent = "/podfleet-bench";
 const timeoutMs = 20_000;
 
 interface Place {
@@ -50,8 +51,20 @@ export async function openFloor(rootfs: string): Promise<Contender> {
       await run(runc, [`--root=${place.runtimeRoot}`, "delete", id], { timeout: timeoutMs });
       await rm(join(place.root, id), { recursive: true });
     },
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true }),
+    [Symbol.asyncDispose]: async () => {
+      await rm(root, { recursive: true });
+      await removeCgroups();
+    },
   };
+}
+
+/** runc removes a container's cgroups and leaves their parent, one in each hierarchy. */
+async function removeCgroups(): Promise<void> {
+  const mount = "/sys/fs/cgroup";
+  for (const hierarchy of ["", ...(await readdir(mount))]) {
+    const folder = join(mount, hierarchy, cgroupParent);
+    if (existsSync(folder)) await rmdir(folder);
+  }
 }
 
 async function create(place: Place, id: string): Promise<void> {
@@ -115,7 +128,7 @@ function runtimeSpec(rootfs: string, id: string) {
       { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
     ],
     linux: {
-      cgroupsPath: `/podfleet-bench/${id}`,
+      cgroupsPath: `${cgroupParent}/${id}`,
       namespaces: ["pid", "ipc", "uts", "mount", "network"].map((type) => ({ type })),
       resources: {},
     },
