@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 
 import { build, type Plugin } from "esbuild";
 
@@ -81,7 +81,7 @@ async function bundle(app: App, outdir: string): Promise<string[]> {
     metafile: true,
     logLevel: "error",
     loader: { ".node": "copy" },
-    plugins: [staticSqliteBinding],
+    plugins: [staticSqliteBinding, staticKoffiBinding],
     // CommonJS dependencies call require() at run time, which an ES module lacks.
     banner: {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
@@ -105,6 +105,24 @@ const staticSqliteBinding: Plugin = {
         resolveDir: args.resolveDir,
       }),
     );
+  },
+};
+
+/** koffi looks for its prebuilt addon at run time; the bundle requires the one for this platform, copied beside it. */
+const staticKoffiBinding: Plugin = {
+  name: "static-koffi-binding",
+  setup: (builder) => {
+    const addon = `linux-${process.arch}/linux_${process.arch}/koffi.node`;
+    builder.onResolve({ filter: /^koffi$/ }, async ({ kind, resolveDir, pluginData }) => {
+      if (pluginData === "koffi itself") return undefined;
+      const options = { kind, resolveDir, pluginData: "koffi itself" };
+      const { path } = await builder.resolve("koffi", options);
+      return { path, namespace: "koffi" };
+    });
+    builder.onLoad({ filter: /.*/, namespace: "koffi" }, ({ path }) => ({
+      contents: `module.exports = require("@koromix/koffi-${addon}");`,
+      resolveDir: dirname(path),
+    }));
   },
 };
 

@@ -2,10 +2,8 @@
  * Starting conmon, for a container or for an exec session, and talking to it over the pipes that it is given. Its first process
  * forks the monitor proper, which leads a process group of its own and outlives the agent, and ends.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
@@ -13,6 +11,7 @@ import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
 
+import { spawnProcess } from "../process/spawn-process.ts";
 import type { HoldingCgroup } from "./cgroup.ts";
 import { findTool, lastLine, toolEnvironment } from "./run-command.ts";
 
@@ -40,7 +39,8 @@ export interface LaunchOptions {
 export interface Launch {
   /** Of conmon's first process. */
   readonly pid: number;
-  readonly exited: Promise<void>;
+  /** Waits for the end of conmon's first process, which is near once conmon has answered or was killed. */
+  readonly reap: () => Promise<unknown>;
   /** conmon's answer, one line; it ends without one when conmon does. */
   readonly syncPipe: Socket;
   /** A byte lets conmon go on. */
@@ -57,14 +57,14 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
   await rm(join(bundle, monitorPidFile), { force: true });
   const sync = 3 + descriptors.length;
   const pipes = { _OCI_SYNCPIPE: String(sync), _OCI_STARTPIPE: String(sync + 1) };
-  const child = spawn(options.program ?? findTool(monitor), args, {
-    detached: true,
+  const child = spawnProcess(options.program ?? findTool(monitor), args, {
+    session: true,
     cwd: bundle,
-    stdio: [
-      ...(["ignore", "ignore", "pipe"] as const),
+    descriptors: [
+      ...(["null", "null", "writes"] as const),
       ...descriptors,
-      ...(["pipe", "pipe"] as const),
-      ...(attach ? (["pipe"] as const) : []),
+      ...(["writes", "reads"] as const),
+      ...(attach ? (["writes"] as const) : []),
     ],
     env: {
       ...toolEnvironment,
@@ -72,15 +72,10 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
       ...(attach ? { _OCI_ATTACHPIPE: String(sync + 2) } : {}),
     },
   });
-  if (child.pid === undefined) {
-    const [cause]: unknown[] = await once(child, "error");
-    throw new PodfleetError("RUNTIME_FAILED", "Cannot run conmon", { cause });
-  }
-  const streams: readonly unknown[] = child.stdio;
   const pipe = (position: number): Socket => {
-    const stream = streams[position];
-    invariant(stream instanceof Socket, `conmon's descriptor ${position} is a pipe`);
-    return stream;
+    const found = child.pipes.get(position);
+    invariant(found, `conmon's descriptor ${position} is a pipe`);
+    return found;
   };
   const [errorPipe, syncPipe, startPipe] = [pipe(2), pipe(sync), pipe(sync + 1)];
   const attachPipe = attach ? pipe(sync + 2) : undefined;
@@ -94,11 +89,13 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
     options.cgroup.join(child.pid);
   } catch (error) {
     killGroup(child.pid);
+    await child.reap();
     throw error;
   }
+  let reaped: Promise<unknown> | undefined;
   return {
     pid: child.pid,
-    exited: new Promise((resolve) => child.once("exit", () => resolve())),
+    reap: async () => await (reaped ??= child.reap()),
     syncPipe,
     startPipe,
     attachPipe,
@@ -116,7 +113,8 @@ export type MonitorAnswer = z.infer<typeof answerSchema>;
  * @throws PodfleetError RUNTIME_FAILED when conmon ends without one
  */
 export async function readAnswer(launch: Launch): Promise<MonitorAnswer> {
-  const [line] = await Promise.all([firstLine(launch.syncPipe), launch.exited]);
+  const line = await firstLine(launch.syncPipe);
+  await launch.reap();
   if (line !== "") return answerSchema.parse(JSON.parse(line));
   const reason = lastLine(launch.errorText()) || "it ended without an answer";
   throw new PodfleetError("RUNTIME_FAILED", `Cannot run the command: conmon: ${reason}`, {
@@ -139,6 +137,7 @@ export async function endMonitor(launch: Launch, bundle: string): Promise<void> 
   for (const leader of [launch.pid, ...(monitorPid === undefined ? [] : [monitorPid])]) {
     killGroup(leader);
   }
+  await launch.reap();
 }
 
 /** Both of conmon's processes lead a process group; the runtime that it runs is in the second. */

@@ -4,26 +4,24 @@
  *
  *     <directory>/<id>/upper    the writable layer
  *     <directory>/<id>/work     the overlay file system's own
+ *     <directory>/<id>/image    where the image's layers are mounted alone, for a moment
  *     <directory>/<id>/rootfs   where both and the image's layers are mounted as one
  */
-import { mkdir, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, rm, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
-import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId, ImageId } from "@podfleet/model/ids";
 
-import { findTool, runCommand } from "../oci/run-command.ts";
+import { mountOverlay, unmount } from "../process/mount.ts";
+import { traced } from "../trace.ts";
 import type { ImageStore } from "./image-store.ts";
 import { storing } from "./storage-failure.ts";
-
-const timeoutMs = 30_000;
 
 export class ContainerStorage {
   readonly #directory: string;
   readonly #images: ImageStore;
-  readonly #mount = findTool("mount");
-  readonly #umount = findTool("umount");
 
   constructor(directory: string, images: ImageStore) {
     this.#directory = directory;
@@ -62,12 +60,11 @@ export class ContainerStorage {
       `upperdir=${relative(base, this.#upper(id))}`,
       `workdir=${relative(base, this.#work(id))}`,
     ];
+    const attributes = { "podfleet.container.id": id };
     await storing("mount the container's root filesystem", async () => {
-      await runCommand(
-        this.#mount,
-        ["--types", "overlay", "--options", options.join(","), "overlay", rootfs],
-        { timeoutMs, spanName: "mount overlay", attributes: spanAttributes(id), cwd: base },
-      );
+      await traced("mount overlay", attributes, async () => {
+        mountOverlay({ base, rootfs, options: options.join(",") });
+      });
     });
     return rootfs;
   }
@@ -78,32 +75,67 @@ export class ContainerStorage {
    */
   async unmountRootfs(id: ContainerId): Promise<void> {
     if (!(await this.isMounted(id))) return;
-    const rootfs = this.rootfsPath(id);
-    const options = { timeoutMs, spanName: "umount overlay", attributes: spanAttributes(id) };
+    const attributes = { "podfleet.container.id": id };
     await storing("unmount the container's root filesystem", async () => {
+      await traced("umount overlay", attributes, async () => unmount(this.rootfsPath(id)));
+    });
+  }
+
+  /**
+   * Opens the root filesystem of the container's image as it is without the writable layer. It goes when it is closed: it is in
+   * no mount table.
+   * @throws PodfleetError IMAGE_NOT_FOUND, STORAGE_FAILED
+   */
+  async openImage(id: ContainerId, imageId: ImageId): Promise<FileHandle> {
+    const layers = this.#images.lowerDirectories(imageId);
+    const cwd = this.#images.layersDirectory;
+    const [only = ""] = layers;
+    // An overlay is of two layers at least.
+    if (layers.length === 1) return await open(join(cwd, only), constants.O_DIRECTORY);
+    const target = this.#image(id);
+    return await storing("mount the image's root filesystem", async () => {
+      await mkdir(target, { recursive: true, mode: 0o700 });
+      const run = { timeoutMs, attributes: spanAttributes(id), cwd };
+      const args = ["--types", "overlay", "--options", `ro,lowerdir=${layers.join(":")}`];
+      await runCommand(this.#mount, [...args, "overlay", target], {
+        ...run,
+        spanName: "mount overlay",
+      });
       try {
-        await runCommand(this.#umount, [rootfs], options);
-      } catch (error) {
-        if (!hasCode(error, "RUNTIME_FAILED")) throw error;
-        await runCommand(this.#umount, ["--lazy", rootfs], options);
+        return await open(target, constants.O_DIRECTORY);
+      } finally {
+        await runCommand(this.#umount, ["--lazy", target], { ...run, spanName: "umount overlay" });
       }
     });
   }
 
   async isMounted(id: ContainerId): Promise<boolean> {
-    const [rootfs, parent] = await Promise.all([
-      deviceOf(this.rootfsPath(id)),
-      deviceOf(join(this.#directory, id)),
-    ]);
-    return rootfs !== undefined && rootfs !== parent;
+    return await this.#isMountPoint(id, this.rootfsPath(id));
   }
 
   /** Unmounts and deletes all that the container has on disk; harmless when there is nothing. */
   async remove(id: ContainerId): Promise<void> {
     await this.unmountRootfs(id);
     await storing("delete the container's storage", async () => {
+      // Left there by an engine that was killed in that moment.
+      if (await this.#isMountPoint(id, this.#image(id))) {
+        const options = { timeoutMs, spanName: "umount overlay", attributes: spanAttributes(id) };
+        await runCommand(this.#umount, [this.#image(id)], options);
+      }
       await rm(join(this.#directory, id), { recursive: true, force: true });
     });
+  }
+
+  async #isMountPoint(id: ContainerId, path: string): Promise<boolean> {
+    const [mounted, parent] = await Promise.all([
+      deviceOf(path),
+      deviceOf(join(this.#directory, id)),
+    ]);
+    return mounted !== undefined && mounted !== parent;
+  }
+
+  #image(id: ContainerId): string {
+    return join(this.#directory, id, "image");
   }
 
   #upper(id: ContainerId): string {
@@ -113,10 +145,6 @@ export class ContainerStorage {
   #work(id: ContainerId): string {
     return join(this.#directory, id, "work");
   }
-}
-
-function spanAttributes(id: ContainerId): { "podfleet.container.id": string } {
-  return { "podfleet.container.id": id };
 }
 
 /** A mounted overlay has a device number of its own. */
