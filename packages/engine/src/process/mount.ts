@@ -4,6 +4,8 @@ import koffi from "koffi";
 
 import { libc, systemFailure } from "./libc.ts";
 
+/** MS_RDONLY of <sys/mount.h>. */
+const mountReadOnly = 1;
 /** MNT_DETACH of <sys/mount.h>: out of the mount table at once, gone when nobody uses it any more. */
 const detach = 2;
 
@@ -13,6 +15,7 @@ export interface OverlayMount {
   readonly rootfs: string;
   /** The kernel's option string: at most a page, 4095 bytes. */
   readonly options: string;
+  readonly readOnly?: boolean;
 }
 
 /**
@@ -20,11 +23,12 @@ export interface OverlayMount {
  * engine's paths are absolute.
  * @throws PodfleetError RUNTIME_FAILED
  */
-export function mountOverlay({ base, rootfs, options }: OverlayMount): void {
+export function mountOverlay({ base, rootfs, options, readOnly = false }: OverlayMount): void {
+  const flags = readOnly ? mountReadOnly : 0;
   const previous = process.cwd();
   process.chdir(base);
   try {
-    if (libc.mount("overlay", rootfs, "overlay", 0, options) !== 0) {
+    if (libc.mount("overlay", rootfs, "overlay", flags, options) !== 0) {
       throw systemFailure(`mount an overlay at "${rootfs}"`);
     }
   } finally {
@@ -38,7 +42,11 @@ export function mountOverlay({ base, rootfs, options }: OverlayMount): void {
  */
 export function unmount(path: string): void {
   if (libc.umount2(path, 0) === 0) return;
-  const inUse = koffi.errno() === constants.errno.EBUSY;
-  if (inUse && libc.umount2(path, detach) === 0) return;
-  throw systemFailure(`unmount "${path}"`);
+  if (koffi.errno() !== constants.errno.EBUSY) throw systemFailure(`unmount "${path}"`);
+  detachMount(path);
+}
+
+/** Takes it out of the mount table at once. @throws PodfleetError RUNTIME_FAILED */
+export function detachMount(path: string): void {
+  if (libc.umount2(path, detach) !== 0) throw systemFailure(`unmount "${path}"`);
 }

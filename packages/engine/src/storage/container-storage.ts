@@ -88,24 +88,17 @@ export class ContainerStorage {
    */
   async openImage(id: ContainerId, imageId: ImageId): Promise<FileHandle> {
     const layers = this.#images.lowerDirectories(imageId);
-    const cwd = this.#images.layersDirectory;
+    const base = this.#images.layersDirectory;
     const [only = ""] = layers;
-    // An overlay is of two layers at least.
-    if (layers.length === 1) return await open(join(cwd, only), constants.O_DIRECTORY);
-    const target = this.#image(id);
     return await storing("mount the image's root filesystem", async () => {
-      await mkdir(target, { recursive: true, mode: 0o700 });
-      const run = { timeoutMs, attributes: spanAttributes(id), cwd };
-      const args = ["--types", "overlay", "--options", `ro,lowerdir=${layers.join(":")}`];
-      await runCommand(this.#mount, [...args, "overlay", target], {
-        ...run,
-        spanName: "mount overlay",
-      });
-      try {
-        return await open(target, constants.O_DIRECTORY);
-      } finally {
-        await runCommand(this.#umount, ["--lazy", target], { ...run, spanName: "umount overlay" });
-      }
+      // An overlay is of two layers at least.
+      if (layers.length === 1) return await open(join(base, only), constants.O_DIRECTORY);
+      const rootfs = this.#image(id);
+      await mkdir(rootfs, { recursive: true, mode: 0o700 });
+      mountOverlay({ base, rootfs, options: `lowerdir=${layers.join(":")}` });
+      const opened = await open(rootfs, constants.O_DIRECTORY);
+      unmount(rootfs);
+      return opened;
     });
   }
 
@@ -118,10 +111,7 @@ export class ContainerStorage {
     await this.unmountRootfs(id);
     await storing("delete the container's storage", async () => {
       // Left there by an engine that was killed in that moment.
-      if (await this.#isMountPoint(id, this.#image(id))) {
-        const options = { timeoutMs, spanName: "umount overlay", attributes: spanAttributes(id) };
-        await runCommand(this.#umount, [this.#image(id)], options);
-      }
+      if (await this.#isMountPoint(id, this.#image(id))) unmount(this.#image(id));
       await rm(join(this.#directory, id), { recursive: true, force: true });
     });
   }
