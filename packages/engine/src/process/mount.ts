@@ -4,8 +4,6 @@ import koffi from "koffi";
 
 import { libc, systemFailure } from "./libc.ts";
 
-/** MS_RDONLY of <sys/mount.h>. */
-const mountReadOnly = 1;
 /** MNT_DETACH of <sys/mount.h>: out of the mount table at once, gone when nobody uses it any more. */
 const detach = 2;
 
@@ -15,7 +13,6 @@ export interface OverlayMount {
   readonly rootfs: string;
   /** The kernel's option string: at most a page, 4095 bytes. */
   readonly options: string;
-  readonly readOnly?: boolean;
 }
 
 /**
@@ -23,12 +20,11 @@ export interface OverlayMount {
  * engine's paths are absolute.
  * @throws PodfleetError RUNTIME_FAILED
  */
-export function mountOverlay({ base, rootfs, options, readOnly = false }: OverlayMount): void {
-  const flags = readOnly ? mountReadOnly : 0;
+export function mountOverlay({ base, rootfs, options }: OverlayMount): void {
   const previous = process.cwd();
   process.chdir(base);
   try {
-    if (libc.mount("overlay", rootfs, "overlay", flags, options) !== 0) {
+    if (libc.mount("overlay", rootfs, "overlay", 0, options) !== 0) {
       throw systemFailure(`mount an overlay at "${rootfs}"`);
     }
   } finally {
@@ -42,11 +38,7 @@ export function mountOverlay({ base, rootfs, options, readOnly = false }: Overla
  */
 export function unmount(path: string): void {
   if (libc.umount2(path, 0) === 0) return;
-  if (koffi.errno() !== constants.errno.EBUSY) throw systemFailure(`unmount "${path}"`);
-  detachMount(path);
-}
-
-/** Takes it out of the mount table at once. @throws PodfleetError RUNTIME_FAILED */
-export function detachMount(path: string): void {
-  if (libc.umount2(path, detach) !== 0) throw systemFailure(`unmount "${path}"`);
+  const inUse = koffi.errno() === constants.errno.EBUSY;
+  if (inUse && libc.umount2(path, detach) === 0) return;
+  throw systemFailure(`unmount "${path}"`);
 }
