@@ -22,11 +22,21 @@ if (!existsSync(bundle)) {
   );
 }
 
+/** The caller's descriptors that `--preserve-fds COUNT` is about: a child has only those that it is given. */
+function preservedDescriptors(words) {
+  const at = words.findIndex((word) => word.startsWith("--preserve-fds"));
+  const count = Number(words[at]?.split("=")[1] ?? words[at + 1]);
+  const wanted = at < 0 || !(count <= 16) ? [] : Array.from({ length: count }, (_, i) => 3 + i);
+  return wanted.filter((descriptor) => existsSync(`/proc/self/fd/${descriptor}`));
+}
+
 /** Ends as the process on the other Node does. A terminal's signals reach both; others are passed on. */
 async function runOn(node) {
   // oxlint-disable-next-line no-restricted-imports -- it runs this very program
   const { spawn } = await import("node:child_process");
-  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
+  const standard = ["inherit", "inherit", "inherit"];
+  const stdio = [...standard, ...preservedDescriptors(process.argv)];
+  const child = spawn(node, process.argv.slice(1), { stdio });
   for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"]) {
     process.on(signal, () => child.kill(signal));
   }

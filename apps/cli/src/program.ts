@@ -3,6 +3,7 @@ import { Command } from "./command.ts";
 import { completeCommand } from "./commands/completion/complete.ts";
 import { completionCommand } from "./commands/completion/completion.ts";
 import { createCommand } from "./commands/container/create.ts";
+import { execCommand } from "./commands/container/exec.ts";
 import { inspectCommand } from "./commands/container/inspect.ts";
 import { killCommand } from "./commands/container/kill.ts";
 import { logsCommand } from "./commands/container/logs.ts";
@@ -33,6 +34,7 @@ const containerVerbs = [
   startCommand,
   stopCommand,
   killCommand,
+  execCommand,
   waitCommand,
   rmCommand,
   inspectCommand,

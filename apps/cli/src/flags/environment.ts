@@ -1,4 +1,6 @@
 /** Environment variables and labels: `KEY=VALUE` on the command line and in files, a line each. */
+import { readFile } from "node:fs/promises";
+
 import { flagError, splitPair } from "./flag-error.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,6 +40,18 @@ export function parseLabels(flag: string, entries: readonly string[]): Record<st
     labels[key] = value;
   }
   return labels;
+}
+
+/** The entries of files; `flag` names them. */
+export async function readEntries(flag: string, paths: readonly string[]): Promise<string[]> {
+  const files = paths.map(async (path) => {
+    try {
+      return entriesOfFile(await readFile(path, "utf8"));
+    } catch (error) {
+      throw flagError(flag, path, `must be a file that can be read (${String(error)})`);
+    }
+  });
+  return (await Promise.all(files)).flat();
 }
 
 /** The entries of a file; blank lines and those that begin with `#` say nothing. */

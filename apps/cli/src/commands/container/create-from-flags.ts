@@ -1,12 +1,12 @@
 /** What `run` and `create` have in common: from the flags to a container. */
-import { open, readFile, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 
 import type { Client } from "@podfleet/client/client";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 
 import type { ContainerFlags } from "../../flags/container-flags.ts";
-import { entriesOfFile } from "../../flags/environment.ts";
+import { readEntries } from "../../flags/environment.ts";
 import { flagError } from "../../flags/flag-error.ts";
 import { specFromFlags } from "../../flags/spec.ts";
 import type { Shell } from "../../shell.ts";
@@ -69,17 +69,6 @@ async function openNew(path: string) {
   } catch (error) {
     throw flagError("--cidfile", path, `must be a new file that can be written (${String(error)})`);
   }
-}
-
-async function readEntries(flag: string, paths: readonly string[]): Promise<string[]> {
-  const files = paths.map(async (path) => {
-    try {
-      return entriesOfFile(await readFile(path, "utf8"));
-    } catch (error) {
-      throw flagError(flag, path, `must be a file that can be read (${String(error)})`);
-    }
-  });
-  return (await Promise.all(files)).flat();
 }
 
 /** `--requires` takes names, several with commas between; the spec takes ids. */
