@@ -4,14 +4,15 @@
  */
 import type { AddressInfo } from "node:net";
 
-import { withDeadline } from "@podfleet/base/deadline";
 import { hasErrno } from "@podfleet/base/errno";
+import { pause } from "@podfleet/base/pause";
 import { serveAgents } from "@podfleet/bus/agent-server";
 import type { Bus } from "@podfleet/bus/connection";
 import { HostClient } from "@podfleet/bus/host-client";
+import type { MessageServer } from "@podfleet/bus/message-server";
 import { ChangeFeed } from "@podfleet/db/change-feed";
 import { type Database, openDatabase, pingDatabase } from "@podfleet/db/database";
-import { PodfleetError } from "@podfleet/model/errors";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { OtlpForwarder } from "@podfleet/telemetry/otlp-forwarder";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -52,6 +53,8 @@ const settleIntervalMs = 2_000;
 const pruneIntervalMs = 60_000;
 /** How long calls under way may go on once the replica drains. */
 const graceMs = 2_000;
+/** How long calls that were cut short have to say so. */
+const replyMs = 500;
 const flushMs = 2_000;
 
 /**
@@ -103,12 +106,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     drain: async () => {
       draining.abort();
       await closeServer(server, () => stopping.abort());
-      await agentServer.stop();
+      await stopAgentServer(agentServer, logger);
       await Promise.all(Object.values(reconcilers).map(async (each) => await each.stop()));
       await Promise.all([watch.stop(), feed.stop(), heartbeats.stop()]);
     },
     close: async () => {
-      await bounded(forwarder?.flush(), logger);
+      if (forwarder && !(await endsWithin(forwarder.flush(), flushMs))) {
+        logger.warn("ended before all spans were forwarded");
+      }
       await closeDatabase();
     },
   };
@@ -168,22 +173,29 @@ async function listen(server: FastifyInstance, address: Config["listen"]): Promi
   return `http://${family === "IPv6" ? `[${host}]` : host}:${port}`;
 }
 
-/** Ends connections that are still busy when the grace is over, after `onGraceOver`. */
+/** Ends connections that are still busy when the grace is over, a moment after `onGraceOver`. */
 async function closeServer(server: FastifyInstance, onGraceOver: () => void): Promise<void> {
-  const timer = setTimeout(() => {
-    onGraceOver();
-    setTimeout(() => server.server.closeAllConnections(), 500);
-  }, graceMs);
-  await server.close();
-  clearTimeout(timer);
+  const closing = server.close();
+  const isIdle = await endsWithin(closing, graceMs);
   onGraceOver();
+  if (!isIdle && !(await endsWithin(closing, replyMs))) server.server.closeAllConnections();
+  await closing;
 }
 
-async function bounded(work: Promise<void> | undefined, logger: Logger): Promise<void> {
-  if (!work) return;
+/** Handlers that are not done by then belong to agents that will say it again. */
+async function stopAgentServer(server: MessageServer, logger: Logger): Promise<void> {
   try {
-    await withDeadline(work, flushMs, () => new Error(`Not done within ${flushMs} ms`));
-  } catch (err) {
-    logger.warn({ err }, "ended before all spans were forwarded");
+    await server.stop();
+  } catch (error) {
+    if (!hasCode(error, "TIMEOUT")) throw error;
+    logger.warn({ reason: error.message }, "ended with agents' messages under way");
   }
+}
+
+async function endsWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const timer = new AbortController();
+  const expiry = pause(timeoutMs, timer.signal).then(() => false);
+  const isDone = await Promise.race([work.then(() => true), expiry]);
+  timer.abort();
+  return isDone;
 }

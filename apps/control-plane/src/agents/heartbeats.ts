@@ -11,7 +11,7 @@ export class Heartbeats {
   readonly #database: Database;
   readonly #logger: Logger;
   readonly #heard = new Set<HostId>();
-  #writing: Promise<void> | undefined;
+  #writing: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(database: Database, logger: Logger) {
@@ -22,7 +22,8 @@ export class Heartbeats {
   heard(hostId: HostId): void {
     this.#heard.add(hostId);
     this.#timer ??= setTimeout(() => {
-      this.#writing = this.#write();
+      this.#timer = undefined;
+      this.#writing = this.#write(this.#writing);
     }, gatherMs);
   }
 
@@ -31,7 +32,8 @@ export class Heartbeats {
     await this.#writing;
   }
 
-  async #write(): Promise<void> {
+  async #write(previous: Promise<void>): Promise<void> {
+    await previous;
     const heard = [...this.#heard];
     this.#heard.clear();
     try {
@@ -39,8 +41,6 @@ export class Heartbeats {
     } catch (error) {
       // Safe to ignore: the next heartbeats say the same.
       this.#logger.warn({ err: error, hosts: heard.length }, "cannot note heartbeats");
-    } finally {
-      this.#timer = undefined;
     }
   }
 }

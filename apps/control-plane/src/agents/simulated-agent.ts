@@ -10,9 +10,11 @@ import { type Bus, connectBus } from "@podfleet/bus/connection";
 import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
 import type { Action, Step } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { ContainerUsage } from "@podfleet/model/container/usage";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { AgentEvent } from "@podfleet/model/event";
 import type { ExecSession } from "@podfleet/model/exec";
+import type { FileStat } from "@podfleet/model/file";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import type { ContainerId, ExecId, HostId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
@@ -46,6 +48,8 @@ export class SimulatedAgent implements AsyncDisposable {
   /** What each transfer that is open sends; `transferred` when it is opened. */
   readonly transfers = new Map<TransferId, Uint8Array>();
   transferred: Uint8Array = new Uint8Array(0);
+  /** What `stat` answers for a path. */
+  readonly files = new Map<string, FileStat>();
   /** How often `wait` was asked. */
   waits = 0;
   readonly #options: SimulatedAgentOptions;
@@ -53,6 +57,7 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly #forgotten = new Set<OperationId>();
   #events: AgentEvent[] = [];
   #seq = 0;
+  #usages = 0;
   #hold: Promise<void> = Promise.resolve();
   #failure: PodfleetError | undefined;
   #bus: Bus | undefined;
@@ -179,6 +184,10 @@ export class SimulatedAgent implements AsyncDisposable {
         return {};
       },
       "operation.settle": async ({ operationId }) => this.#settle(operationId),
+      stat: async ({ path }) => ({ stat: this.files.get(path) }),
+      top: async () => ({ processes: [] }),
+      stats: async () => ({ usage: this.usage() }),
+      "artifact.list": async () => ({ artifacts: [] }),
       "journal.locate": async () => ({ offset: 0 }),
       "journal.read": async ({ offset }) => ({
         bytes: new Uint8Array(0),
@@ -206,6 +215,16 @@ export class SimulatedAgent implements AsyncDisposable {
         this.uploads.set(uploadId, Buffer.concat([held, bytes]));
         return { length: held.length + bytes.length };
       },
+    };
+  }
+
+  /** A second of CPU time more at each call. */
+  usage(): ContainerUsage {
+    this.#usages += 1;
+    return {
+      at: new Date().toISOString(),
+      ...{ cpuNanos: this.#usages * 1e9, pids: 1, blockReadBytes: 0, blockWriteBytes: 0 },
+      ...{ memoryBytes: 1024 ** 2, memoryLimitBytes: 1024 ** 3 },
     };
   }
 
@@ -300,7 +319,13 @@ export class SimulatedAgent implements AsyncDisposable {
       case "container.sync":
       case "container.refresh":
       case "container.checkpoint":
+      case "container.copy":
+      case "artifact.add":
+      case "artifact.remove":
         return succeeded(this.#change(action.containerId, (snapshot) => snapshot));
+      case "container.mount":
+      case "container.unmount":
+        return succeeded(this.#change(action.containerId, (snapshot) => mounted(snapshot, action)));
       case "container.rename":
         return succeeded(
           this.#change(action.containerId, (snapshot) => ({ ...snapshot, name: action.name })),
@@ -399,6 +424,14 @@ function changed(snapshot: ContainerSnapshot, step: Step): ContainerSnapshot {
       ...(restartPolicy ? { restartPolicy } : {}),
     },
   };
+}
+
+function mounted(
+  { mount, ...snapshot }: ContainerSnapshot,
+  { verb }: ActionOf<"container.mount" | "container.unmount">,
+): ContainerSnapshot {
+  const count = (mount?.count ?? 0) + (verb === "container.mount" ? 1 : -1);
+  return count > 0 ? { ...snapshot, mount: { path: "/mnt/rootfs", count } } : snapshot;
 }
 
 function startedSession({ execId, containerId, spec }: ActionOf<"exec.start">): ExecSession {
