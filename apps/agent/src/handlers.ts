@@ -23,6 +23,15 @@ export function makeHandlers(engine: Engine, sendHeartbeat: () => void): HostHan
       await engine.execs.resize(request);
       return {};
     },
+    stat: async (request) => {
+      const stat = await engine.statPath(request);
+      return stat ? { stat } : {};
+    },
+    top: async ({ containerId }) => ({ processes: await engine.processes(containerId) }),
+    stats: async ({ containerId }) => ({ usage: await engine.usage(containerId) }),
+    "artifact.list": async ({ containerId }) => ({
+      artifacts: await engine.artifacts(containerId),
+    }),
     "journal.locate": async (request) => await engine.locateJournal(request),
     "journal.read": async (request, signal) => await engine.readJournal(request, signal),
     "transfer.open": async (request) => await engine.openTransfer(request),

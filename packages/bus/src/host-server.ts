@@ -48,6 +48,10 @@ const requestsMax: Readonly<Record<HostRequest, number>> = {
   "exec.inspect": 512,
   "exec.wait": 8_192,
   "exec.resize": 512,
+  stat: 64,
+  top: 64,
+  stats: 512,
+  "artifact.list": 64,
   "journal.locate": 128,
   "journal.read": 2_048,
   "operation.settle": 2_048,
@@ -95,6 +99,10 @@ export async function serveHost(
   addJson("exec.inspect", hostMessages["exec.inspect"].request, handlers["exec.inspect"]);
   addJson("exec.wait", hostMessages["exec.wait"].request, handlers["exec.wait"]);
   addJson("exec.resize", hostMessages["exec.resize"].request, handlers["exec.resize"]);
+  addJson("stat", hostMessages.stat.request, handlers.stat);
+  addJson("top", hostMessages.top.request, handlers.top);
+  addJson("stats", hostMessages.stats.request, handlers.stats);
+  addJson("artifact.list", hostMessages["artifact.list"].request, handlers["artifact.list"]);
   addJson("journal.locate", hostMessages["journal.locate"].request, handlers["journal.locate"]);
   addJson(
     "operation.settle",

@@ -7,14 +7,18 @@ import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 
 import { type Clock, systemClock } from "@podfleet/base/clock";
+import type { Artifact } from "@podfleet/model/artifact";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
+import type { ContainerProcess, ContainerUsage } from "@podfleet/model/container/usage";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { FileStat } from "@podfleet/model/file";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 
+import { listArtifacts } from "./artifact/artifacts.ts";
 import { readCheckpointSupport } from "./checkpoint/support.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
 import { EnginePaths } from "./container/engine-paths.ts";
@@ -55,6 +59,8 @@ import { ContainerStorage } from "./storage/container-storage.ts";
 import { ImageStore } from "./storage/image-store.ts";
 import { transferSource } from "./transfer/transfer-source.ts";
 import { type TransferPiece, type TransferRead, Transfers } from "./transfer/transfers.ts";
+import { listProcesses } from "./usage/list-processes.ts";
+import { readUsage } from "./usage/read-usage.ts";
 
 /** What failed in the background, where no caller is told. */
 export interface EngineProblem {
@@ -249,6 +255,26 @@ export class Engine {
     bytes: Uint8Array,
   ): Promise<{ length: number }> {
     return await this.#parts.images.uploads.append(uploadId, offset, bytes);
+  }
+
+  /** See `statPath`. */
+  async statPath(request: Parameters<typeof statPath>[1]): Promise<FileStat | undefined> {
+    return await statPath(this.#parts, request);
+  }
+
+  /** See `listArtifacts`. */
+  async artifacts(id: ContainerId): Promise<Artifact[]> {
+    return await listArtifacts(this.#parts, id);
+  }
+
+  /** See `listProcesses`. */
+  async processes(id: ContainerId): Promise<ContainerProcess[]> {
+    return await listProcesses(this.#parts, id);
+  }
+
+  /** See `readUsage`. */
+  async usage(id: ContainerId): Promise<ContainerUsage> {
+    return await readUsage(this.#parts, id);
   }
 
   /**

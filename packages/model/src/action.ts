@@ -1,6 +1,7 @@
 /** What an operation asks of a host: the verb and its arguments. One action changes one container, or the host's images. */
 import { z } from "zod";
 
+import { artifactNameSchema } from "./artifact.ts";
 import {
   checkpointOptionsShape,
   importOptionsShape,
@@ -9,6 +10,7 @@ import {
 import { restartPolicySchema } from "./container/restart-policy.ts";
 import { containerSpecSchema } from "./container/spec.ts";
 import { execSpecSchema } from "./exec.ts";
+import { containerPathSchema } from "./file.ts";
 import { containerIdSchema, execIdSchema, operationIdSchema } from "./ids.ts";
 import { containerNameSchema } from "./name.ts";
 import { resourceChangesSchema } from "./resources.ts";
@@ -39,7 +41,17 @@ const step = {
     resources: resourceChangesSchema.optional(),
     restartPolicy: restartPolicySchema.optional(),
   }),
+  /** Mounts the root filesystem on the host for people to use, once more. */
+  mount: z.strictObject({ verb: z.literal("container.mount") }),
+  unmount: z.strictObject({
+    verb: z.literal("container.unmount"),
+    /** All mounts at once. Without a process or an exec session that uses the root filesystem only. */
+    force: z.boolean(),
+  }),
 };
+
+/** Bytes that the host has been given: the upload whose chunks have all been acknowledged. */
+const uploaded = { uploadId: operationIdSchema, sizeBytes: z.number().int().min(0) };
 
 /** An action within a batch: on the batch's container, under the lock that the batch holds. */
 export const stepSchema = z.discriminatedUnion(
@@ -57,6 +69,8 @@ export const stepSchema = z.discriminatedUnion(
     step.refresh,
     step.rename,
     step.update,
+    step.mount,
+    step.unmount,
     /** Runs the command to its end. */
     z.strictObject({ verb: z.literal("exec.start"), spec: execSpecSchema }),
   ],
@@ -92,6 +106,24 @@ export const actionSchema = z.discriminatedUnion("verb", [
   step.refresh.extend(onContainer),
   step.rename.extend(onContainer),
   step.update.extend(onContainer),
+  step.mount.extend(onContainer),
+  step.unmount.extend(onContainer),
+  /** Unpacks a tar archive into a directory of the container. */
+  z.object({
+    verb: z.literal("container.copy"),
+    ...onContainer,
+    /** The directory; it has to be there. */
+    path: containerPathSchema,
+    ...uploaded,
+  }),
+  /** Keeps a file with the container; it takes the place of one of that name. */
+  z.object({
+    verb: z.literal("artifact.add"),
+    ...onContainer,
+    name: artifactNameSchema,
+    ...uploaded,
+  }),
+  z.object({ verb: z.literal("artifact.remove"), ...onContainer, name: artifactNameSchema }),
   /** All steps under one lock, in order; after the first that fails, the rest only with `continueOnError`. */
   z.object({
     verb: z.literal("container.batch"),
@@ -114,9 +146,7 @@ export const actionSchema = z.discriminatedUnion("verb", [
     verb: z.literal("container.import"),
     ...onContainer,
     name: containerNameSchema,
-    /** The upload whose chunks have all been acknowledged. */
-    uploadId: operationIdSchema,
-    sizeBytes: z.number().int().min(0),
+    ...uploaded,
     ...importOptionsShape,
   }),
   z.object({
@@ -139,11 +169,6 @@ export const actionSchema = z.discriminatedUnion("verb", [
     /** Kills it first when it runs. */
     force: z.boolean(),
   }),
-  z.object({
-    verb: z.literal("image.load"),
-    /** The upload whose chunks have all been acknowledged. */
-    uploadId: operationIdSchema,
-    sizeBytes: z.number().int().min(0),
-  }),
+  z.object({ verb: z.literal("image.load"), ...uploaded }),
 ]);
 export type Action = z.infer<typeof actionSchema>;

@@ -30,6 +30,9 @@ export const operationVerbs = [
   "container.refresh",
   "container.rename",
   "container.update",
+  "container.mount",
+  "container.unmount",
+  "container.copy",
   "container.batch",
   "container.checkpoint",
   "container.restore",
@@ -37,6 +40,8 @@ export const operationVerbs = [
   "exec.start",
   "exec.kill",
   "exec.remove",
+  "artifact.add",
+  "artifact.remove",
   "image.load",
 ] as const;
 export const operationVerbSchema = z.enum(operationVerbs);

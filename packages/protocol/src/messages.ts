@@ -2,6 +2,7 @@
 import { eventsReplySchema, eventsRequestSchema } from "./agent/events.ts";
 import { heartbeatSchema } from "./agent/heartbeat.ts";
 import { helloReplySchema, helloRequestSchema } from "./agent/hello.ts";
+import { artifactListReplySchema, artifactListRequestSchema } from "./host/artifact.ts";
 import { doReplySchema, doRequestSchema } from "./host/do.ts";
 import {
   execInspectReplySchema,
@@ -13,6 +14,7 @@ import {
   execWaitReplySchema,
   execWaitRequestSchema,
 } from "./host/exec.ts";
+import { statReplySchema, statRequestSchema } from "./host/file.ts";
 import { inspectReplySchema, inspectRequestSchema } from "./host/inspect.ts";
 import {
   journalLocateReplySchema,
@@ -31,6 +33,12 @@ import {
   transferReadRequestSchema,
 } from "./host/transfer.ts";
 import { uploadChunkHeadersSchema, uploadChunkReplySchema } from "./host/upload-chunk.ts";
+import {
+  statsReplySchema,
+  statsRequestSchema,
+  topReplySchema,
+  topRequestSchema,
+} from "./host/usage.ts";
 import { waitReplySchema, waitRequestSchema } from "./host/wait.ts";
 
 /** Control plane to agent, JSON both ways. */
@@ -43,6 +51,10 @@ export const hostMessages = {
   "exec.inspect": { request: execInspectRequestSchema, reply: execInspectReplySchema },
   "exec.wait": { request: execWaitRequestSchema, reply: execWaitReplySchema },
   "exec.resize": { request: execResizeRequestSchema, reply: execResizeReplySchema },
+  stat: { request: statRequestSchema, reply: statReplySchema },
+  top: { request: topRequestSchema, reply: topReplySchema },
+  stats: { request: statsRequestSchema, reply: statsReplySchema },
+  "artifact.list": { request: artifactListRequestSchema, reply: artifactListReplySchema },
   "journal.locate": { request: journalLocateRequestSchema, reply: journalLocateReplySchema },
   "operation.settle": { request: settleRequestSchema, reply: settleReplySchema },
   "transfer.open": { request: transferOpenRequestSchema, reply: transferOpenReplySchema },

@@ -4,6 +4,7 @@ import { AgentClient } from "@podfleet/bus/agent-client";
 import { type Bus, connectBus } from "@podfleet/bus/connection";
 import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
 import type { MessageServer } from "@podfleet/bus/message-server";
+import type { ContainerUsage } from "@podfleet/model/container/usage";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import { type ExecId, type HostId, newHostId } from "@podfleet/model/ids";
@@ -132,6 +133,10 @@ function handlersOf(host: SimulatedHost): HostHandlers {
     "exec.resize": async ({ execId }) => {
       throw noSession(execId);
     },
+    stat: async () => ({}),
+    top: async () => ({ processes: [] }),
+    stats: async () => ({ usage: idle() }),
+    "artifact.list": async () => ({ artifacts: [] }),
     "journal.locate": async () => ({ offset: 0 }),
     "journal.read": async () => ({ bytes: new Uint8Array(), next: 0, ended: true }),
     "operation.settle": async ({ operationId }) => host.settle(operationId),
@@ -147,6 +152,14 @@ function handlersOf(host: SimulatedHost): HostHandlers {
       received.set(uploadId, length);
       return { length };
     },
+  };
+}
+
+function idle(): ContainerUsage {
+  return {
+    at: new Date().toISOString(),
+    ...{ cpuNanos: 0, pids: 1, blockReadBytes: 0, blockWriteBytes: 0 },
+    ...{ memoryBytes: 1024 ** 2, memoryLimitBytes: 1024 ** 3 },
   };
 }
 

@@ -224,6 +224,12 @@ export class SimulatedHost {
       case "container.update":
       case "container.batch":
         throw new PodfleetError("UNSUPPORTED", `A simulated host has no ${action.verb}`);
+      case "container.mount":
+      case "container.unmount":
+      case "container.copy":
+      case "artifact.add":
+      case "artifact.remove":
+        throw new PodfleetError("UNSUPPORTED", "A simulated host has no files");
       case "container.checkpoint":
       case "container.restore":
       case "container.import":

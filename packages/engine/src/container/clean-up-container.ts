@@ -25,6 +25,9 @@ export async function cleanUpContainerLocked(
     return await startLocked(parts, id, { operation, ends: true, byPolicy: true });
   }
   assertNoExecs(parts, id);
+  if (snapshot.mount) {
+    parts.store.update(id, { mount: undefined }, { event: "container.unmount", operation });
+  }
   const ends = "succeeded";
   switch (snapshot.state) {
     case "created":

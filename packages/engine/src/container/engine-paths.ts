@@ -10,6 +10,8 @@ export class EnginePaths {
   readonly journals: string;
   readonly exits: string;
   readonly runtimeRoot: string;
+  /** See rootfs/tar-cell. */
+  readonly tarCell: string;
   readonly execs: string;
   readonly #bundles: string;
   readonly #execBundles: string;
@@ -21,6 +23,7 @@ export class EnginePaths {
     this.journals = join(roots.dataRoot, "journals");
     this.exits = join(roots.runRoot, "exits");
     this.runtimeRoot = join(roots.runRoot, "runtime");
+    this.tarCell = join(roots.runRoot, "tar-cell");
     this.execs = join(roots.dataRoot, "execs");
     this.#bundles = join(roots.runRoot, "bundles");
     this.#execBundles = join(roots.runRoot, "execs");
@@ -38,6 +41,11 @@ export class EnginePaths {
   /** Where the network namespace of a restored container is held. */
   networkNamespace(id: ContainerId): string {
     return join(this.bundle(id), "netns");
+  }
+
+  /** The container's artifacts; they go with the rest of its storage. */
+  artifacts(id: ContainerId): string {
+    return join(this.containers, id, "artifacts");
   }
 
   journal(id: ContainerId): string {

@@ -41,6 +41,9 @@ async function reconcileLocked(
   found: { readonly continuity: HostContinuity; readonly status: RuntimeStatus | undefined },
 ): Promise<void> {
   const record = parts.store.get(id);
+  if (record.snapshot.mount && !(await parts.storage.isMounted(id))) {
+    parts.store.update(id, { mount: undefined }, { event: "container.unmount" });
+  }
   if (!hasProcess(record.snapshot)) return;
   switch (found.continuity) {
     case "rebooted":
@@ -66,7 +69,7 @@ async function needsCleanUp(
     case "configured":
     case "exited":
       if (isKnown || (spec.autoRemove && snapshot.state === "exited")) return true;
-      return await parts.storage.isMounted(id);
+      return snapshot.mount === undefined && (await parts.storage.isMounted(id));
     default:
       return false;
   }

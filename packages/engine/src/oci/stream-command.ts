@@ -13,6 +13,8 @@ export interface StreamCommandOptions {
   readonly cwd?: string;
   /** Ends the tool. It also ends when the stream is destroyed and it writes on. */
   readonly signal: AbortSignal;
+  /** Beside 0, when the tool has done its work with these too. */
+  readonly goodExitCodes?: readonly number[];
 }
 
 /**
@@ -24,7 +26,7 @@ export function streamCommand(
   args: readonly string[],
   options: StreamCommandOptions,
 ): Readable {
-  const { spanName, cwd, signal } = options;
+  const { spanName, cwd, signal, goodExitCodes = [] } = options;
   const tool = execa(file, args, {
     env: toolEnvironment,
     extendEnv: false,
@@ -39,17 +41,24 @@ export function streamCommand(
   traced(spanName, { "process.executable.name": basename(file) }, async () => {
     await tool;
   }).catch(() => undefined);
-  return Readable.from(outputOf(tool, spanName), { objectMode: false });
+  return Readable.from(outputOf(tool, { spanName, goodExitCodes }), { objectMode: false });
+}
+
+interface FailedTool {
+  readonly message: string;
+  readonly stderr?: string;
+  readonly exitCode?: number;
 }
 
 async function* outputOf(
   tool: { iterable(options: { binary: true }): AsyncIterable<Uint8Array> },
-  spanName: string,
+  { spanName, goodExitCodes }: { spanName: string; goodExitCodes: readonly number[] },
 ): AsyncGenerator<Uint8Array> {
   try {
     yield* tool.iterable({ binary: true });
   } catch (error) {
-    const { stderr, message } = error as { readonly stderr?: string; readonly message: string };
+    const { stderr, message, exitCode } = error as FailedTool;
+    if (exitCode !== undefined && goodExitCodes.includes(exitCode)) return;
     throw new PodfleetError(
       "RUNTIME_FAILED",
       `Cannot run "${spanName}": ${lastLine(stderr) || message}`,

@@ -45,6 +45,12 @@ export async function resolveUser(rootfs: string, request: UserRequest): Promise
   return findUser(parsePasswd(passwd), parseGroup(group), request);
 }
 
+/** The names that the container's own /etc/passwd gives to ids; the first of an id counts. */
+export async function readUserNames(rootfs: string): Promise<Map<number, string>> {
+  const entries = parsePasswd(await readLines(rootfs, "/etc/passwd")).toReversed();
+  return new Map(entries.map(({ uid, name }) => [uid, name]));
+}
+
 export function findUser(
   users: readonly PasswdEntry[],
   groups: readonly GroupEntry[],

@@ -1,6 +1,7 @@
 import type { Action, Step } from "@podfleet/model/action";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { addArtifact, removeArtifact } from "../artifact/artifacts.ts";
 import { checkpointContainer } from "../checkpoint/checkpoint-container.ts";
 import { importContainer } from "../checkpoint/import-container.ts";
 import { restoreContainer } from "../checkpoint/restore-container.ts";
@@ -14,6 +15,7 @@ import { killExec } from "../exec/kill-exec.ts";
 import { removeExec } from "../exec/remove-exec.ts";
 import { startExec } from "../exec/start-exec.ts";
 import { loadImages } from "../image/load-images.ts";
+import { copyToContainer } from "../rootfs/copy-to.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { performBatch } from "./batch.ts";
 import { holdMsMaxOf, performStepLocked } from "./steps.ts";
@@ -62,6 +64,12 @@ export async function carryOut(
       return await restoreContainer(parts, operation, action);
     case "container.import":
       return await importContainer(parts, operation, { ...action, resumed });
+    case "container.copy":
+      return await copyToContainer(parts, operation, { ...action, resumed });
+    case "artifact.add":
+      return await addArtifact(parts, operation, { ...action, resumed });
+    case "artifact.remove":
+      return await removeArtifact(parts, operation, { ...action, resumed });
     case "image.load":
       return await loadImages(parts, operation, { ...action, resumed });
   }

@@ -43,6 +43,8 @@ export const containerSnapshotSchema = z.object({
       restartPolicy: restartPolicySchema.optional(),
     })
     .optional(),
+  /** Where users have its root filesystem mounted on the host, and how often; absent when they do not. */
+  mount: z.object({ path: z.string(), count: z.number().int().min(1) }).optional(),
   health: z.enum(healthStates).optional(),
   /** What it can be restored from. `forArchive`: it can be sent, and restored on another host. */
   checkpoint: z

@@ -150,6 +150,33 @@ export const containerCan = {
     errors: ["UNSUPPORTED", "CHECKPOINT_NOT_FOUND", "CHECKPOINT_FAILED"],
     event: "container.restore",
   },
+  mount: { states: notRemoving, errors: ["STORAGE_FAILED"], event: "container.mount" },
+  unmount: {
+    states: notRemoving,
+    errors: ["NOT_MOUNTED", "STORAGE_FAILED"],
+    event: "container.unmount",
+  },
+  export: { states: notRemoving, errors: ["STORAGE_FAILED"], event: "container.export" },
+  copyFrom: { states: notRemoving, errors: ["PATH_NOT_FOUND", "STORAGE_FAILED"] },
+  copyTo: {
+    states: notRemoving,
+    errors: ["PATH_NOT_FOUND", "INVALID_INPUT", "STORAGE_FAILED"],
+    event: "container.copy",
+  },
+  diff: { states: notRemoving, errors: ["STORAGE_FAILED"] },
+  top: { states: ["running"], errors: [] },
+  stats: { states: ["running", "paused"], errors: [] },
+  addArtifact: {
+    states: notRemoving,
+    errors: ["INVALID_INPUT", "STORAGE_FAILED"],
+    event: "artifact.add",
+  },
+  removeArtifact: {
+    states: notRemoving,
+    errors: ["ARTIFACT_NOT_FOUND", "STORAGE_FAILED"],
+    event: "artifact.remove",
+  },
+  readArtifacts: { states: notRemoving, errors: ["ARTIFACT_NOT_FOUND"] },
 } as const satisfies Record<string, Capability>;
 
 export type ContainerMethod = keyof typeof containerCan;
@@ -180,6 +207,17 @@ const verbs: Readonly<Record<ContainerMethod, string>> = {
   batch: "carry out steps on",
   checkpoint: "checkpoint",
   restore: "restore",
+  mount: "mount",
+  unmount: "unmount",
+  export: "export",
+  copyFrom: "copy from",
+  copyTo: "copy to",
+  diff: "find the changes of",
+  top: "list the processes of",
+  stats: "measure",
+  addArtifact: "add an artifact to",
+  removeArtifact: "remove an artifact of",
+  readArtifacts: "read the artifacts of",
 };
 
 /** @throws PodfleetError STATE_INVALID, or the method's own refusal, that names the container, its state and the states that would be right */

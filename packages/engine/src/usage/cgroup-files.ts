@@ -1,0 +1,64 @@
+/** Reading a container's control groups, version 1 and 2. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import { hasErrno } from "@podfleet/base/errno";
+
+import { type CgroupHierarchies, cgroupDirectories } from "../oci/cgroup.ts";
+
+/** Where a container's cgroup keeps what `controller` counts, and in which version's files. */
+export interface ControllerDirectory {
+  readonly version: 1 | 2;
+  readonly path: string;
+}
+
+/** Undefined when the host has no such controller. */
+export function findController(
+  cgroups: CgroupHierarchies,
+  path: string,
+  controller: string,
+): ControllerDirectory | undefined {
+  const legacy = cgroups.legacy.find(({ controllers }) => controllers.includes(controller));
+  if (legacy) return { version: 1, path: join(legacy.directory, path) };
+  return cgroups.unified && { version: 2, path: join(cgroups.unified.directory, path) };
+}
+
+/** Empty when there is no such file: the cgroup has gone, or the kernel does not count this. */
+export async function readCgroupFile(directory: string, name: string): Promise<string> {
+  try {
+    return await readFile(join(directory, name), "latin1");
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ENODEV", "EOPNOTSUPP")) return "";
+    throw error;
+  }
+}
+
+/** Ids of the processes in the cgroup and below. */
+export async function readPids(cgroups: CgroupHierarchies, path: string): Promise<number[]> {
+  const found = await Promise.all(cgroupDirectories(cgroups, path).map(pidsBelow));
+  return [...new Set(found.flat())].toSorted((a, b) => a - b);
+}
+
+async function pidsBelow(directory: string): Promise<number[]> {
+  const pids = (await readCgroupFile(directory, "cgroup.procs")).split("\n").filter(Boolean);
+  const below = await Promise.all(
+    (await childrenOf(directory)).map(async (name) => await pidsBelow(join(directory, name))),
+  );
+  return [...pids.map(Number), ...below.flat()];
+}
+
+async function childrenOf(directory: string): Promise<string[]> {
+  try {
+    const entries = await readdir(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+/** The value of `key` in a file of lines `key value`; 0 without one. */
+export function counterOf(text: string, key: string): number {
+  const line = text.split("\n").find((each) => each.startsWith(`${key} `));
+  return Number(line?.slice(key.length + 1) ?? 0);
+}
