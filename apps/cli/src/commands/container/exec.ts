@@ -6,7 +6,7 @@ import type { Command } from "../../command.ts";
 import { parseEnvironment, readEntries } from "../../flags/environment.ts";
 import { parseCount } from "../../flags/flag-error.ts";
 import type { Shell } from "../../shell.ts";
-import { connected, verb } from "../../verb.ts";
+import { traced, verb } from "../../verb.ts";
 
 interface ExecFlags {
   readonly detach: boolean;
@@ -54,7 +54,7 @@ export function execCommand(shell: Shell): Command {
     .argument("<command...>", "command and its arguments")
     .passThroughOptions()
     .action(
-      connected(shell, async (client, container: string, command: string[], flags: ExecFlags) => {
+      traced(shell, async (container: string, command: string[], flags: ExecFlags) => {
         if (!flags.detach) assertNoInput(flags);
         const preserveFds = parseCount("--preserve-fds", flags.preserveFds);
         const descriptors = flags.detach ? [] : openDescriptors(preserveFds);
@@ -67,6 +67,7 @@ export function execCommand(shell: Shell): Command {
           ...(user === undefined ? {} : { user }),
           ...(workdir === undefined ? {} : { workdir }),
         };
+        const client = await shell.client();
         const run = await client.exec({ container, spec }, { whenDown: "fail" });
         if (!flags.detach) return await attachExec(shell, run, descriptors);
         await shell.stdout.print(run.id);
