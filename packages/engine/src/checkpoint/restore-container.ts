@@ -99,7 +99,7 @@ async function revive(
   const directory = paths.checkpoint(id);
   if (!checkpoint || !(await findManifest(directory))) throw noCheckpoint(name);
   assertDependenciesRun(parts, id);
-  if (state === "stopped") await cleanUpLocked(parts, id, operation);
+  if (state === "stopped") await cleanUpLocked(parts, id, { operation });
   // On disk before the processes run, so that after a crash nobody revives them a second time.
   store.saveProcesses(id, { restoring: operation.id });
   try {

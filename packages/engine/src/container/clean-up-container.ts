@@ -33,7 +33,7 @@ export async function cleanUpContainerLocked(
     case "created":
       return await unwindLocked(parts, id, { operation, ends });
     case "stopped":
-      return await cleanUpLocked(parts, id, operation, ends);
+      return await cleanUpLocked(parts, id, { operation, ends });
     default:
       await discardRemains(parts, id);
       parts.store.note(id, { event: "container.cleanup", operation, ends });

@@ -4,18 +4,17 @@ import { endExecs } from "../exec/end-execs.ts";
 import { removeCgroup } from "../host/container-cgroup.ts";
 import { releaseNetworkNamespace } from "../host/network-namespace.ts";
 import { cgroupDirectories } from "../oci/cgroup.ts";
-import type { OperationRef } from "../state/state-store.ts";
+import type { CommitNote } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
 /** Takes down what a run leaves: stopped → exited. */
 export async function cleanUpLocked(
   parts: EngineParts,
   id: ContainerId,
-  operation?: OperationRef,
-  ends?: "succeeded",
+  note: Pick<CommitNote, "operation" | "ends"> = {},
 ): Promise<void> {
   await discardRemains(parts, id);
-  parts.store.update(id, { state: "exited" }, { event: "container.cleanup", operation, ends });
+  parts.store.update(id, { state: "exited" }, { event: "container.cleanup", ...note });
 }
 
 /** Whatever there is of the container in the OCI runtime, among cgroups and mounts and in the exit directory goes. */

@@ -42,7 +42,7 @@ export async function initializeLocked(
 ): Promise<void> {
   const { starting, ...note } = options;
   if (parts.store.get(id).snapshot.state === "stopped") {
-    await cleanUpLocked(parts, id, note.operation);
+    await cleanUpLocked(parts, id, { operation: note.operation });
   }
   const { pid, monitorPid } = await createProcess(parts, parts.store.get(id));
   const processes = {

@@ -46,8 +46,10 @@ export class Reaper {
   /** The container's process has ended, or its monitor has. Harmless when its record says so already. */
   exited(id: ContainerId): void {
     const record = this.#parts.store.find(id);
-    if (!record || !hasProcess(record.snapshot)) return;
-    if (this.#exiting.has(id) || this.#stop.signal.aborted) return;
+    if (!record || this.#exiting.has(id) || this.#stop.signal.aborted) return;
+    // A method has committed the end before the notice of it came, and may have left the rest.
+    if (record.snapshot.state === "stopped") return this.cleanUp(id);
+    if (!hasProcess(record.snapshot)) return;
     this.#exiting.add(id);
     this.#track(this.#commitExit(id));
   }

@@ -25,7 +25,7 @@ export async function restartLocked(
   if (snapshot.state === "running") {
     const timeoutMs = (timeoutSeconds ?? spec.stopTimeoutSeconds) * 1_000;
     await endLocked(parts, id, { operation, timeoutMs });
-    await cleanUpLocked(parts, id, operation);
+    await cleanUpLocked(parts, id, { operation });
     parts.store.note(id, { event: "container.stop", operation });
   }
   await startLocked(parts, id, { operation, ends: true, byPolicy: false });

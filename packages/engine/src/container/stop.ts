@@ -31,7 +31,8 @@ export async function stopLocked(
     const timeoutMs = (timeoutSeconds ?? spec.stopTimeoutSeconds) * 1_000;
     await endLocked(parts, id, { operation, timeoutMs });
   }
-  if (parts.store.get(id).snapshot.state === "stopped") await cleanUpLocked(parts, id, operation);
+  if (parts.store.get(id).snapshot.state === "stopped")
+    await cleanUpLocked(parts, id, { operation });
   const note = { event: "container.stop", operation, ends: "succeeded" } as const;
   if (isRestarting(parts.store.get(id).snapshot)) {
     parts.store.update(id, { stoppedByUser: true, restartAt: undefined }, note);

@@ -2,7 +2,9 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { thawCgroup } from "../host/container-cgroup.ts";
 import { endProcess, identityOf, isAlive, type ProcessIdentity } from "../host/process-identity.ts";
+import { cgroupDirectories } from "../oci/cgroup.ts";
 import type { RuntimeStatus } from "../oci/runtime.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
@@ -62,7 +64,7 @@ export async function resyncLocked(
     await correctLocked(parts, id, { ...options, status: found?.status });
   }
   const { state } = parts.store.get(id).snapshot;
-  if (state === "stopped") await cleanUpLocked(parts, id, options.operation);
+  if (state === "stopped") await cleanUpLocked(parts, id, { operation: options.operation });
 }
 
 /** Corrects the record of a container with a process by what the OCI runtime holds it for; undefined: it does not know it. */
@@ -102,7 +104,10 @@ export async function loseProcessLocked(
   record: ContainerRecord,
   options: SyncOptions,
 ): Promise<void> {
-  const { id } = record.snapshot;
+  const { id, state } = record.snapshot;
+  if (state === "paused") {
+    thawCgroup(cgroupDirectories(parts.cgroups, `${parts.cgroupParent}/${id}`));
+  }
   for (const identity of processesOf(record)) {
     await endProcess(identity, endTimeoutMs, parts.clock);
   }

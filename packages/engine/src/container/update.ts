@@ -1,6 +1,3 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-
 import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
 import { isPolicyPossible } from "@podfleet/model/container/spec";
 import { assertAllowed } from "@podfleet/model/container/state";
@@ -46,11 +43,8 @@ export async function updateLocked(
     );
   }
   if (resources && hasProcess(snapshot)) {
-    const path = join(parts.paths.bundle(id), "resources.json");
-    await writeFile(path, JSON.stringify(updatedResources(spec, parts.hostLimits)), {
-      mode: 0o600,
-    });
-    await parts.runtime.update(id, path);
+    const limits = updatedResources(spec, parts.hostLimits);
+    await parts.runtime.update(id, limits, parts.paths.bundle(id));
   }
   const restartAt = spec.restartPolicy.name === "no" ? undefined : snapshot.restartAt;
   const specChanges = { ...snapshot.specChanges, ...changes };

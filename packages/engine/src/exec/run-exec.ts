@@ -46,9 +46,7 @@ export async function runExecLocked(
   await parts.execWatcher.end(execId, 0);
   const exec = sessions.inspect(reference);
   if (exec.exitCode !== 0) throw commandFailed(exec);
-  const container = parts.store.get(containerId).snapshot;
-  const result = { status: "succeeded", verb: operation.verb, container, exec } as const;
-  parts.store.operations.finishStep(operation.id, result);
+  parts.store.succeed(containerId, operation, exec);
 }
 
 /** The same in each attempt, so that the command runs once. */

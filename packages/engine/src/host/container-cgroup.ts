@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Clock } from "@podfleet/base/clock";
@@ -15,6 +15,7 @@ const pollMs = 10;
  */
 export async function removeCgroup(directories: readonly string[], clock: Clock): Promise<void> {
   const deadlineMs = clock.nowMs() + timeoutMs;
+  thawCgroup(directories);
   for (const directory of directories) {
     while (existsSync(directory) && !tryRemove(directory)) {
       if (clock.nowMs() >= deadlineMs) {
@@ -27,6 +28,22 @@ export async function removeCgroup(directories: readonly string[], clock: Clock)
     }
   }
 }
+
+/** Lets what is frozen in a cgroup go on, so that it can end; for a container that the OCI runtime has lost sight of. */
+export function thawCgroup(directories: readonly string[]): void {
+  for (const directory of directories) {
+    for (const [file, state] of thawed) {
+      const path = join(directory, file);
+      if (existsSync(path)) writeFileSync(path, state);
+    }
+  }
+}
+
+/** Of cgroup v1 and v2. */
+const thawed = [
+  ["freezer.state", "THAWED"],
+  ["cgroup.freeze", "0"],
+] as const;
 
 /** False when something in it has yet to end. */
 function tryRemove(directory: string): boolean {

@@ -5,7 +5,7 @@
  * A container known to a runtime has a directory of its id below the runtime's root. The runtime removes it on
  * `delete` and the host loses it at reboot.
  */
-import { access } from "node:fs/promises";
+import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
@@ -15,6 +15,7 @@ import { z } from "zod";
 import type { CgroupHierarchies } from "./cgroup.ts";
 import { type CommandResult, findTool, runCommand } from "./run-command.ts";
 import { reasonOf } from "./runtime-failure.ts";
+import type { RuntimeLimits } from "./runtime-spec.ts";
 
 export const runtimeNames = ["runc", "crun"] as const;
 export type RuntimeName = (typeof runtimeNames)[number];
@@ -168,9 +169,12 @@ export class OciRuntime {
     }
   }
 
-  /** Sets the limits of a container that has processes to those in a file (`RuntimeLimits` as JSON). */
-  async update(id: string, resourcesFile: string): Promise<void> {
-    await this.#run("update", ["--resources", resourcesFile, id]);
+  /** Sets the limits of a container that has processes; the runtime is told of them through a file in `bundle`. */
+  async update(id: string, limits: RuntimeLimits, bundle: string): Promise<void> {
+    const path = join(bundle, "resources.json");
+    const resources = this.name === "crun" ? withoutNegativeQuota(limits) : limits;
+    await writeFile(path, JSON.stringify(resources), { mode: 0o600 });
+    await this.#run("update", ["--resources", path, id]);
   }
 
   async list(): Promise<ReadonlyArray<RuntimeState & { readonly id: string }>> {
@@ -257,6 +261,16 @@ function crunInvocation(path: string, cgroups: CgroupHierarchies): [string, ...s
   const shell = ["sh", "-c", script, path, unified.directory];
   return [findTool("unshare"), "--mount", "--propagation", "slave", ...shell];
 }
+
+/** crun up to 1.8 takes the quota that says "no limit" for a huge number, which the kernel refuses. */
+function withoutNegativeQuota({ cpu, ...others }: RuntimeLimits): RuntimeLimits {
+  if (cpu?.quota !== -1) return { ...(cpu && { cpu }), ...others };
+  return { cpu: { ...cpu, quota: cpusMax * (cpu.period ?? periodUsDefault) }, ...others };
+}
+
+/** More than any kernel knows. */
+const cpusMax = 8192;
+const periodUsDefault = 100_000;
 
 function isFailure(error: unknown, pattern: RegExp): boolean {
   return hasCode(error, "RUNTIME_FAILED") && pattern.test(String(error.details?.["reason"]));

@@ -60,7 +60,7 @@ export async function performStepLocked(
     case "container.sync":
       assertAllowed("sync", parts.store.get(id).snapshot);
       await resyncLocked(parts, id, { operation });
-      return parts.store.note(id, { event: "operation.finished", operation, ends: "succeeded" });
+      return parts.store.succeed(id, operation);
     case "container.refresh":
       return await refreshLocked(parts, id, task);
     case "container.rename":

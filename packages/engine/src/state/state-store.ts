@@ -207,6 +207,16 @@ export class StateStore {
     this.#commit(note, { snapshot, ...change });
   }
 
+  /** Commits that an operation, or its step, has succeeded, where no event of its own says so. */
+  succeed(id: ContainerId, operation: OperationRef, exec?: ExecSession): void {
+    if (operation.step === undefined) {
+      return this.note(id, { event: "operation.finished", operation, ends: "succeeded", exec });
+    }
+    const result = { status: "succeeded", verb: operation.verb } as const;
+    const container = this.get(id).snapshot;
+    this.operations.finishStep(operation.id, { ...result, container, ...(exec && { exec }) });
+  }
+
   /** The boot of the host at which the engine last ran. */
   findBootId(): string | undefined {
     return this.#database.orm.select().from(meta).where(eq(meta.key, "bootId")).get()?.value;
