@@ -33,7 +33,7 @@ export type Verb = ActionOn extends infer A
 let count = 0;
 
 export class EngineUnderTest implements AsyncDisposable {
-  readonly options: EngineOptions;
+  options: EngineOptions;
   readonly #problems: EngineProblem[] = [];
   readonly #root: TempRoot;
   #engine: Engine | undefined;
@@ -72,9 +72,12 @@ export class EngineUnderTest implements AsyncDisposable {
     this.#engine = undefined;
   }
 
-  /** An engine as after a restart of the agent. */
-  async reopen(): Promise<void> {
+  /** An engine as after a restart of the agent, from now on with these options. */
+  async reopen(
+    changes: Partial<Pick<EngineOptions, "toolDirectories" | "runtimeTimeoutMs">> = {},
+  ): Promise<void> {
     await this.close();
+    this.options = { ...this.options, ...changes };
     this.#engine = await Engine.open(this.options);
   }
 

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
+import { systemClock } from "@podfleet/base/clock";
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
 import { performAndCrash } from "@podfleet/testkit/crashing-engine";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
@@ -56,7 +57,8 @@ describe("the agent is killed while it starts a session", () => {
     const request = { operationId: newOperationId(), action };
     const { dataRoot, runRoot, cgroupParent, runtime } = under.options;
     const options = { dataRoot, runRoot, cgroupParent, runtime };
-    await performAndCrash({ options, request, killAfterMs });
+    const killWhen = async () => await systemClock.sleep(killAfterMs);
+    await performAndCrash({ options, requests: [request], killWhen });
     await under.reopen();
     const outcome = await under.engine.perform(request as never);
     const { execs } = under.engine;

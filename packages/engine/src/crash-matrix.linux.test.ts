@@ -1,0 +1,318 @@
+/**
+ * The engine is killed before and after each call that each method makes of conmon and of the OCI runtime; so each commit is
+ * bracketed too. All rows are at their point when one SIGKILL ends the engine, and the next one finds them all.
+ */
+import { writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+import type { Action } from "@podfleet/model/action";
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { ErrorCode } from "@podfleet/model/errors";
+import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
+import type { OperationOutcome } from "@podfleet/model/operation";
+import { performAndCrash } from "@podfleet/testkit/crashing-engine";
+import { EngineUnderTest, type Verb } from "@podfleet/testkit/engine-under-test";
+import { FailPoints } from "@podfleet/testkit/fail-points";
+import { findLeaks } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import type { OperationRequest } from "./operation/operation-runner.ts";
+
+const given = {
+  configured: { script: "echo run; sleep 600 & wait", enter: [] },
+  created: { script: "echo run; sleep 600 & wait", enter: [{ verb: "container.init" }] },
+  running: {
+    script: "trap 'exit 3' TERM; trap : USR1; echo run; sleep 600 & while :; do wait; done",
+    enter: [{ verb: "container.start", recursive: false }],
+  },
+  exited: {
+    script: "echo run; [ -e /ran ] && { sleep 600 & wait; }; touch /ran; exit 4",
+    enter: [{ verb: "container.start", recursive: false }],
+  },
+  /** Ends when the test says so. */
+  ending: {
+    script: "echo run; until [ -e /end ]; do sleep 0.05; done; exit 6",
+    enter: [{ verb: "container.start", recursive: false }],
+  },
+} as const satisfies Record<string, { readonly script: string; readonly enter: readonly Verb[] }>;
+
+interface Method {
+  readonly name: string;
+  readonly given: keyof typeof given;
+  /** Absent: the container's command ends by itself. */
+  readonly verb?: Verb;
+  readonly calls: readonly string[];
+  readonly outcome?: ErrorCode;
+  readonly result: Partial<ContainerSnapshot> | "removed";
+  readonly output?: string;
+  readonly autoRemove?: true;
+}
+
+const start = { verb: "container.start", recursive: false } as const;
+const remove = { verb: "container.remove", force: true, dependents: false } as const;
+const creating = ["conmon create", "runc create"];
+const ending = ["runc kill", "runc delete"];
+
+const methods: Method[] = [
+  {
+    name: "init of a configured one",
+    given: "configured",
+    verb: { verb: "container.init" },
+    calls: creating,
+    result: { state: "created", run: 0 },
+  },
+  {
+    name: "start of a configured one",
+    given: "configured",
+    verb: start,
+    calls: [...creating, "runc start"],
+    result: { state: "running", run: 1 },
+    output: "run\n",
+  },
+  {
+    name: "start of a created one",
+    given: "created",
+    verb: start,
+    calls: ["runc start"],
+    result: { state: "running", run: 1 },
+    output: "run\n",
+  },
+  {
+    name: "start of an exited one",
+    given: "exited",
+    verb: start,
+    calls: [...creating, "runc start"],
+    result: { state: "running", run: 2, exitedRun: 1, exitCode: 4 },
+    output: "run\nrun\n",
+  },
+  {
+    name: "stop of a running one",
+    given: "running",
+    verb: { verb: "container.stop" },
+    calls: ending,
+    result: { state: "exited", exitedRun: 1, exitCode: 3 },
+  },
+  {
+    name: "stop -t 0 of a running one",
+    given: "running",
+    verb: { verb: "container.stop", timeoutSeconds: 0 },
+    calls: ending,
+    result: { state: "exited", exitedRun: 1, exitCode: 137 },
+  },
+  {
+    name: "stop of a created one",
+    given: "created",
+    verb: { verb: "container.stop" },
+    calls: ending,
+    result: { state: "exited", run: 0, exitedRun: 0 },
+  },
+  {
+    name: "kill -s KILL",
+    given: "running",
+    verb: { verb: "container.kill", signal: 9 },
+    calls: ["runc kill"],
+    result: { state: "exited", exitedRun: 1, exitCode: 137, stoppedByUser: true },
+  },
+  {
+    name: "kill -s USR1",
+    given: "running",
+    verb: { verb: "container.kill", signal: 10 },
+    calls: ["runc kill"],
+    outcome: "INTERRUPTED",
+    result: { state: "running", run: 1 },
+    output: "run\n",
+  },
+  {
+    name: "rm -f of a running one",
+    given: "running",
+    verb: remove,
+    calls: ending,
+    result: "removed",
+  },
+  {
+    name: "rm of a created one",
+    given: "created",
+    verb: { ...remove, force: false },
+    calls: ending,
+    result: "removed",
+  },
+  {
+    name: "sync of a running one",
+    given: "running",
+    verb: { verb: "container.sync" },
+    calls: ["runc state"],
+    result: { state: "running", run: 1 },
+    output: "run\n",
+  },
+  {
+    name: "an end by itself",
+    given: "ending",
+    calls: ["runc delete"],
+    result: { state: "exited", exitedRun: 1, exitCode: 6, stoppedByUser: false },
+  },
+  {
+    name: "an end by itself with --rm",
+    given: "ending",
+    calls: ["runc delete"],
+    result: "removed",
+    autoRemove: true,
+  },
+];
+
+interface Row extends Method {
+  readonly id: ContainerId;
+  readonly request: OperationRequest | undefined;
+  /** Where it is when the first engine is killed, and where when the one that carries it on is killed too. */
+  readonly at: readonly [string, string?];
+}
+
+function row(method: Method, ...at: Row["at"]): Row {
+  const id = newContainerId();
+  const action = method.verb && ({ ...method.verb, containerId: id } as Action);
+  return { ...method, id, at, request: action && { operationId: newOperationId(), action } };
+}
+
+/** The call is not made; it is made, and nobody hears of it; or it is made while the next engine opens. */
+const whens = ["before stop", "after stop", "before hold"] as const;
+
+const rows = methods.flatMap((method) =>
+  method.calls.flatMap((call) =>
+    whens
+      // Few ends by themselves are cleaned up at a time.
+      .filter((when) => method.verb !== undefined || when !== "before hold")
+      .map((when) => row(method, `${call}: ${when}`)),
+  ),
+);
+
+/** Killed again on the way of putting things in order. */
+const twice = methods.flatMap((method) => {
+  if (!method.verb || method.outcome) return [];
+  if (method.calls.includes("runc create")) {
+    return [
+      row(method, "runc create: after stop", "runc delete: before stop"),
+      row(method, "runc create: after stop", "runc delete: after stop"),
+    ];
+  }
+  if (!method.calls.includes("runc delete")) return [];
+  return [
+    row(method, "runc kill: before stop", "runc kill: after stop"),
+    row(method, "runc delete: before stop", "runc delete: after stop"),
+  ];
+});
+
+let under: EngineUnderTest;
+let failPoints: FailPoints;
+let remains: string[];
+const outcomes = new Map<ContainerId, OperationOutcome>();
+
+async function prepare({ id, given: name, at, autoRemove }: Row): Promise<void> {
+  const { script, enter } = given[name];
+  const points = at.filter((point) => point !== undefined);
+  const spec = {
+    command: ["sh", "-c", script],
+    annotations: FailPoints.annotations(...points),
+    autoRemove: autoRemove ?? false,
+  };
+  await under.create(spec, id);
+  for (const verb of enter) await under.do(id, verb);
+  if (name === "exited") await under.exited(id);
+  if (name === "running") await under.printed(id, "run");
+}
+
+/** Kills an engine when each of these rows is at its point. */
+async function crash(some: readonly Row[], position: 0 | 1): Promise<void> {
+  const killWhen = async (): Promise<void> => {
+    for (const { id, given } of position === 0 ? some : []) {
+      const rootfs = join(under.options.dataRoot, "containers", id, "rootfs");
+      if (given === "ending") await writeFile(join(rootfs, "end"), "");
+    }
+    const isMissing = ({ id, at }: Row): boolean => !failPoints.isReached(id, at[position] ?? "");
+    try {
+      await waitFor(() => !some.some(isMissing), { what: "all points", timeoutMs: 60_000 });
+    } catch (error) {
+      const missing = some.filter(isMissing).map(({ name, at }) => `${name}: ${at.join(", ")}`);
+      throw new Error(`Not reached: ${missing.join("; ")}`, { cause: error });
+    }
+  };
+  const requests = position === 0 ? some.flatMap(({ request }) => request ?? []) : [];
+  const { pidFile } = failPoints;
+  await performAndCrash({ options: under.options, pidFile, requests, killWhen });
+}
+
+async function settle({ name, at, id, request, result }: Row): Promise<void> {
+  if (request) outcomes.set(id, await under.engine.perform(request));
+  const expected = result === "removed" ? undefined : result.state;
+  const state = () => under.engine.containers().find((found) => found.id === id)?.state;
+  await waitFor(() => state() === expected, {
+    what: `"${expected ?? "removed"}" after ${name}, ${at.join(", then ")}`,
+    timeoutMs: 20_000,
+  });
+}
+
+beforeAll(async () => {
+  under = await EngineUnderTest.open();
+  // The containers are prepared with the real tools, so that they meet no point yet.
+  await Promise.all([...rows, ...twice].map(prepare));
+  failPoints = await FailPoints.install(join(dirname(under.options.dataRoot), "fail-points"));
+  await under.reopen({ toolDirectories: [failPoints.directory] });
+  await under.close();
+  await crash([...rows, ...twice], 0);
+  await crash(twice, 1);
+  await under.reopen();
+  await Promise.all([...rows, ...twice].map(settle));
+  const { dataRoot, cgroupParent } = under.options;
+  remains = await findLeaks(dirname(dataRoot), cgroupParent);
+}, 180_000);
+
+afterAll(async () => {
+  await under[Symbol.asyncDispose]();
+}, 60_000);
+
+/** What the next engines made of it. */
+async function findingsOf({ id, request, result, output }: Row) {
+  const outcome = outcomes.get(id);
+  const container = under.engine.containers().find((found) => found.id === id);
+  const left = remains.filter((remainder) => remainder.includes(id));
+  if (output !== undefined) await under.printed(id, output);
+  return {
+    outcome: outcome?.status === "failed" ? outcome.error.code : outcome?.status,
+    operation: request && under.engine.settle(request.operationId).state,
+    container: result === "removed" ? (container ?? "removed") : container,
+    left: left.filter((remainder) => !remainder.startsWith("cgroup ")).map(withoutDetails),
+    cgroups: left.some((remainder) => remainder.startsWith("cgroup ")),
+    output: output === undefined ? undefined : await under.output(id),
+  };
+}
+
+/** Without the command line of a process: `process 1234`. */
+function withoutDetails(remainder: string): string {
+  return remainder.replace(/ \(.*/, "");
+}
+
+function expectationsOf({ id, request, outcome, result, output }: Row) {
+  const lives = result !== "removed" && ["created", "running"].includes(result.state ?? "");
+  const storage = join(under.options.dataRoot, "containers", id);
+  const monitor = lives ? under.snapshot(id).monitorPid : undefined;
+  return {
+    outcome: request && (outcome ?? "succeeded"),
+    operation: request && "finished",
+    container: result,
+    left: lives ? [`mount ${join(storage, "rootfs")}`, `process ${monitor}`] : [],
+    cgroups: lives,
+    output,
+  };
+}
+
+describe("kill -9 of the engine", () => {
+  const name = ({ name, at }: Row): string => `${name}, ${at.join(", then ")}`;
+  const named = (some: readonly Row[]) => some.map((each) => ({ ...each, title: name(each) }));
+
+  test.each(named(rows))("$title", async (each) => {
+    expect(await findingsOf(each)).toMatchObject(expectationsOf(each));
+  });
+
+  test.each(named(twice))("and of the next one: $title", async (each) => {
+    expect(await findingsOf(each)).toMatchObject(expectationsOf(each));
+  });
+});
