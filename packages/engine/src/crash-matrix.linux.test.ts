@@ -91,14 +91,14 @@ const methods: Method[] = [
     given: "running",
     verb: { verb: "container.stop" },
     calls: ending,
-    result: { state: "exited", exitedRun: 1, exitCode: 3 },
+    result: { state: "exited", exitedRun: 1, exitCode: 3, stoppedByUser: true },
   },
   {
     name: "stop -t 0 of a running one",
     given: "running",
     verb: { verb: "container.stop", timeoutSeconds: 0 },
     calls: ending,
-    result: { state: "exited", exitedRun: 1, exitCode: 137 },
+    result: { state: "exited", exitedRun: 1, exitCode: 137, stoppedByUser: true },
   },
   {
     name: "stop of a created one",

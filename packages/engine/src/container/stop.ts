@@ -34,7 +34,8 @@ export async function stopLocked(
   if (parts.store.get(id).snapshot.state === "stopped")
     await cleanUpLocked(parts, id, { operation });
   const note = { event: "container.stop", operation, ends: "succeeded" } as const;
-  if (isRestarting(parts.store.get(id).snapshot)) {
+  // Its end was taken note of before that of this stop: its policy must not start it again.
+  if (!parts.store.get(id).snapshot.stoppedByUser) {
     parts.store.update(id, { stoppedByUser: true, restartAt: undefined }, note);
   } else {
     parts.store.note(id, note);
