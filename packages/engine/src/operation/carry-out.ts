@@ -47,6 +47,8 @@ export async function carryOut(
     case "container.refresh":
     case "container.rename":
     case "container.update":
+    case "container.mount":
+    case "container.unmount":
       return await performAlone(parts, operation, { action, resumed });
     case "container.batch":
       return await performBatch(parts, operation, { ...action, resumed });

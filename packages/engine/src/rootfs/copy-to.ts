@@ -68,7 +68,7 @@ async function unpack(
     try {
       await runCommand(file, args, options);
     } catch (error) {
-      throw isArchiveFault(error) ? badArchive(error) : error;
+      throw archiveFault(error) ?? error;
     }
   });
 }
@@ -76,18 +76,15 @@ async function unpack(
 /** tar's own words for what is not, or not wholly, an archive. */
 const archiveFaults = /does not look like a tar archive|Unexpected EOF|Skipping to next header/;
 
-function isArchiveFault(error: unknown): error is PodfleetError {
-  return (
-    hasCode(error, "RUNTIME_FAILED") && archiveFaults.test(String(error.details?.["stderr"] ?? ""))
-  );
-}
-
-function badArchive(cause: PodfleetError): PodfleetError {
-  const [reason] = archiveFaults.exec(String(cause.details?.["stderr"])) ?? [];
+/** Undefined when it is not the archive that `error` is about. */
+function archiveFault(error: unknown): PodfleetError | undefined {
+  const stderr = hasCode(error, "RUNTIME_FAILED") ? error.details?.["stderr"] : undefined;
+  const [reason] = (typeof stderr === "string" && archiveFaults.exec(stderr)) || [];
+  if (reason === undefined) return undefined;
   return new PodfleetError(
     "INVALID_INPUT",
     `Cannot unpack the archive: it is not a whole tar archive (${reason})`,
-    { cause },
+    { cause: error },
   );
 }
 

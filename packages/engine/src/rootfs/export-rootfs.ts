@@ -1,3 +1,4 @@
+import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
@@ -5,7 +6,6 @@ import { streamCommand } from "../oci/stream-command.ts";
 import type { TransferSource } from "../transfer/transfers.ts";
 import { findPlace } from "./place.ts";
 import { tarInCell } from "./tar-cell.ts";
-import { readFailed } from "./tar-failure.ts";
 import { createArguments, createExitCodes } from "./tar-options.ts";
 import { rootfsSource } from "./use-rootfs.ts";
 
@@ -13,7 +13,7 @@ import { rootfsSource } from "./use-rootfs.ts";
 export function rootfsExport(parts: EngineParts, id: ContainerId): TransferSource {
   return rootfsSource(parts, { id, method: "export" }, async (rootfs, signal) => {
     const place = await findPlace(rootfs, "/");
-    if (!place) throw readFailed(rootfs);
+    if (!place) throw gone(id);
     await using root = place.parent;
     // Names as in an image's layer: `etc/passwd`, not `./etc/passwd`.
     const args = [...createArguments, "--transform", String.raw`flags=rh;s,^\./,,`, "."];
@@ -23,4 +23,11 @@ export function rootfsExport(parts: EngineParts, id: ContainerId): TransferSourc
     parts.store.note(id, { event: "container.export" });
     return stream;
   });
+}
+
+function gone(id: ContainerId): PodfleetError {
+  return new PodfleetError(
+    "STORAGE_FAILED",
+    `Cannot read the root filesystem of container "${id}": it is not mounted any more`,
+  );
 }
