@@ -63,7 +63,8 @@ export async function openPodman(archive: string, image: string): Promise<Conten
       if (service.exitCode === null) await once(service, "exit");
       // containers/storage keeps its overlay folder mounted on itself.
       await run("umount", [join(root, "store/overlay")]);
-      await rm(root, { recursive: true });
+      // The clean-up that conmon starts for each container may still be at it.
+      await rm(root, { recursive: true, maxRetries: 10, retryDelay: 100 });
     },
   };
 }
