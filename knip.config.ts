@@ -6,7 +6,17 @@ const tests = "src/**/*.test.ts";
 export default {
   ignoreExportsUsedInFile: true,
   // Debian's; infra/bootstrap/packages.mjs installs them.
-  ignoreBinaries: ["apt-get", "dpkg", "dpkg-query", "ip", "mount", "ss", "umount", "unshare"],
+  ignoreBinaries: [
+    "apt-get",
+    "dpkg",
+    "dpkg-deb",
+    "dpkg-query",
+    "ip",
+    "mount",
+    "ss",
+    "umount",
+    "unshare",
+  ],
   workspaces: {
     ".": {
       entry: [
