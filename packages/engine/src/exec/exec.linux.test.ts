@@ -187,6 +187,22 @@ describe("the container's state", () => {
     expect((await startFailure(under, id, "true")).message).toContain('"exited"');
   });
 
+  test("O7, P3: a paused container refuses, and a session in it stands still until it goes on", async () => {
+    const id = await under.run("sleep 600", { name: "still" });
+    const session = await start(under, id, "while sleep 0.05; do echo tick; done");
+    await printed(session.id, "tick");
+    await under.do(id, { verb: "container.pause" });
+    const failure = await startFailure(under, id, "true");
+    expect(failure.code).toBe("CANNOT_INVOKE");
+    expect(failure.message).toContain('state is "paused"');
+    const written = await output(under, session.id);
+    await under.do(id, { verb: "container.unpause" });
+    await waitFor(async () => (await output(under, session.id)).length > written.length, {
+      what: "the session to go on",
+    });
+    await exec(under, id, "true");
+  });
+
   test("O28: after a restart the command runs in the new process's namespaces", async () => {
     const id = await under.run("sleep 600");
     await exec(under, id, "true");
