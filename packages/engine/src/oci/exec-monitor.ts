@@ -7,7 +7,8 @@
  *
  *     first byte on the start pipe ──▶ the socket `attach` is there ──▶ second byte ──▶ the command runs
  *
- * The end of the start pipe counts as a byte: a session whose agent ends on the way runs its command all the same.
+ * The end of the start pipe counts as a byte, and conmon ends when nobody is there to read its answer: an agent that ends on the way
+ * may leave a command without a monitor.
  */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
