@@ -2,12 +2,14 @@
 import { Command } from "./command.ts";
 import { completeCommand } from "./commands/completion/complete.ts";
 import { completionCommand } from "./commands/completion/completion.ts";
+import { checkpointCommand } from "./commands/container/checkpoint.ts";
 import { createCommand } from "./commands/container/create.ts";
 import { execCommand } from "./commands/container/exec.ts";
 import { inspectCommand } from "./commands/container/inspect.ts";
 import { killCommand } from "./commands/container/kill.ts";
 import { logsCommand } from "./commands/container/logs.ts";
 import { psCommand } from "./commands/container/ps.ts";
+import { restoreCommand } from "./commands/container/restore.ts";
 import { rmCommand } from "./commands/container/rm.ts";
 import { runCommand } from "./commands/container/run.ts";
 import { startCommand } from "./commands/container/start.ts";
@@ -39,6 +41,8 @@ const containerVerbs = [
   rmCommand,
   inspectCommand,
   logsCommand,
+  checkpointCommand,
+  restoreCommand,
 ];
 
 export function buildProgram(shell: Shell): Command {

@@ -25,6 +25,7 @@ import { createHttpServer } from "./http/server.ts";
 import { prune } from "./reconcilers/prune.ts";
 import { Reconciler } from "./reconcilers/reconciler.ts";
 import { settleOperations } from "./reconcilers/settle.ts";
+import { ContainerImports } from "./services/container-import.ts";
 import { HostWatch } from "./services/host-watch.ts";
 import { ImageLoads } from "./services/image-load.ts";
 import { OperationDriver } from "./services/operation-driver.ts";
@@ -88,6 +89,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     ...{ fleet, feed, traces, logger },
     operations: new Operations(database, driver),
     imageLoads: new ImageLoads(fleet, driver),
+    imports: new ContainerImports(fleet, driver),
     health: async () => await checkHealth(database, bus, reconcilers),
   });
 

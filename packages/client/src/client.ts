@@ -13,6 +13,8 @@ import type { ImageLoadResult } from "@podfleet/model/image";
 
 import { createApi } from "./api.ts";
 import type { Api, ApiInputs, ApiOutputs } from "./api.ts";
+import { downloadCheckpoint, restoreArchive } from "./checkpoint-archive.ts";
+import type { RestoreArchiveOptions, RestoreArchiveResult } from "./checkpoint-archive.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { startExec } from "./exec.ts";
@@ -53,6 +55,13 @@ export interface Client {
    *     const { exitCode } = await ls.wait();
    */
   exec(request: ExecRequest, options?: OutageOptions): Promise<ExecRun>;
+  /** The archive of a container's last checkpoint, at the pace at which it is read. */
+  downloadCheckpoint(container: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
+  /** Makes a new container that goes on where the checkpoint in the archive left off. */
+  restoreArchive(
+    archive: Blob | ReadableStream<Uint8Array>,
+    options?: RestoreArchiveOptions,
+  ): Promise<RestoreArchiveResult>;
   loadImage(
     archive: Blob | ReadableStream<Uint8Array>,
     options?: ImageLoadOptions,
@@ -72,6 +81,8 @@ export function createClient(options: ConnectionOptions): Client {
     watchEvents: (request, outage) => watchEvents({ api, connection }, request, outage),
     wait: async (request, outage) => await wait(api, request, outage),
     exec: async (request, outage) => await startExec({ api, connection }, request, outage),
+    downloadCheckpoint: (container, signal) => downloadCheckpoint(connection, container, signal),
+    restoreArchive: async (archive, options) => await restoreArchive(connection, archive, options),
     loadImage: async (archive, load) => await loadImage(connection, archive, load),
   };
 }

@@ -1,21 +1,15 @@
-import { wireErrorSchema, PodfleetError } from "@podfleet/model/errors";
 import { newOperationId } from "@podfleet/model/ids";
 import { imageLoadResultSchema } from "@podfleet/model/image";
 import type { ImageLoadResult } from "@podfleet/model/image";
-import { z } from "zod";
 
 import type { Connection } from "./connection.ts";
-import { persist } from "./retrying.ts";
+import { upload } from "./upload.ts";
+import type { UploadOptions } from "./upload.ts";
 
-export interface ImageLoadOptions {
+export interface ImageLoadOptions extends UploadOptions {
   /** Names of the hosts to load it on; every host that is ready when absent. */
   readonly hosts?: readonly string[];
-  /** Called with the number of bytes handed to the network so far. */
-  readonly onProgress?: (bytes: number) => void;
-  readonly signal?: AbortSignal;
 }
-
-const answerSchema = z.union([imageLoadResultSchema, z.object({ error: wireErrorSchema })]);
 
 /**
  * Loads an OCI or Docker image archive, plain or gzip, on hosts of the fleet. The archive is streamed; nothing of it is kept here. A
@@ -31,46 +25,5 @@ export async function loadImage(
   const url = new URL(`${connection.url}/images/load`);
   url.searchParams.set("operationId", newOperationId());
   for (const host of options.hosts ?? []) url.searchParams.append("host", host);
-  if (!(archive instanceof Blob)) return await send(connection, { url, body: archive }, options);
-  const attempt = async (): Promise<ImageLoadResult> =>
-    await send(connection, { url, body: archive.stream() }, options);
-  const { signal } = options;
-  return await persist(attempt, { whenDown: "fail", ...(signal ? { signal } : {}) });
-}
-
-interface Upload {
-  readonly url: URL;
-  readonly body: ReadableStream<Uint8Array>;
-}
-
-async function send(
-  connection: Connection,
-  { url, body }: Upload,
-  { onProgress, signal }: ImageLoadOptions,
-): Promise<ImageLoadResult> {
-  const response = await connection.fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/octet-stream" },
-    body: onProgress ? body.pipeThrough(counting(onProgress)) : body,
-    // A streamed body is sent while the answer may already come; fetch wants that said.
-    duplex: "half",
-    ...(signal ? { signal } : {}),
-  } as RequestInit);
-  if (!response.headers.get("content-type")?.startsWith("application/json")) {
-    throw await connection.unexpected(response);
-  }
-  const answer = answerSchema.parse(await response.json());
-  if ("error" in answer) throw PodfleetError.fromWire(answer.error);
-  return answer;
-}
-
-function counting(onProgress: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
-  let bytes = 0;
-  return new TransformStream({
-    transform(chunk, controller) {
-      bytes += chunk.byteLength;
-      onProgress(bytes);
-      controller.enqueue(chunk);
-    },
-  });
+  return await upload(connection, { ...options, url, archive, answer: imageLoadResultSchema });
 }

@@ -161,9 +161,9 @@ export async function listUnsettled(
 export async function listAbandoned(
   database: Database,
   limits: { readonly idleMs: number; readonly max: number },
-): Promise<OperationId[]> {
-  const rows = await database
-    .select({ id: operations.id })
+): Promise<{ id: OperationId; hostId: HostId | null }[]> {
+  return await database
+    .select({ id: operations.id, hostId: operations.hostId })
     .from(operations)
     .where(
       and(
@@ -176,7 +176,6 @@ export async function listAbandoned(
       ),
     )
     .limit(limits.max);
-  return rows.map(({ id }) => id);
 }
 
 export async function failAbandoned(

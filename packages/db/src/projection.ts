@@ -225,8 +225,12 @@ function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): Co
   const isGone =
     outcome.status === "succeeded"
       ? verb === "container.remove"
-      : verb === "container.create" && outcome.container === undefined;
+      : makesContainer(verb) && outcome.container === undefined;
   return isGone && containerId !== null ? [containerId] : [];
+}
+
+function makesContainer(verb: string): boolean {
+  return verb === "container.create" || verb === "container.import";
 }
 
 /** Records a host's part of operations that concern several; the last part finishes the operation. */

@@ -44,6 +44,28 @@ const removeInput = z.strictObject({
   dependents: z.boolean().default(false),
 });
 
+const off = z.boolean().default(false);
+
+/** model/container/checkpoint says what each switch does. */
+const checkpointInput = z.strictObject({
+  ...onContainer,
+  keep: off,
+  leaveRunning: off,
+  tcpEstablished: off,
+  fileLocks: off,
+  archive: off,
+  ignoreRootfs: off,
+});
+
+const restoreInput = z.strictObject({
+  ...onContainer,
+  keep: off,
+  tcpEstablished: off,
+  fileLocks: off,
+  ignoreStaticIp: off,
+  ignoreStaticMac: off,
+});
+
 /** Values of one filter are alternatives; a container must satisfy every filter given. */
 const listInput = z
   .strictObject({
@@ -123,6 +145,22 @@ export const containersRouter = router({
     .input(z.strictObject(onContainer))
     .mutation(async ({ ctx, input: { operationId, container } }) => {
       const mutation = { verb: "container.sync", container } as const;
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  /** An archive of it is then to be had from `GET /containers/{ref}/checkpoint`, when it was made for one. */
+  checkpoint: procedure
+    .input(checkpointInput)
+    .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+      const mutation = { verb: "container.checkpoint", ...rest } as const;
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  /** From its own checkpoint; `POST /containers/restore` makes a new container from an archive. */
+  restore: procedure
+    .input(restoreInput)
+    .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+      const mutation = { verb: "container.restore", ...rest } as const;
       return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 

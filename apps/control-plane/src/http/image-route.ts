@@ -5,7 +5,6 @@
 import type { IncomingMessage } from "node:http";
 
 import type { Database } from "@podfleet/db/database";
-import { PodfleetError } from "@podfleet/model/errors";
 import { operationIdSchema } from "@podfleet/model/ids";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
@@ -14,6 +13,7 @@ import { hostReferenceSchema } from "../api/input.ts";
 import { authenticate } from "../services/api-tokens.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { inServerSpan } from "../trace-context.ts";
+import { archiveOf } from "./request-body.ts";
 import { closedEarly } from "./stream-reply.ts";
 
 const querySchema = z.strictObject({
@@ -50,13 +50,4 @@ export function imageRoute(options: {
       }
     });
   };
-}
-
-/** @throws PodfleetError CANCELLED while it is read, when the caller breaks off */
-async function* archiveOf(body: IncomingMessage): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const part of body) yield part as Uint8Array;
-  } catch (error) {
-    throw new PodfleetError("CANCELLED", "The caller broke off the upload", { cause: error });
-  }
 }

@@ -7,6 +7,7 @@ import type { ApiServices } from "../api/context.ts";
 import { httpStatusOf, wireErrorOf } from "../api/error-shape.ts";
 import { type AppRouter, appRouter } from "../api/router.ts";
 import { authenticate } from "../services/api-tokens.ts";
+import type { ContainerImports } from "../services/container-import.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { callerContext } from "../trace-context.ts";
 import { checkpointRoute } from "./checkpoint-route.ts";
@@ -15,6 +16,7 @@ import { traceRoute } from "./trace-route.ts";
 
 export interface HttpServerOptions extends ApiServices {
   readonly imageLoads: ImageLoads;
+  readonly imports: ContainerImports;
   readonly logger: Logger;
   /** What an operator may want to know; `isHealthy` decides the status. */
   readonly health: () => Promise<{ readonly isHealthy: boolean }>;
@@ -52,7 +54,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
   void server.register(imageRoute({ database, imageLoads: options.imageLoads }));
-  void server.register(checkpointRoute({ fleet }));
+  void server.register(checkpointRoute({ fleet, imports: options.imports }));
   void server.register(traceRoute({ database, traces }));
   return server;
 }

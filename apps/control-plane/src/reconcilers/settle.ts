@@ -75,11 +75,15 @@ function outcomeOf(
 }
 
 async function giveUpAbandoned(database: Database): Promise<number> {
-  const ids = await listAbandoned(database, { idleMs: abandonedAfterMs, max: batchMax });
+  const abandoned = await listAbandoned(database, { idleMs: abandonedAfterMs, max: batchMax });
   const error = new PodfleetError(
     "CANCELLED",
     "The caller was gone before everything had been sent; nothing was done",
   );
-  for (const id of ids) await failAbandoned(database, id, failedOutcome(error));
-  return ids.length;
+  const outcome = failedOutcome(error);
+  for (const { id, hostId } of abandoned) {
+    if (hostId === null) await failAbandoned(database, id, outcome);
+    else await applyOutcome(database, hostId, { id, outcome });
+  }
+  return abandoned.length;
 }

@@ -16,6 +16,7 @@ import {
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
 import { newContainerId } from "@podfleet/model/ids";
+import type { Placement } from "@podfleet/model/placement";
 import { reservationOf } from "@podfleet/model/resources";
 import { place } from "@podfleet/planner/place";
 
@@ -34,17 +35,28 @@ export type Admission =
   /** Another request with the operation's id was faster. */
   | { readonly type: "id-taken" };
 
+export interface Admittance {
+  readonly spec: ContainerSpec;
+  /** Where it may run; the spec's when absent. */
+  readonly placement?: Placement | undefined;
+  /** The image that its host is to have; the spec's when absent. */
+  readonly image?: string;
+  /** `pending` while there is more to send to the host than the operation. */
+  readonly status: "pending" | "dispatched";
+}
+
 export async function admitContainer(
   database: Database,
   operation: Omit<NewOperation, "container" | "hostId" | "outcome">,
-  spec: ContainerSpec,
+  admittance: Admittance,
 ): Promise<Admission> {
+  const { spec, status } = admittance;
   return await database.transaction(async (transaction) => {
     await lockInTransaction(transaction, "placement");
     const id = newContainerId();
     const name = spec.name ?? (await freeName(transaction));
     const container = { id, name };
-    const chosen = await choose(transaction, spec, name);
+    const chosen = await choose(transaction, admittance, name);
     if (chosen instanceof PodfleetError) {
       const outcome = failedOutcome(chosen);
       const refused = { ...operation, container, outcome };
@@ -52,7 +64,7 @@ export async function admitContainer(
       return isRecorded ? { type: "refused", error: chosen } : { type: "id-taken" };
     }
     const admitted = { ...operation, container, hostId: chosen.id };
-    if (!(await insertOperation(transaction, admitted, "dispatched"))) return { type: "id-taken" };
+    if (!(await insertOperation(transaction, admitted, status))) return { type: "id-taken" };
     const reservation = reservationOf(spec.resources);
     await insertContainer(transaction, { id, name, hostId: chosen.id, spec, reservation });
     return { type: "admitted", container, host: chosen };
@@ -61,7 +73,7 @@ export async function admitContainer(
 
 async function choose(
   transaction: Database,
-  spec: ContainerSpec,
+  { spec, placement = spec.placement, image = spec.image }: Admittance,
   name: string,
 ): Promise<PlacementHost | PodfleetError> {
   if (await isNameTaken(transaction, name)) return nameInUse(name);
@@ -69,7 +81,6 @@ async function choose(
   const missing = spec.dependencies.find((id) => !dependencies.some((each) => each.id === id));
   if (missing !== undefined) return dependencyNotFound(missing);
   const hosts = await listPlacementHosts(transaction);
-  const { image, placement } = spec;
   const reservation = reservationOf(spec.resources);
   const decision = place({ reservation, placement, image, dependencies }, hosts);
   return "error" in decision ? decision.error : decision.host;

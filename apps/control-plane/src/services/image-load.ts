@@ -19,10 +19,10 @@ import { applyOutcome } from "@podfleet/db/projection";
 import { hasCode, PodfleetError, type WireError } from "@podfleet/model/errors";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { ImageLoadResult } from "@podfleet/model/image";
-import { uploadChunkBytesMax } from "@podfleet/protocol/host/upload-chunk";
 
 import { activeTraceId } from "../trace-context.ts";
 import type { Caller } from "./api-tokens.ts";
+import { chunksOf } from "./archive-chunks.ts";
 import { type Fleet } from "./fleet.ts";
 import { HostUpload } from "./host-upload.ts";
 import type { OperationDriver } from "./operation-driver.ts";
@@ -173,25 +173,6 @@ async function openHosts(
   const parts = await listOperationHosts(database, id);
   const open = new Set(parts.filter(({ outcome }) => !outcome).map(({ host }) => host.id));
   return ready.filter((host) => open.has(host.id));
-}
-
-/** The same bytes in chunks of the size that one message carries. */
-async function* chunksOf(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const part of archive) {
-    for (let rest = part; rest.length > 0;) {
-      const taken = rest.subarray(0, uploadChunkBytesMax - length);
-      parts.push(taken);
-      length += taken.length;
-      rest = rest.subarray(taken.length);
-      if (length < uploadChunkBytesMax) continue;
-      yield Buffer.concat(parts);
-      parts = [];
-      length = 0;
-    }
-  }
-  if (length > 0) yield Buffer.concat(parts);
 }
 
 function resultOf(

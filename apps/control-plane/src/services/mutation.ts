@@ -1,6 +1,7 @@
 /** What a caller asks to be done to one container, before the container is looked up. */
 import { assertNever } from "@podfleet/base/invariant";
 import type { Action } from "@podfleet/model/action";
+import type { CheckpointOptions, RestoreOptions } from "@podfleet/model/container/checkpoint";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ExecSpec } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
@@ -15,6 +16,8 @@ export type ContainerMutation = { readonly container: string } & (
   | { readonly verb: "container.start"; readonly recursive: boolean }
   | { readonly verb: "container.stop"; readonly timeoutSeconds?: number | undefined }
   | { readonly verb: "container.kill"; readonly signal: number }
+  | ({ readonly verb: "container.checkpoint" } & CheckpointOptions)
+  | ({ readonly verb: "container.restore" } & RestoreOptions)
   | { readonly verb: "container.remove"; readonly force: boolean; readonly dependents: boolean }
   | { readonly verb: "exec.start"; readonly execId: ExecId; readonly spec: ExecSpec }
   | { readonly verb: "exec.kill"; readonly execId: ExecId; readonly signal: number }
@@ -41,6 +44,11 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
       return { verb: mutation.verb, containerId, timeoutSeconds: mutation.timeoutSeconds };
     case "container.kill":
       return { verb: mutation.verb, containerId, signal: mutation.signal };
+    case "container.checkpoint":
+    case "container.restore": {
+      const { container: _, ...action } = mutation;
+      return { ...action, containerId };
+    }
     case "container.remove": {
       const { force, dependents } = mutation;
       return { verb: mutation.verb, containerId, force, dependents };

@@ -83,7 +83,10 @@ export class Operations {
   }
 
   async #create(operation: Recorded, mutation: Mutation & { verb: "container.create" }) {
-    const admission = await admitContainer(this.#database, operation, mutation.spec);
+    const admission = await admitContainer(this.#database, operation, {
+      spec: mutation.spec,
+      status: "dispatched",
+    });
     switch (admission.type) {
       case "refused":
         throw admission.error;
@@ -160,7 +163,7 @@ function resultOf(
   return { operationId, container: summaryOf(row, outcome.container ?? row.snapshot), ...exec };
 }
 
-function withOperationId(error: unknown, operationId: OperationId): unknown {
+export function withOperationId(error: unknown, operationId: OperationId): unknown {
   if (!(error instanceof PodfleetError)) return error;
   const details = { ...error.details, operationId };
   return new PodfleetError(error.code, error.message, { details, cause: error });

@@ -101,7 +101,7 @@ describe("in place", () => {
     await engine.printed(id, "\n3\r\n");
     await engine.do(id, checkpoint);
     const count = await lastCount(engine, id);
-    await engine.do(id, restore);
+    expect((await engine.do(id, restore)).state).toBe("running");
     await engine.printed(id, `\n${count + 2}\r\n`);
   });
 
@@ -196,7 +196,7 @@ describe("in place", () => {
     const id = await engine.run(script, { mounts });
     await engine.printed(id, "ready");
     await engine.do(id, checkpoint);
-    await engine.do(id, restore);
+    expect((await engine.do(id, restore)).state).toBe("running");
     await engine.kill(id, 10);
     await engine.printed(id, "shm\ntmpfs\n");
   });

@@ -138,18 +138,11 @@ function assertComplete(
   );
 }
 
-/** @throws PodfleetError CHECKPOINT_INVALID for a checkpoint that can go on on its own host at best */
-function assertFits({ architecture, spec }: CheckpointManifest): void {
-  if (architecture !== machine()) {
-    throw new PodfleetError(
-      "CHECKPOINT_INVALID",
-      `Cannot restore the checkpoint: it was made on "${architecture}", must be "${machine()}"`,
-    );
-  }
-  if (spec.dependencies.length > 0) {
-    throw new PodfleetError(
-      "CHECKPOINT_INVALID",
-      "Cannot restore the checkpoint as a new container: the one it is of depends on other containers",
-    );
-  }
+/** @throws PodfleetError CHECKPOINT_INVALID for processes that cannot run here */
+function assertFits({ architecture }: CheckpointManifest): void {
+  if (architecture === machine()) return;
+  throw new PodfleetError(
+    "CHECKPOINT_INVALID",
+    `Cannot restore the checkpoint: it was made on "${architecture}", must be "${machine()}"`,
+  );
 }

@@ -5,16 +5,17 @@ import { hasErrno } from "@podfleet/base/errno";
 import {
   checkpointEntries,
   type CheckpointManifest,
-  checkpointManifestSchema,
+  parseCheckpointManifest,
 } from "@podfleet/model/container/checkpoint";
-import { PodfleetError } from "@podfleet/model/errors";
 
 import { writeDurably } from "../storage/durable-file.ts";
 
 /** Undefined when `directory` holds no whole checkpoint. */
 export async function findManifest(directory: string): Promise<CheckpointManifest | undefined> {
   try {
-    return parseManifest(await readFile(join(directory, checkpointEntries.manifest), "utf8"));
+    return parseCheckpointManifest(
+      await readFile(join(directory, checkpointEntries.manifest), "utf8"),
+    );
   } catch (error) {
     if (hasErrno(error, "ENOENT")) return undefined;
     throw error;
@@ -34,19 +35,6 @@ export async function writeManifest(
   };
   await writeDurably(join(directory, checkpointEntries.manifest), JSON.stringify(whole));
   return whole;
-}
-
-/** @throws PodfleetError CHECKPOINT_INVALID */
-export function parseManifest(text: string): CheckpointManifest {
-  try {
-    return checkpointManifestSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new PodfleetError(
-      "CHECKPOINT_INVALID",
-      `Cannot read the checkpoint: its "${checkpointEntries.manifest}" is not one that podfleet has written`,
-      { cause: error },
-    );
-  }
 }
 
 async function listFiles(directory: string): Promise<CheckpointManifest["files"]> {

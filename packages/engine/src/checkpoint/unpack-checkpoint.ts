@@ -7,14 +7,14 @@ import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 
 import {
+  assertImportable,
   checkpointEntries,
   type CheckpointManifest,
   checkpointManifestBytesMax,
+  parseCheckpointManifest,
 } from "@podfleet/model/container/checkpoint";
 import { PodfleetError } from "@podfleet/model/errors";
 import { type Extract, extract } from "tar-stream";
-
-import { parseManifest } from "./manifest.ts";
 
 type Entry = Extract extends AsyncIterable<infer Item> ? Item : never;
 
@@ -68,8 +68,8 @@ async function readManifest(entry: Entry): Promise<CheckpointManifest> {
   if (!isManifest || size > checkpointManifestBytesMax) {
     throw invalid(`it does not begin with "${checkpointEntries.manifest}"`);
   }
-  const manifest = parseManifest(await text(entry as unknown as Readable));
-  if (!manifest.forArchive) throw invalid("it was not made for an archive");
+  const manifest = parseCheckpointManifest(await text(entry as unknown as Readable));
+  assertImportable(manifest);
   return manifest;
 }
 

@@ -37,11 +37,13 @@ export function streamCommand(
     killSignal: "SIGKILL",
     ...(cwd === undefined ? {} : { cwd }),
   });
+  // At once: execa lets go of what nobody reads.
+  const output = tool.readable({ binary: true });
   // Safe to ignore: the stream fails too, and its reader is told.
   traced(spanName, { "process.executable.name": basename(file) }, async () => {
     await tool;
   }).catch(() => undefined);
-  return Readable.from(outputOf(tool, { spanName, goodExitCodes }), { objectMode: false });
+  return Readable.from(explained(output, { spanName, goodExitCodes }), { objectMode: false });
 }
 
 interface FailedTool {
@@ -50,12 +52,13 @@ interface FailedTool {
   readonly exitCode?: number;
 }
 
-async function* outputOf(
-  tool: { iterable(options: { binary: true }): AsyncIterable<Uint8Array> },
+/** The same bytes; the failure as one of the registry. */
+async function* explained(
+  output: Readable,
   { spanName, goodExitCodes }: { spanName: string; goodExitCodes: readonly number[] },
 ): AsyncGenerator<Uint8Array> {
   try {
-    yield* tool.iterable({ binary: true });
+    for await (const bytes of output) yield bytes as Uint8Array;
   } catch (error) {
     const { stderr, message, exitCode } = error as FailedTool;
     if (exitCode !== undefined && goodExitCodes.includes(exitCode)) return;

@@ -9,6 +9,7 @@
  */
 import { z } from "zod";
 
+import { PodfleetError } from "../errors.ts";
 import { containerIdSchema, imageIdSchema, operationIdSchema } from "../ids.ts";
 import { containerSpecSchema } from "./spec.ts";
 
@@ -26,6 +27,9 @@ export const checkpointOptionsShape = {
   /** Leaves those changes out. */
   ignoreRootfs: z.boolean(),
 };
+
+const checkpointOptionsSchema = z.object(checkpointOptionsShape);
+export type CheckpointOptions = z.infer<typeof checkpointOptionsSchema>;
 
 export const restoreOptionsShape = {
   /** Keeps the checkpoint, and CRIU's log and statistics. */
@@ -79,3 +83,31 @@ export const checkpointManifestSchema = z.object({
   files: z.array(z.object({ path: z.string(), sizeBytes: z.number().int().min(0) })),
 });
 export type CheckpointManifest = z.infer<typeof checkpointManifestSchema>;
+
+/** @throws PodfleetError CHECKPOINT_INVALID */
+export function parseCheckpointManifest(text: string): CheckpointManifest {
+  try {
+    return checkpointManifestSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new PodfleetError(
+      "CHECKPOINT_INVALID",
+      `Cannot read the checkpoint: its "${checkpointEntries.manifest}" is not one that podfleet has written`,
+      { cause: error },
+    );
+  }
+}
+
+/** @throws PodfleetError CHECKPOINT_INVALID for a checkpoint that no new container can be made of */
+export function assertImportable({ forArchive, spec }: CheckpointManifest): void {
+  if (!forArchive) {
+    throw new PodfleetError(
+      "CHECKPOINT_INVALID",
+      "Cannot restore the checkpoint as a new container: it was not made for an archive",
+    );
+  }
+  if (spec.dependencies.length === 0) return;
+  throw new PodfleetError(
+    "CHECKPOINT_INVALID",
+    "Cannot restore the checkpoint as a new container: the one that it is of depends on other containers",
+  );
+}

@@ -1,5 +1,3 @@
-import { constants, openAsBlob } from "node:fs";
-import { access } from "node:fs/promises";
 import { Readable } from "node:stream";
 
 import { PodfleetError } from "@podfleet/model/errors";
@@ -7,7 +5,7 @@ import type { ImageLoadResult } from "@podfleet/model/image";
 
 import type { Command } from "../../command.ts";
 import { reportFailure } from "../../failure.ts";
-import { flagError } from "../../flags/flag-error.ts";
+import { openInputFile } from "../../flags/input-file.ts";
 import { Progress } from "../../output/progress.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
@@ -81,7 +79,10 @@ interface Archive {
 }
 
 async function openArchive(path: string | undefined): Promise<Archive> {
-  if (path !== undefined) return await openFile(path);
+  if (path !== undefined) {
+    const bytes = await openInputFile("--input", path);
+    return { bytes, size: { total: bytes.size } };
+  }
   if (process.stdin.isTTY) {
     throw new PodfleetError(
       "INVALID_INPUT",
@@ -89,15 +90,4 @@ async function openArchive(path: string | undefined): Promise<Archive> {
     );
   }
   return { bytes: Readable.toWeb(process.stdin) as ReadableStream<Uint8Array>, size: {} };
-}
-
-async function openFile(path: string): Promise<Archive> {
-  try {
-    await access(path, constants.R_OK);
-    const bytes = await openAsBlob(path);
-    return { bytes: bytes as unknown as Blob, size: { total: bytes.size } };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw flagError("--input", path, `must be a file that can be read (${reason})`);
-  }
 }

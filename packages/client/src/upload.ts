@@ -1,0 +1,71 @@
+import { PodfleetError, wireErrorSchema } from "@podfleet/model/errors";
+import { z } from "zod";
+
+import type { Connection } from "./connection.ts";
+import { persist } from "./retrying.ts";
+
+export interface UploadOptions {
+  /** Called with the number of bytes handed to the network so far. */
+  readonly onProgress?: (bytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Upload<Answer> extends UploadOptions {
+  readonly url: URL;
+  readonly archive: Blob | ReadableStream<Uint8Array>;
+  readonly answer: z.ZodType<Answer>;
+}
+
+/**
+ * Posts an archive as it is read; nothing of it is kept here. A Blob (`openAsBlob(path)`) is sent again when the control plane
+ * goes away meanwhile; a stream cannot be.
+ * @throws PodfleetError the control plane's refusal, UNAVAILABLE
+ */
+export async function upload<Answer>(
+  connection: Connection,
+  { url, archive, answer, ...options }: Upload<Answer>,
+): Promise<Answer> {
+  const send = async (body: ReadableStream<Uint8Array>): Promise<Answer> =>
+    answer.parse(await post(connection, { url, body }, options));
+  if (!(archive instanceof Blob)) return await send(archive);
+  const { signal } = options;
+  return await persist(async () => await send(archive.stream()), {
+    whenDown: "fail",
+    ...(signal ? { signal } : {}),
+  });
+}
+
+const refusalSchema = z.object({ error: wireErrorSchema });
+
+async function post(
+  connection: Connection,
+  { url, body }: { readonly url: URL; readonly body: ReadableStream<Uint8Array> },
+  { onProgress, signal }: UploadOptions,
+): Promise<unknown> {
+  const response = await connection.fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/octet-stream" },
+    body: onProgress ? body.pipeThrough(counting(onProgress)) : body,
+    // A streamed body is sent while the answer may already come; fetch wants that said.
+    duplex: "half",
+    ...(signal ? { signal } : {}),
+  } as RequestInit);
+  if (!response.headers.get("content-type")?.startsWith("application/json")) {
+    throw await connection.unexpected(response);
+  }
+  const answer: unknown = await response.json();
+  const refusal = refusalSchema.safeParse(answer);
+  if (refusal.success) throw PodfleetError.fromWire(refusal.data.error);
+  return answer;
+}
+
+function counting(onProgress: (bytes: number) => void): TransformStream<Uint8Array, Uint8Array> {
+  let bytes = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      bytes += chunk.byteLength;
+      onProgress(bytes);
+      controller.enqueue(chunk);
+    },
+  });
+}
