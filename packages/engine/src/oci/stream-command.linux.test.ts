@@ -25,6 +25,14 @@ test("a tool that fails fails the stream with its last line", async () => {
   });
 });
 
+test("all that a tool has written comes before its failure, which may be none", async () => {
+  const script = "head -c 3000000 /dev/zero; exit 1";
+  const options = { spanName: "sh", signal: never, goodExitCodes: [1] };
+  const stream = streamCommand("/bin/sh", ["-c", script], options);
+  await setImmediate();
+  expect(await buffer(stream)).toHaveLength(3_000_000);
+});
+
 test("a tool that is ended fails the stream", async () => {
   const end = new AbortController();
   const read = buffer(shell("echo some; exec sleep 60", end.signal));

@@ -37,8 +37,8 @@ export function streamCommand(
     killSignal: "SIGKILL",
     ...(cwd === undefined ? {} : { cwd }),
   });
-  // At once: execa lets go of what nobody reads.
-  const output = tool.readable({ binary: true });
+  // At once: execa lets go of what nobody has asked for.
+  const output = tool.iterable({ binary: true });
   // Safe to ignore: the stream fails too, and its reader is told.
   traced(spanName, { "process.executable.name": basename(file) }, async () => {
     await tool;
@@ -54,11 +54,11 @@ interface FailedTool {
 
 /** The same bytes; the failure as one of the registry. */
 async function* explained(
-  output: Readable,
+  output: AsyncIterable<Uint8Array>,
   { spanName, goodExitCodes }: { spanName: string; goodExitCodes: readonly number[] },
 ): AsyncGenerator<Uint8Array> {
   try {
-    for await (const bytes of output) yield bytes as Uint8Array;
+    yield* output;
   } catch (error) {
     const { stderr, message, exitCode } = error as FailedTool;
     if (exitCode !== undefined && goodExitCodes.includes(exitCode)) return;
