@@ -1,13 +1,15 @@
 /** podman's own API service on a unix socket, with a store of its own, runc and no network. */
-import { execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createReadStream, existsSync, watch } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
+
+import { waitFor } from "@podfleet/testkit/wait-for";
 
 import { command } from "./contender.ts";
 import type { Contender } from "./contender.ts";
@@ -26,63 +28,56 @@ const limits = ["NOFILE", "NPROC"].map((type) => ({ type, soft: 4096, hard: 4096
  */
 export async function openPodman(archive: string, image: string): Promise<Contender | undefined> {
   if (!existsSync(podman)) return undefined;
+  await using stack = new AsyncDisposableStack();
   const root = await mkdtemp("/tmp/podfleet-bench-podman-");
+  // The clean-up that conmon starts for each container may still be at it.
+  stack.defer(() => rm(root, { recursive: true, maxRetries: 10, retryDelay: 100 }));
   const socket = join(root, "api.sock");
-  const listening = socketAppears(root);
-  const global = ["--root", join(root, "store"), "--runroot", join(root, "run")];
-  const flags = [
-    ["--runtime", "runc"],
-    ["--cgroup-manager", "cgroupfs"],
-    ["--events-backend", "file"],
-    ["--tmpdir", join(root, "tmp")],
-    ["system", "service", "--time", "0", `unix://${socket}`],
-  ].flat();
-  const service = spawn(podman, [...global, ...flags], { stdio: ["ignore", "ignore", "inherit"] });
-  await listening;
+  const service = startService(root, socket);
+  stack.defer(async () => await endService(service, root));
   const call = (method: string, path: string, body?: unknown) =>
     callApi(socket, { method, path, body });
+  await waitFor(async () => await call("GET", "/info"), { what: "podman's service" });
   await loadImage(socket, archive);
+  const owned = stack.move();
   return {
     name: "podman's API service",
     createAndStart: async () => {
-      const spec = {
-        image,
-        command,
-        netns: { nsmode: "none" },
-        r_limits: limits,
-        stop_timeout: 10,
-      };
+      const spec = { image, command, netns: { nsmode: "none" }, r_limits: limits };
       const { Id: id } = (await call("POST", "/containers/create", spec)) as { Id: string };
       await call("POST", `/containers/${id}/start`);
       return id;
     },
     stop: async (id) => void (await call("POST", `/containers/${id}/stop?timeout=0`)),
     remove: async (id) => void (await call("DELETE", `/containers/${id}`)),
-    [Symbol.asyncDispose]: async () => {
-      service.kill("SIGTERM");
-      if (service.exitCode === null) await once(service, "exit");
-      // containers/storage keeps its overlay folder mounted on itself.
-      await run("umount", [join(root, "store/overlay")]);
-      // The clean-up that conmon starts for each container may still be at it.
-      await rm(root, { recursive: true, maxRetries: 10, retryDelay: 100 });
-    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function socketAppears(folder: string): Promise<void> {
-  const watcher = watch(folder);
-  const signal = AbortSignal.timeout(timeoutMs);
-  try {
-    while (!existsSync(join(folder, "api.sock"))) await once(watcher, "change", { signal });
-  } finally {
-    watcher.close();
-  }
+function startService(root: string, socket: string): ChildProcess {
+  const flags = [
+    ["--root", join(root, "store")],
+    ["--runroot", join(root, "run")],
+    ["--tmpdir", join(root, "tmp")],
+    ["--runtime", "runc"],
+    ["--cgroup-manager", "cgroupfs"],
+    ["--events-backend", "file"],
+    ["system", "service", "--time", "0", `unix://${socket}`],
+  ].flat();
+  return spawn(podman, flags, { stdio: ["ignore", "ignore", "inherit"] });
+}
+
+async function endService(service: ChildProcess, root: string): Promise<void> {
+  service.kill("SIGTERM");
+  if (service.exitCode === null && service.signalCode === null) await once(service, "exit");
+  // containers/storage keeps its overlay folder mounted on itself.
+  const overlay = join(root, "store/overlay");
+  if (existsSync(overlay)) await run("umount", [overlay]);
 }
 
 async function loadImage(socket: string, archive: string): Promise<void> {
   const { outgoing, answer } = send(socket, { method: "POST", path: "/images/load" });
-  await pipeline(createReadStream(archive), outgoing);
-  await answer;
+  await Promise.all([pipeline(createReadStream(archive), outgoing), answer]);
 }
 
 interface Call {
