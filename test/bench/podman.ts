@@ -9,6 +9,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 
+import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
 import { command } from "./contender.ts";
@@ -30,8 +31,7 @@ export async function openPodman(archive: string, image: string): Promise<Conten
   if (!existsSync(podman)) return undefined;
   await using stack = new AsyncDisposableStack();
   const root = await mkdtemp("/tmp/podfleet-bench-podman-");
-  // The clean-up that conmon starts for each container may still be at it.
-  stack.defer(() => rm(root, { recursive: true, maxRetries: 10, retryDelay: 100 }));
+  stack.defer(() => rm(root, { recursive: true }));
   const socket = join(root, "api.sock");
   const service = startService(root, socket);
   stack.defer(async () => await endService(service, root));
@@ -70,6 +70,11 @@ function startService(root: string, socket: string): ChildProcess {
 async function endService(service: ChildProcess, root: string): Promise<void> {
   service.kill("SIGTERM");
   if (service.exitCode === null && service.signalCode === null) await once(service, "exit");
+  // conmon has a clean-up of podman's run after each container.
+  await waitFor(async () => (await findLeaks(root)).every((leak) => leak.startsWith("mount ")), {
+    what: "the end of podman's processes",
+    timeoutMs,
+  });
   // containers/storage keeps its overlay folder mounted on itself.
   const overlay = join(root, "store/overlay");
   if (existsSync(overlay)) await run("umount", [overlay]);
