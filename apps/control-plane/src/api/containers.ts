@@ -2,12 +2,15 @@ import { listContainers } from "@podfleet/db/containers";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { containerStateSchema } from "@podfleet/model/container/state";
 import { waitConditionSchema } from "@podfleet/model/container/wait";
+import { containerPathSchema } from "@podfleet/model/file";
 import { signalSchema } from "@podfleet/model/signal";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 
+import { diffContainer, listProcesses, statFile } from "../services/host-answers.ts";
 import { inspectContainer } from "../services/inspect.ts";
 import { readLogs } from "../services/logs.ts";
+import { watchStats } from "../services/stats.ts";
 import { waitForContainer } from "../services/wait.ts";
 import {
   containerReferenceSchema,
@@ -65,6 +68,26 @@ const restoreInput = z.strictObject({
   ignoreStaticIp: off,
   ignoreStaticMac: off,
 });
+
+const unmountInput = z.strictObject({
+  ...onContainer,
+  /** Takes all mounts back at once, unless a process of the container uses its root filesystem. */
+  force: z.boolean().default(false),
+});
+
+const oneContainer = z.strictObject({ container: containerReferenceSchema });
+
+const statsInput = z
+  .strictObject({
+    /** All that run or are paused when absent. */
+    containers: z.array(containerReferenceSchema).min(1).max(1000).optional(),
+    intervalMs: z.number().int().min(100).max(3_600_000).default(5_000),
+    /** One sample only. */
+    once: z.boolean().default(false),
+    /** Goes on with a new sample, whatever it is. */
+    lastEventId: z.string().optional(),
+  })
+  .prefault({});
 
 /** Values of one filter are alternatives; a container must satisfy every filter given. */
 const listInput = z
@@ -139,6 +162,49 @@ export const containersRouter = router({
       const mutation = { verb: "container.remove", ...rest } as const;
       return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
+
+  /** `container.mount` in the result says where on the host, and how often. */
+  mount: procedure
+    .input(z.strictObject(onContainer))
+    .mutation(async ({ ctx, input: { operationId, container } }) => {
+      const mutation = { verb: "container.mount", container } as const;
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  unmount: procedure
+    .input(unmountInput)
+    .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+      const mutation = { verb: "container.unmount", ...rest } as const;
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  /** What is at a path in the container, symbolic links followed; null when there is nothing. */
+  stat: procedure
+    .input(oneContainer.extend({ path: containerPathSchema }))
+    .query(async ({ ctx, input }) => await statFile(ctx.fleet, input)),
+
+  /** How its root filesystem differs from its image. */
+  diff: procedure
+    .input(oneContainer)
+    .query(
+      async ({ ctx, input, signal }) =>
+        await diffContainer(ctx.fleet, input.container, signal ?? never),
+    ),
+
+  /** The processes of a running container, by pid. */
+  top: procedure
+    .input(oneContainer)
+    .query(async ({ ctx, input }) => await listProcesses(ctx.fleet, input.container)),
+
+  /** What containers use, each time of all of them. */
+  stats: procedure.input(statsInput).subscription(async function* ({ ctx, input, signal }) {
+    const { lastEventId: _, ...request } = input;
+    let count = 0;
+    for await (const sample of watchStats(ctx.fleet, request, signal ?? never)) {
+      count += 1;
+      yield tracked(String(count), sample);
+    }
+  }),
 
   /** Has the agent ask the runtime for the container's true state. */
   sync: procedure

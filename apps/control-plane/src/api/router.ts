@@ -1,3 +1,4 @@
+import { artifactsRouter } from "./artifacts.ts";
 import { containersRouter } from "./containers.ts";
 import { eventsRouter } from "./events.ts";
 import { execRouter } from "./exec.ts";
@@ -10,6 +11,7 @@ import { router } from "./trpc.ts";
 
 export const appRouter = router({
   containers: containersRouter,
+  artifacts: artifactsRouter,
   exec: execRouter,
   hosts: hostsRouter,
   operations: operationsRouter,

@@ -11,6 +11,7 @@ import type { ContainerImports } from "../services/container-import.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { callerContext } from "../trace-context.ts";
 import { checkpointRoute } from "./checkpoint-route.ts";
+import { fileRoutes } from "./file-routes.ts";
 import { imageRoute } from "./image-route.ts";
 import { traceRoute } from "./trace-route.ts";
 
@@ -54,6 +55,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
   void server.register(imageRoute({ database, imageLoads: options.imageLoads }));
+  void server.register(fileRoutes({ fleet, operations }));
   void server.register(checkpointRoute({ fleet, imports: options.imports }));
   void server.register(traceRoute({ database, traces }));
   return server;

@@ -4,7 +4,7 @@ import type { Action } from "@podfleet/model/action";
 import type { CheckpointOptions, RestoreOptions } from "@podfleet/model/container/checkpoint";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ExecSpec } from "@podfleet/model/exec";
-import type { ContainerId, ExecId } from "@podfleet/model/ids";
+import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
 
 export type Mutation =
   | { readonly verb: "container.create"; readonly spec: ContainerSpec }
@@ -19,10 +19,18 @@ export type ContainerMutation = { readonly container: string } & (
   | ({ readonly verb: "container.checkpoint" } & CheckpointOptions)
   | ({ readonly verb: "container.restore" } & RestoreOptions)
   | { readonly verb: "container.remove"; readonly force: boolean; readonly dependents: boolean }
+  | { readonly verb: "container.mount" }
+  | { readonly verb: "container.unmount"; readonly force: boolean }
+  | ({ readonly verb: "container.copy"; readonly path: string } & Uploaded)
+  | ({ readonly verb: "artifact.add"; readonly name: string } & Uploaded)
+  | { readonly verb: "artifact.remove"; readonly name: string }
   | { readonly verb: "exec.start"; readonly execId: ExecId; readonly spec: ExecSpec }
   | { readonly verb: "exec.kill"; readonly execId: ExecId; readonly signal: number }
   | { readonly verb: "exec.remove"; readonly execId: ExecId; readonly force: boolean }
 );
+
+/** What the container's host has been given. */
+type Uploaded = { readonly uploadId: OperationId; readonly sizeBytes: number };
 
 export interface ContainerIdentity {
   readonly id: ContainerId;
@@ -53,6 +61,20 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
       const { force, dependents } = mutation;
       return { verb: mutation.verb, containerId, force, dependents };
     }
+    case "container.mount":
+      return { verb: mutation.verb, containerId };
+    case "container.unmount":
+      return { verb: mutation.verb, containerId, force: mutation.force };
+    case "container.copy": {
+      const { path, uploadId, sizeBytes } = mutation;
+      return { verb: mutation.verb, containerId, path, uploadId, sizeBytes };
+    }
+    case "artifact.add": {
+      const { name, uploadId, sizeBytes } = mutation;
+      return { verb: mutation.verb, containerId, name, uploadId, sizeBytes };
+    }
+    case "artifact.remove":
+      return { verb: mutation.verb, containerId, name: mutation.name };
     case "exec.start":
       return { verb: mutation.verb, containerId, execId: mutation.execId, spec: mutation.spec };
     case "exec.kill":

@@ -1,0 +1,70 @@
+/**
+ * Mutations that hand a host bytes: those go first, as an upload that is called as the operation is, and then the operation that takes
+ * them. A caller that is cut off before the last byte has changed nothing, and presents the same id again with the bytes from
+ * their start.
+ */
+import { getContainer } from "@podfleet/db/containers";
+import type { HostLiveness } from "@podfleet/db/hosts";
+import { PodfleetError } from "@podfleet/model/errors";
+import { newOperationId, type OperationId } from "@podfleet/model/ids";
+
+import type { Caller } from "./api-tokens.ts";
+import { chunksOf } from "./archive-chunks.ts";
+import type { Fleet } from "./fleet.ts";
+import { HostUpload } from "./host-upload.ts";
+import type { MutationResult, Operations } from "./operations.ts";
+import { unreachable } from "./unreachable.ts";
+
+/** What takes the bytes. */
+export type Taker =
+  | { readonly verb: "container.copy"; readonly path: string }
+  | { readonly verb: "artifact.add"; readonly name: string };
+
+export interface UploadMutation {
+  readonly caller: Caller;
+  /** Made here when absent. */
+  readonly operationId: OperationId | undefined;
+  /** Name, id or id prefix. */
+  readonly container: string;
+  readonly taker: Taker;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE, CANCELLED, CONFLICT; what the operation fails with */
+export async function performUpload(
+  services: { readonly fleet: Fleet; readonly operations: Operations },
+  { caller, container, taker, bytes, signal, operationId = newOperationId() }: UploadMutation,
+): Promise<MutationResult> {
+  const { fleet, operations } = services;
+  const { host } = await getContainer(fleet.database, container);
+  const uploadId = operationId;
+  const sizeBytes = await uploadTo(fleet, host, { uploadId, bytes, signal });
+  const mutation = { ...taker, container, uploadId, sizeBytes };
+  return await operations.perform({ caller, operationId, mutation });
+}
+
+export interface Upload {
+  readonly uploadId: OperationId;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+}
+
+/** @returns how many bytes the host holds: all of them */
+async function uploadTo(
+  fleet: Fleet,
+  host: HostLiveness,
+  { uploadId, bytes, signal }: Upload,
+): Promise<number> {
+  if (host.state === "unreachable") throw unreachable(host);
+  const upload = new HostUpload(fleet, host, uploadId);
+  let offset = 0;
+  for await (const chunk of chunksOf(bytes)) {
+    await upload.send(offset, chunk, signal);
+    if (signal.aborted) throw new PodfleetError("CANCELLED", "The caller gave up");
+    if (upload.error) throw upload.error;
+    offset += chunk.length;
+  }
+  return offset;
+}
