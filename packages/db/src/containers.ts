@@ -135,10 +135,11 @@ export async function findContainerSpec(
 
 /** `snapshot`, when given, is newer than the row's own. */
 export function summaryOf(row: ContainerRow, snapshot = row.snapshot): ContainerSummary {
-  const { id, name, image, command, labels } = row;
+  const { id, image, command, labels } = row;
   return {
     ...snapshot,
-    ...{ id, name, image, command, labels },
+    ...{ id, image, command, labels },
+    name: snapshot?.name ?? row.name,
     state: snapshot?.state ?? row.state,
     createdAt: row.createdAt.toISOString(),
     ...shownHost(row.host),

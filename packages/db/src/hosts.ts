@@ -8,7 +8,7 @@ import { violatesUnique } from "./database-error.ts";
 import type { Database } from "./database.ts";
 import { hostState } from "./host-state.ts";
 import { replaceImages } from "./images.ts";
-import { containers, hosts } from "./schema.ts";
+import { claims, containers, hosts } from "./schema.ts";
 
 /**
  * Records that an agent has connected, and what its host is.
@@ -100,13 +100,17 @@ export function hostIs(reference: string) {
   return or(eq(hosts.name, reference), sql`${hosts.id} = ${reference}`);
 }
 
-/** What the containers of each host have reserved, and how many there are. */
+/** What the containers of each host have reserved, with what changes under way may add, and how many there are. */
 export function reservations(database: Database) {
   return database
     .select({
       hostId: containers.hostId,
-      cpuMillis: sql`sum(${containers.cpuMillis})`.as("reserved_cpu"),
-      memoryBytes: sql`sum(${containers.memoryBytes})`.as("reserved_memory"),
+      cpuMillis: sql`sum(${containers.cpuMillis}) + ${claimed(claims.cpuMillis)}`.as(
+        "reserved_cpu",
+      ),
+      memoryBytes: sql`sum(${containers.memoryBytes}) + ${claimed(claims.memoryBytes)}`.as(
+        "reserved_memory",
+      ),
       total: sql`count(*)`.as("total"),
       running: sql`count(*) filter (where ${containers.state} = 'running')`.as("running"),
     })
@@ -114,6 +118,10 @@ export function reservations(database: Database) {
     .where(isNull(containers.removedAt))
     .groupBy(containers.hostId)
     .as("reservations");
+}
+
+function claimed(column: typeof claims.cpuMillis | typeof claims.memoryBytes): SQL {
+  return sql`coalesce((select sum(${column}) from ${claims} where ${claims.hostId} = ${containers.hostId}), 0)`;
 }
 
 /** A host without containers has no sums. */

@@ -25,6 +25,7 @@ test("several processes may migrate at once, and again", async () => {
   await client.end();
   expect(tables.rows.map(({ table_name }) => table_name)).toEqual([
     "api_tokens",
+    "claims",
     "containers",
     "events",
     "host_images",

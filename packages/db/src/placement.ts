@@ -1,15 +1,14 @@
-/** The records that a container's creation reads and writes; all of it runs under the placement lock. */
+/** The records that the creation and the change of a container read and write; all of it runs under the placement lock. */
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { HostState } from "@podfleet/model/host";
-import type { ContainerId, HostId } from "@podfleet/model/ids";
-import type { ImageId } from "@podfleet/model/ids";
+import type { ContainerId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
 import type { Capacity } from "@podfleet/model/resources";
-import { and, eq, inArray, isNull } from "drizzle-orm";
+import { and, eq, inArray, isNull, ne, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
 import { hostState } from "./host-state.ts";
 import { orZero, reservations } from "./hosts.ts";
-import { containers, hostImages, hosts } from "./schema.ts";
+import { claims, containers, hostImages, hosts } from "./schema.ts";
 
 export interface PlacementHost {
   readonly id: HostId;
@@ -48,13 +47,48 @@ export async function listPlacementHosts(database: Database): Promise<PlacementH
   return rows.map((row) => ({ ...row, images: byHost.get(row.id) ?? [] }));
 }
 
-/** Whether a container of the fleet has the name. */
-export async function isNameTaken(database: Database, name: string): Promise<boolean> {
-  const rows = await database
-    .select({ id: containers.id })
+/** Whether a container of the fleet has the name or is about to; `except` aside. */
+export async function isNameTaken(
+  database: Database,
+  name: string,
+  except?: ContainerId,
+): Promise<boolean> {
+  const held = database
+    .select({ name: containers.name })
     .from(containers)
-    .where(and(eq(containers.name, name), isNull(containers.removedAt)));
-  return rows.length > 0;
+    .where(
+      and(
+        eq(containers.name, name),
+        isNull(containers.removedAt),
+        except && ne(containers.id, except),
+      ),
+    );
+  const claimed = database
+    .select({ name: sql<string>`${claims.name}` })
+    .from(claims)
+    .where(eq(claims.name, name));
+  return (await held.unionAll(claimed)).length > 0;
+}
+
+export interface Claim {
+  readonly operationId: OperationId;
+  readonly hostId: HostId;
+  /** Names that the container is to have, one after another. */
+  readonly names: readonly string[];
+  /** What it is to have reserved beyond what it has. */
+  readonly extra: Capacity;
+}
+
+export async function insertClaims(
+  database: Database,
+  { operationId, hostId, names, extra }: Claim,
+): Promise<void> {
+  const grows = extra.cpuMillis > 0 || extra.memoryBytes > 0;
+  const rows = [
+    ...(grows ? [{ operationId, hostId, ...extra }] : []),
+    ...names.map((name) => ({ operationId, hostId, name })),
+  ];
+  if (rows.length > 0) await database.insert(claims).values(rows);
 }
 
 /** Where containers are; those that do not exist are left out. */

@@ -8,14 +8,15 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { AgentEvent } from "@podfleet/model/event";
 import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
-import type { OperationOutcome } from "@podfleet/model/operation";
+import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
+import { reservationOf } from "@podfleet/model/resources";
 import { and, eq, inArray, isNull, sql } from "drizzle-orm";
 
 import { lockInTransaction } from "./advisory-lock.ts";
 import { eventChannel } from "./change-feed.ts";
 import type { Database } from "./database.ts";
 import { addImages } from "./images.ts";
-import { containers, events, hosts, operationHosts, operations } from "./schema.ts";
+import { claims, containers, events, hosts, operationHosts, operations } from "./schema.ts";
 
 export interface SettledOperation {
   readonly id: OperationId;
@@ -107,6 +108,7 @@ async function apply(
   if (settled.length === 0) return;
   const finished = await finishOperations(transaction, hostId, settled);
   await markRemoved(transaction, hostId, finished.flatMap(containerFreedBy));
+  await dropClaims(transaction, finished);
   const ids = new Set(finished.map(({ id }) => id));
   await finishOnHost(
     transaction,
@@ -166,14 +168,23 @@ async function applySnapshots(
   const rows = [...newest.values()].map((snapshot) => ({
     id: snapshot.id,
     revision: snapshot.revision,
+    name: snapshot.name,
     state: snapshot.state,
+    changes: snapshot.specChanges,
+    ...(snapshot.specChanges?.resources && reservationOf(snapshot.specChanges.resources)),
     snapshot,
   }));
   await transaction.execute(sql`
     update ${containers}
-    set revision = reported.revision, state = reported.state, snapshot = reported.snapshot
+    set revision = reported.revision, state = reported.state, snapshot = reported.snapshot,
+      name = reported.name,
+      spec = case when reported.changes is null and ${containers.name} = reported.name then spec
+        else spec || coalesce(reported.changes, '{}') || jsonb_build_object('name', reported.name) end,
+      cpu_millis = coalesce(reported."cpuMillis", cpu_millis),
+      memory_bytes = coalesce(reported."memoryBytes", memory_bytes)
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-      as reported(id text, revision integer, state text, snapshot jsonb)
+      as reported(id text, revision integer, name text, state text, changes jsonb,
+        "cpuMillis" integer, "memoryBytes" bigint, snapshot jsonb)
     where ${containers.id} = reported.id
       and ${containers.hostId} = ${hostId}
       and ${containers.revision} < reported.revision`);
@@ -219,6 +230,21 @@ async function finishOperations(
     returning ${operations.id}, ${operations.verb}, ${operations.containerId} as "containerId", ${operations.outcome}`);
   return rows;
 }
+
+/** What came true of them is the container's by now. */
+async function dropClaims(
+  transaction: Database,
+  finished: readonly FinishedOperation[],
+): Promise<void> {
+  const ids = finished.filter(({ verb }) => claimingVerbs.has(verb)).map(({ id }) => id);
+  if (ids.length > 0) await transaction.delete(claims).where(inArray(claims.operationId, ids));
+}
+
+const claimingVerbs: ReadonlySet<string> = new Set<OperationVerb>([
+  "container.rename",
+  "container.update",
+  "container.batch",
+]);
 
 /** The container that is gone with the operation: it was removed, or its creation failed. */
 function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): ContainerId[] {

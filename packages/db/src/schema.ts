@@ -145,6 +145,32 @@ export const operations = pgTable(
   ],
 );
 
+/**
+ * What an operation under way may come to need for its container beyond what the container has: nobody else gets it
+ * meanwhile. With the operation's end its claims go; what came true is the container's then.
+ */
+export const claims = pgTable(
+  "claims",
+  {
+    operationId: uuid("operation_id")
+      .$type<OperationId>()
+      .notNull()
+      .references(() => operations.id, { onDelete: "cascade" }),
+    hostId: text("host_id")
+      .$type<HostId>()
+      .notNull()
+      .references(() => hosts.id),
+    /** The name that it is to have. */
+    name: text().unique("claims_name_unique"),
+    cpuMillis: integer("cpu_millis").notNull().default(0),
+    memoryBytes: bigint("memory_bytes", count).notNull().default(0),
+  },
+  (table) => [
+    index("claims_operation").on(table.operationId),
+    index("claims_host").on(table.hostId),
+  ],
+);
+
 /** The hosts of an operation that concerns several, and what came of it on each. */
 export const operationHosts = pgTable(
   "operation_hosts",

@@ -54,28 +54,24 @@ const step = {
 const uploaded = { uploadId: operationIdSchema, sizeBytes: z.number().int().min(0) };
 
 /** An action within a batch: on the batch's container, under the lock that the batch holds. */
-export const stepSchema = z.discriminatedUnion(
-  "verb",
-  [
-    step.init,
-    step.start,
-    step.restart,
-    step.stop,
-    step.kill,
-    step.pause,
-    step.unpause,
-    step.cleanup,
-    step.sync,
-    step.refresh,
-    step.rename,
-    step.update,
-    step.mount,
-    step.unmount,
-    /** Runs the command to its end. */
-    z.strictObject({ verb: z.literal("exec.start"), spec: execSpecSchema }),
-  ],
-  { error: (issue) => (issue.code === "invalid_union" ? "is not a verb of a batch" : undefined) },
-);
+export const stepSchema = z.discriminatedUnion("verb", [
+  step.init,
+  step.start,
+  step.restart,
+  step.stop,
+  step.kill,
+  step.pause,
+  step.unpause,
+  step.cleanup,
+  step.sync,
+  step.refresh,
+  step.rename,
+  step.update,
+  step.mount,
+  step.unmount,
+  /** Runs the command to its end. */
+  z.strictObject({ verb: z.literal("exec.start"), spec: execSpecSchema }),
+]);
 export type Step = z.infer<typeof stepSchema>;
 export type StepInput = z.input<typeof stepSchema>;
 

@@ -1,6 +1,7 @@
 /** Why a host cannot take a container. The first reason that applies is the one given. */
 import type { HostId } from "@podfleet/model/ids";
 import { matchesImage } from "@podfleet/model/image";
+import type { Capacity } from "@podfleet/model/resources";
 
 import type { CandidateHost } from "./candidate-host.ts";
 import { findViolation } from "./constraint.ts";
@@ -26,7 +27,7 @@ export function findRejection(
   request: PlacementRequest,
   host: CandidateHost,
 ): Rejection | undefined {
-  const found = findUnfit(request, host) ?? findShortage(request, host);
+  const found = findUnfit(request, host) ?? findShortage(request.reservation, host);
   return found && { host: { id: host.id, name: host.name }, ...found };
 }
 
@@ -51,9 +52,11 @@ function findUnfit(request: PlacementRequest, host: CandidateHost): Reason | und
   return undefined;
 }
 
-function findShortage(request: PlacementRequest, host: CandidateHost): Reason | undefined {
-  const { reservation } = request;
-  const { capacity, reserved } = host;
+/** What `host` lacks for a reservation; undefined when it has it free. */
+export function findShortage(
+  reservation: Capacity,
+  { capacity, reserved }: Pick<CandidateHost, "capacity" | "reserved">,
+): Reason | undefined {
   const freeMillis = Math.max(0, capacity.cpuMillis - reserved.cpuMillis);
   if (reservation.cpuMillis > freeMillis) {
     const message = `needs ${cpus(reservation.cpuMillis)} CPUs, ${cpus(freeMillis)} of ${cpus(capacity.cpuMillis)} are free`;

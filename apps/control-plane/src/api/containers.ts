@@ -1,8 +1,12 @@
 import { listContainers } from "@podfleet/db/containers";
+import { stepsSchema } from "@podfleet/model/action";
+import { restartPolicySchema } from "@podfleet/model/container/restart-policy";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { containerStateSchema } from "@podfleet/model/container/state";
 import { waitConditionSchema } from "@podfleet/model/container/wait";
 import { containerPathSchema } from "@podfleet/model/file";
+import { containerNameSchema } from "@podfleet/model/name";
+import { resourceChangesSchema } from "@podfleet/model/resources";
 import { signalSchema } from "@podfleet/model/signal";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
@@ -10,6 +14,7 @@ import { z } from "zod";
 import { diffContainer, listProcesses, statFile } from "../services/host-answers.ts";
 import { inspectContainer } from "../services/inspect.ts";
 import { readLogs } from "../services/logs.ts";
+import type { PlainVerb } from "../services/mutation.ts";
 import { watchStats } from "../services/stats.ts";
 import { waitForContainer } from "../services/wait.ts";
 import {
@@ -37,6 +42,26 @@ const stopInput = z.strictObject({
   timeoutSeconds: z.number().int().min(0).max(31_536_000).optional(),
 });
 
+const renameInput = z.strictObject({ ...onContainer, name: containerNameSchema });
+
+const updateInput = z
+  .strictObject({
+    ...onContainer,
+    /** null takes a limit away; what is absent stays. */
+    resources: resourceChangesSchema.optional(),
+    restartPolicy: restartPolicySchema.optional(),
+  })
+  .refine(({ resources, restartPolicy }) => resources ?? restartPolicy, {
+    error: "must change resources or restartPolicy",
+  });
+
+const batchInput = z.strictObject({
+  ...onContainer,
+  steps: stepsSchema,
+  /** Goes on after a step that failed. */
+  continueOnError: z.boolean().default(false),
+});
+
 const killInput = z.strictObject({ ...onContainer, signal: signalSchema.prefault("KILL") });
 
 const removeInput = z.strictObject({
@@ -45,28 +70,6 @@ const removeInput = z.strictObject({
   force: z.boolean().default(false),
   /** Removes the containers that depend on it first. */
   dependents: z.boolean().default(false),
-});
-
-const off = z.boolean().default(false);
-
-/** model/container/checkpoint says what each switch does. */
-const checkpointInput = z.strictObject({
-  ...onContainer,
-  keep: off,
-  leaveRunning: off,
-  tcpEstablished: off,
-  fileLocks: off,
-  archive: off,
-  ignoreRootfs: off,
-});
-
-const restoreInput = z.strictObject({
-  ...onContainer,
-  keep: off,
-  tcpEstablished: off,
-  fileLocks: off,
-  ignoreStaticIp: off,
-  ignoreStaticMac: off,
 });
 
 const unmountInput = z.strictObject({
@@ -88,6 +91,27 @@ const statsInput = z
     lastEventId: z.string().optional(),
   })
   .prefault({});
+const off = z.boolean().default(false);
+
+/** model/container/checkpoint says what each switch does. */
+const checkpointInput = z.strictObject({
+  ...onContainer,
+  keep: off,
+  leaveRunning: off,
+  tcpEstablished: off,
+  fileLocks: off,
+  archive: off,
+  ignoreRootfs: off,
+});
+
+const restoreInput = z.strictObject({
+  ...onContainer,
+  keep: off,
+  tcpEstablished: off,
+  fileLocks: off,
+  ignoreStaticIp: off,
+  ignoreStaticMac: off,
+});
 
 /** Values of one filter are alternatives; a container must satisfy every filter given. */
 const listInput = z
@@ -128,18 +152,23 @@ const logsInput = z.strictObject({
   lastEventId: offsetSchema.optional(),
 });
 
+/** A mutation without arguments. */
+function plain(verb: PlainVerb) {
+  return procedure
+    .input(z.strictObject(onContainer))
+    .mutation(async ({ ctx, input: { operationId, container } }) => {
+      const mutation = { verb, container };
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    });
+}
+
 export const containersRouter = router({
   create: procedure.input(createInput).mutation(async ({ ctx, input: { operationId, spec } }) => {
     const mutation = { verb: "container.create", spec } as const;
     return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
-  init: procedure
-    .input(z.strictObject(onContainer))
-    .mutation(async ({ ctx, input: { operationId, container } }) => {
-      const mutation = { verb: "container.init", container } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
-    }),
+  init: plain("container.init"),
 
   start: procedure.input(startInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.start", ...rest } as const;
@@ -151,8 +180,44 @@ export const containersRouter = router({
     return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
+  restart: procedure.input(stopInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+    const mutation = { verb: "container.restart", ...rest } as const;
+    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+  }),
+
   kill: procedure.input(killInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.kill", ...rest } as const;
+    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+  }),
+
+  pause: plain("container.pause"),
+
+  unpause: plain("container.unpause"),
+
+  /** Takes down what a run has left, or starts it at once when its restart policy is about to. */
+  cleanup: plain("container.cleanup"),
+
+  /** Makes the container anew in the OCI runtime, and brings it back to what it was. */
+  refresh: plain("container.refresh"),
+
+  rename: procedure
+    .input(renameInput)
+    .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+      const mutation = { verb: "container.rename", ...rest } as const;
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  /** @throws PodfleetError NO_HOST_FITS when the host has not the resources free */
+  update: procedure
+    .input(updateInput)
+    .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+      const mutation = { verb: "container.update", ...rest } as const;
+      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    }),
+
+  /** Many steps under one lock. Answers with their results, also when some failed. */
+  batch: procedure.input(batchInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
+    const mutation = { verb: "container.batch", ...rest } as const;
     return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
@@ -207,13 +272,7 @@ export const containersRouter = router({
   }),
 
   /** Has the agent ask the runtime for the container's true state. */
-  sync: procedure
-    .input(z.strictObject(onContainer))
-    .mutation(async ({ ctx, input: { operationId, container } }) => {
-      const mutation = { verb: "container.sync", container } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
-    }),
-
+  sync: plain("container.sync"),
   /** An archive of it is then to be had from `GET /containers/{ref}/checkpoint`, when it was made for one. */
   checkpoint: procedure
     .input(checkpointInput)

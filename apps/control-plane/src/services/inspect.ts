@@ -32,7 +32,11 @@ export async function inspectContainer(fleet: Fleet, reference: string): Promise
       await applySnapshot(fleet.database, row.host.id, container);
     }
     const { revision } = container;
-    return { ...summaryOf(row, container), spec, revision, source: "agent", asOf, paths };
+    return {
+      ...summaryOf(row, container),
+      spec: reply.spec,
+      ...{ revision, source: "agent", asOf, paths },
+    };
   } catch (error) {
     // CONTAINER_NOT_FOUND: its creation is on record and has not been carried out yet.
     if (hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE", "CONTAINER_NOT_FOUND")) return record;

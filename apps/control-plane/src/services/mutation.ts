@@ -1,10 +1,12 @@
 /** What a caller asks to be done to one container, before the container is looked up. */
 import { assertNever } from "@podfleet/base/invariant";
-import type { Action } from "@podfleet/model/action";
+import type { Action, Step } from "@podfleet/model/action";
+import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
 import type { CheckpointOptions, RestoreOptions } from "@podfleet/model/container/checkpoint";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ExecSpec } from "@podfleet/model/exec";
 import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
+import type { ResourceChanges } from "@podfleet/model/resources";
 
 export type Mutation =
   | { readonly verb: "container.create"; readonly spec: ContainerSpec }
@@ -12,9 +14,13 @@ export type Mutation =
 
 /** `container` is a name, an id or the prefix of one. */
 export type ContainerMutation = { readonly container: string } & (
-  | { readonly verb: "container.init" | "container.sync" }
+  | { readonly verb: PlainVerb }
+  | ContainerChange
   | { readonly verb: "container.start"; readonly recursive: boolean }
-  | { readonly verb: "container.stop"; readonly timeoutSeconds?: number | undefined }
+  | {
+      readonly verb: "container.stop" | "container.restart";
+      readonly timeoutSeconds?: number | undefined;
+    }
   | { readonly verb: "container.kill"; readonly signal: number }
   | ({ readonly verb: "container.checkpoint" } & CheckpointOptions)
   | ({ readonly verb: "container.restore" } & RestoreOptions)
@@ -28,6 +34,29 @@ export type ContainerMutation = { readonly container: string } & (
   | { readonly verb: "exec.kill"; readonly execId: ExecId; readonly signal: number }
   | { readonly verb: "exec.remove"; readonly execId: ExecId; readonly force: boolean }
 );
+
+/** Mutations without arguments. */
+export type PlainVerb =
+  | "container.init"
+  | "container.pause"
+  | "container.unpause"
+  | "container.cleanup"
+  | "container.sync"
+  | "container.refresh";
+
+/** What may change a container's name or spec. */
+export type ContainerChange =
+  | { readonly verb: "container.rename"; readonly name: string }
+  | {
+      readonly verb: "container.update";
+      readonly resources?: ResourceChanges | undefined;
+      readonly restartPolicy?: RestartPolicy | undefined;
+    }
+  | {
+      readonly verb: "container.batch";
+      readonly steps: Step[];
+      readonly continueOnError: boolean;
+    };
 
 /** What the container's host has been given. */
 type Uploaded = { readonly uploadId: OperationId; readonly sizeBytes: number };
@@ -44,11 +73,16 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
     case "container.create":
       return { verb: mutation.verb, containerId, name: container.name, spec: mutation.spec };
     case "container.init":
+    case "container.pause":
+    case "container.unpause":
+    case "container.cleanup":
     case "container.sync":
+    case "container.refresh":
       return { verb: mutation.verb, containerId };
     case "container.start":
       return { verb: mutation.verb, containerId, recursive: mutation.recursive };
     case "container.stop":
+    case "container.restart":
       return { verb: mutation.verb, containerId, timeoutSeconds: mutation.timeoutSeconds };
     case "container.kill":
       return { verb: mutation.verb, containerId, signal: mutation.signal };
@@ -60,6 +94,16 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
     case "container.remove": {
       const { force, dependents } = mutation;
       return { verb: mutation.verb, containerId, force, dependents };
+    }
+    case "container.rename":
+      return { verb: mutation.verb, containerId, name: mutation.name };
+    case "container.update": {
+      const { resources, restartPolicy } = mutation;
+      return { verb: mutation.verb, containerId, resources, restartPolicy };
+    }
+    case "container.batch": {
+      const { steps, continueOnError } = mutation;
+      return { verb: mutation.verb, containerId, steps, continueOnError };
     }
     case "container.mount":
       return { verb: mutation.verb, containerId };

@@ -21,10 +21,11 @@ import type { ContainerSummary } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession } from "@podfleet/model/exec";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
-import type { OperationOutcome } from "@podfleet/model/operation";
+import type { OperationOutcome, StepResult } from "@podfleet/model/operation";
 
 import { activeTraceId } from "../trace-context.ts";
 import type { Caller } from "./api-tokens.ts";
+import { admitChange, isChange } from "./container-change.ts";
 import { admitContainer } from "./container-creation.ts";
 import {
   actionOf,
@@ -47,6 +48,8 @@ export interface MutationResult {
   readonly container: ContainerSummary;
   /** The session of an operation on one. */
   readonly exec?: ExecSession;
+  /** Of a batch, one for each step. */
+  readonly steps?: StepResult[];
 }
 
 export class Operations {
@@ -101,6 +104,13 @@ export class Operations {
 
   async #change(operation: Recorded, mutation: ContainerMutation): Promise<MutationResult> {
     const container = await getContainer(this.#database, mutation.container);
+    if (isChange(mutation)) {
+      const request = { operation, container, change: mutation };
+      const admission = await admitChange(this.#database, request);
+      if (admission.type === "refused") throw admission.error;
+      if (admission.type === "id-taken") return await this.#resumeTaken(operation, mutation);
+      return await this.#drive(operation.id, mutation, container);
+    }
     const isFirst = await insertOperation(
       this.#database,
       { ...operation, container, hostId: container.host.id },
@@ -118,7 +128,7 @@ export class Operations {
 
   async #resume(known: OperationRow, mutation: Mutation): Promise<MutationResult> {
     const row = known.outcome ? known : await joinOperation(this.#database, known.id);
-    if (row.outcome?.status === "failed") throw PodfleetError.fromWire(row.outcome.error);
+    if (row.outcome) assertAnswered(row.outcome);
     const container =
       row.containerId === null
         ? undefined
@@ -139,7 +149,7 @@ export class Operations {
       "podfleet.host.name": host.name,
     });
     const outcome = await this.#driver.drive({ id, host, action: actionOf(mutation, container) });
-    if (outcome.status === "failed") throw PodfleetError.fromWire(outcome.error);
+    assertAnswered(outcome);
     const row = await findContainerById(this.#database, container.id);
     if (!row) throw new Error(`Container "${container.id}" is not on record`);
     return resultOf(id, row, outcome);
@@ -154,13 +164,20 @@ interface Recorded {
   readonly traceId: string | undefined;
 }
 
+/** A batch that began is answered with the results of its steps, also when some failed. */
+function assertAnswered(outcome: OperationOutcome): void {
+  if (outcome.status === "failed" && !outcome.steps) throw PodfleetError.fromWire(outcome.error);
+}
+
 function resultOf(
   operationId: OperationId,
   row: ContainerRow,
   outcome: OperationOutcome,
 ): MutationResult {
   const exec = outcome.status === "succeeded" && outcome.exec ? { exec: outcome.exec } : {};
-  return { operationId, container: summaryOf(row, outcome.container ?? row.snapshot), ...exec };
+  const steps = outcome.steps ? { steps: outcome.steps } : {};
+  const container = summaryOf(row, outcome.container ?? row.snapshot);
+  return { operationId, container, ...exec, ...steps };
 }
 
 export function withOperationId(error: unknown, operationId: OperationId): unknown {
