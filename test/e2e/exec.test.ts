@@ -113,7 +113,7 @@ describe("the client", () => {
     const run = await fleet.client.exec({ ...web, spec: { command: ["sh", "-c", script] } });
     const agent = fleet.hosts[1]?.agent;
     await agent?.end("SIGKILL");
-    await agent?.start();
+    agent?.start();
     let stdout = "";
     for await (const records of run.output({ whenHostSilent: "retry" })) {
       stdout += records.map(({ bytes }) => `${Buffer.from(bytes).toString()}\n`).join("");
