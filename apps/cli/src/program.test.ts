@@ -47,7 +47,10 @@ test("podman's verbs are there at the top and below their noun", () => {
   const names = (command: Command): string[] =>
     command.commands.flatMap((child) => [child.name(), ...child.aliases()]);
   const top = names(program);
-  const verbs = "create inspect kill logs ps rm run start stop wait".split(" ");
+  const verbs =
+    "create init inspect kill logs pause ps rename restart rm run start stop unpause update wait".split(
+      " ",
+    );
   const container = program.commands.find((command) => command.name() === "container");
   expect(top).toEqual(expect.arrayContaining([...verbs, "events", "images", "info", "load"]));
   expect(names(container as Command)).toEqual(expect.arrayContaining([...verbs, "ls", "list"]));

@@ -1,19 +1,39 @@
 /** The tree of commands: nouns with their verbs, and podman's top-level names for those that podman has. */
 import { Command } from "./command.ts";
+import { artifactAddCommand } from "./commands/artifact/add.ts";
+import { artifactGetCommand } from "./commands/artifact/get.ts";
+import { artifactLsCommand } from "./commands/artifact/ls.ts";
+import { artifactRmCommand } from "./commands/artifact/rm.ts";
 import { completeCommand } from "./commands/completion/complete.ts";
 import { completionCommand } from "./commands/completion/completion.ts";
+import { batchCommand } from "./commands/container/batch.ts";
 import { checkpointCommand } from "./commands/container/checkpoint.ts";
+import { cleanupCommand } from "./commands/container/cleanup.ts";
+import { cpCommand } from "./commands/container/cp.ts";
 import { createCommand } from "./commands/container/create.ts";
+import { diffCommand } from "./commands/container/diff.ts";
 import { execCommand } from "./commands/container/exec.ts";
+import { exportCommand } from "./commands/container/export.ts";
+import { initCommand } from "./commands/container/init.ts";
 import { inspectCommand } from "./commands/container/inspect.ts";
 import { killCommand } from "./commands/container/kill.ts";
 import { logsCommand } from "./commands/container/logs.ts";
+import { mountCommand } from "./commands/container/mount.ts";
+import { pauseCommand } from "./commands/container/pause.ts";
 import { psCommand } from "./commands/container/ps.ts";
+import { refreshCommand } from "./commands/container/refresh.ts";
+import { renameCommand } from "./commands/container/rename.ts";
+import { restartCommand } from "./commands/container/restart.ts";
 import { restoreCommand } from "./commands/container/restore.ts";
 import { rmCommand } from "./commands/container/rm.ts";
 import { runCommand } from "./commands/container/run.ts";
 import { startCommand } from "./commands/container/start.ts";
+import { statsCommand } from "./commands/container/stats.ts";
 import { stopCommand } from "./commands/container/stop.ts";
+import { topCommand } from "./commands/container/top.ts";
+import { unmountCommand } from "./commands/container/unmount.ts";
+import { unpauseCommand } from "./commands/container/unpause.ts";
+import { updateCommand } from "./commands/container/update.ts";
 import { waitCommand } from "./commands/container/wait.ts";
 import { contextSetCommand } from "./commands/context/set.ts";
 import { contextShowCommand } from "./commands/context/show.ts";
@@ -33,14 +53,30 @@ import { version } from "./version.ts";
 const containerVerbs = [
   runCommand,
   createCommand,
+  initCommand,
   startCommand,
+  restartCommand,
   stopCommand,
   killCommand,
+  pauseCommand,
+  unpauseCommand,
   execCommand,
   waitCommand,
   rmCommand,
   inspectCommand,
   logsCommand,
+  renameCommand,
+  updateCommand,
+  cleanupCommand,
+  refreshCommand,
+  batchCommand,
+  mountCommand,
+  unmountCommand,
+  exportCommand,
+  cpCommand,
+  diffCommand,
+  topCommand,
+  statsCommand,
   checkpointCommand,
   restoreCommand,
 ];
@@ -64,6 +100,12 @@ export function buildProgram(shell: Shell): Command {
     noun("container", "Containers", [
       ...containerVerbs.map((make) => make(shell)),
       psCommand(shell).alias("ls").alias("list"),
+    ]),
+    noun("artifact", "Files that are kept with containers", [
+      artifactAddCommand(shell),
+      artifactGetCommand(shell),
+      artifactLsCommand(shell),
+      artifactRmCommand(shell),
     ]),
     noun("image", "Images", [imageLoadCommand(shell), imageLsCommand(shell, "ls")]),
     noun("host", "Hosts of the fleet", [hostLsCommand(shell), hostInspectCommand(shell)]),

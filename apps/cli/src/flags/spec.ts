@@ -12,6 +12,7 @@ import type { Environment } from "./environment.ts";
 import { flagError, parseChoice, parseCount } from "./flag-error.ts";
 import { healthcheckOf } from "./healthcheck.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./mount.ts";
+import { parseResources } from "./resources.ts";
 import { parseRestartPolicy } from "./restart-policy.ts";
 import { parseSecurityOption } from "./security.ts";
 import { parseSize } from "./size.ts";
@@ -80,26 +81,9 @@ export function specFromFlags(sources: SpecSources): ContainerSpecInput {
 
 type ResourcesInput = NonNullable<ContainerSpecInput["resources"]>;
 
-/** As podman has it, 0 is no limit. */
 function resourcesOf(flags: ContainerFlags): ResourcesInput {
-  const resources: ResourcesInput = {};
-  if (flags.cpus !== undefined) resources.cpus = parseCpus(flags.cpus);
-  if (flags.memory !== undefined) resources.memoryBytes = parseSize("--memory", flags.memory);
-  if (flags.pidsLimit !== undefined) {
-    const limit = flags.pidsLimit === "-1" ? "0" : flags.pidsLimit;
-    resources.pidsLimit = parseCount("--pids-limit", limit);
-  }
-  if (flags.cpuShares !== undefined) {
-    resources.cpuShares = parseCount("--cpu-shares", flags.cpuShares);
-  }
-  return Object.fromEntries(Object.entries(resources).filter(([, value]) => value !== 0));
-}
-
-function parseCpus(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) {
-    throw flagError("--cpus", text, "must be a decimal number of CPUs, such as 1.5");
-  }
-  return Number(text);
+  const limits = Object.entries(parseResources(flags)).filter(([, value]) => value !== 0);
+  return Object.fromEntries(limits);
 }
 
 function mountsOf(flags: ContainerFlags): NonNullable<ContainerSpecInput["mounts"]> {
