@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 
 import { renderErrorTable } from "../../scripts/error-table.ts";
+import { renderMethodTable } from "../../scripts/method-table.ts";
 import { listFiles, readText, root } from "./repository.ts";
 
 const documents = (await listFiles()).filter((path) => path.endsWith(".md"));
@@ -11,7 +12,7 @@ const documents = (await listFiles()).filter((path) => path.endsWith(".md"));
 /** A document elsewhere is a plan or a diary; say it in one of these. */
 const places = [
   /^(README|ARCHITECTURE|CONTRIBUTING|CHANGELOG)\.md$/,
-  /^docs\/(SPECIFICATION|errors|glossary)\.md$/,
+  /^docs\/(SPECIFICATION|container-methods|errors|glossary)\.md$/,
   /^docs\/adr\/\d{4}-[a-z0-9-]+\.md$/,
   /^docs\/(internals|operations)\/[a-z0-9-]+\.md$/,
 ];
@@ -48,6 +49,10 @@ test("decisions have numbers of their own", () => {
 
 test("docs/errors.md lists the error registry", () => {
   expect(readText("docs/errors.md"), "run `pnpm run docs`").toBe(renderErrorTable());
+});
+
+test("docs/container-methods.md lists the capability table", () => {
+  expect(readText("docs/container-methods.md"), "run `pnpm run docs`").toBe(renderMethodTable());
 });
 
 /** The lines outside of code blocks. */

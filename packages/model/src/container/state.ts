@@ -137,7 +137,7 @@ export const containerCan = {
     errors: ["INVALID_INPUT", "NO_HOST_FITS"],
     event: "container.update",
   },
-  batch: { states: notRemoving, errors: [] },
+  batch: { states: notRemoving, errors: ["COMMAND_FAILED"], event: "operation.finished" },
   checkpoint: {
     states: ["running"],
     result: "exited",
