@@ -19,12 +19,16 @@ import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { startExec } from "./exec.ts";
 import type { ExecRequest, ExecRun } from "./exec.ts";
+import { containerFiles } from "./files.ts";
+import type { ContainerFiles } from "./files.ts";
 import { loadImage } from "./image-load.ts";
 import type { ImageLoadOptions } from "./image-load.ts";
 import { followLogChunks, followLogs, journalEnd } from "./logs.ts";
 import type { LogRecord, LogsRequest } from "./logs.ts";
 import type { OutageOptions } from "./outage.ts";
 import { persist } from "./retrying.ts";
+import { watchStats } from "./stats.ts";
+import type { Stats, StatsRequest } from "./stats.ts";
 import { subscribe } from "./subscription.ts";
 
 export type WaitRequest = ApiInputs["containers"]["wait"];
@@ -55,6 +59,10 @@ export interface Client {
    *     const { exitCode } = await ls.wait();
    */
   exec(request: ExecRequest, options?: OutageOptions): Promise<ExecRun>;
+  /** Streams of a container's files, out and in. */
+  files(container: string): ContainerFiles;
+  /** What containers use, again and again, until the signal is aborted; once with `once`. */
+  watchStats(request: StatsRequest, options?: OutageOptions): AsyncGenerator<Stats[], void>;
   /** The archive of a container's last checkpoint, at the pace at which it is read. */
   downloadCheckpoint(container: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
   /** Makes a new container that goes on where the checkpoint in the archive left off. */
@@ -81,6 +89,8 @@ export function createClient(options: ConnectionOptions): Client {
     watchEvents: (request, outage) => watchEvents({ api, connection }, request, outage),
     wait: async (request, outage) => await wait(api, request, outage),
     exec: async (request, outage) => await startExec({ api, connection }, request, outage),
+    files: (container) => containerFiles(connection, container),
+    watchStats: (request, outage) => watchStats(connection, request, outage),
     downloadCheckpoint: (container, signal) => downloadCheckpoint(connection, container, signal),
     restoreArchive: async (archive, options) => await restoreArchive(connection, archive, options),
     loadImage: async (archive, load) => await loadImage(connection, archive, load),

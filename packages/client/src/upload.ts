@@ -13,20 +13,22 @@ export interface UploadOptions {
 export interface Upload<Answer> extends UploadOptions {
   readonly url: URL;
   readonly archive: Blob | ReadableStream<Uint8Array>;
+  /** Default POST. */
+  readonly method?: "POST" | "PUT";
   readonly answer: z.ZodType<Answer>;
 }
 
 /**
- * Posts an archive as it is read; nothing of it is kept here. A Blob (`openAsBlob(path)`) is sent again when the control plane
+ * Sends an archive as it is read; nothing of it is kept here. A Blob (`openAsBlob(path)`) is sent again when the control plane
  * goes away meanwhile; a stream cannot be.
  * @throws PodfleetError the control plane's refusal, UNAVAILABLE
  */
 export async function upload<Answer>(
   connection: Connection,
-  { url, archive, answer, ...options }: Upload<Answer>,
+  { url, archive, answer, method = "POST", ...options }: Upload<Answer>,
 ): Promise<Answer> {
   const send = async (body: ReadableStream<Uint8Array>): Promise<Answer> =>
-    answer.parse(await post(connection, { url, body }, options));
+    answer.parse(await sendOnce(connection, { url, method, body }, options));
   if (!(archive instanceof Blob)) return await send(archive);
   const { signal } = options;
   return await persist(async () => await send(archive.stream()), {
@@ -37,13 +39,19 @@ export async function upload<Answer>(
 
 const refusalSchema = z.object({ error: wireErrorSchema });
 
-async function post(
+interface Request {
+  readonly url: URL;
+  readonly method: string;
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+async function sendOnce(
   connection: Connection,
-  { url, body }: { readonly url: URL; readonly body: ReadableStream<Uint8Array> },
+  { url, method, body }: Request,
   { onProgress, signal }: UploadOptions,
 ): Promise<unknown> {
   const response = await connection.fetch(url, {
-    method: "POST",
+    method,
     headers: { "content-type": "application/octet-stream" },
     body: onProgress ? body.pipeThrough(counting(onProgress)) : body,
     // A streamed body is sent while the answer may already come; fetch wants that said.

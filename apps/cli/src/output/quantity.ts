@@ -57,6 +57,15 @@ export function shortAge(time: string, nowMs: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
+/** `1h2m3.45s`: how long something has gone on, as Go prints durations. */
+export function preciseElapsed(durationMs: number): string {
+  const hours = Math.floor(durationMs / 3_600_000);
+  const minutes = Math.floor((durationMs % 3_600_000) / 60_000);
+  const seconds = Number(((durationMs % 60_000) / 1000).toFixed(3));
+  if (hours > 0) return `${hours}h${minutes}m${seconds}s`;
+  return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
+}
+
 /** `850µs`, `12.3ms`, `1.25s`: how long something took. */
 export function preciseDuration(durationMs: number): string {
   if (durationMs < 1) return `${Math.round(durationMs * 1000)}µs`;

@@ -1,0 +1,66 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+import { extract, type Header, pack } from "tar-stream";
+
+export interface EntryChanges {
+  /** The first part of each name, and what it becomes. */
+  readonly from: string;
+  readonly to: string;
+  /** Makes root the owner, as whoever unpacks it has no use for owners of this machine. */
+  readonly ownedByRoot: boolean;
+}
+
+/** A tar archive with other names, as it comes in. */
+export async function* mapEntries(
+  archive: AsyncIterable<Uint8Array>,
+  changes: EntryChanges,
+): AsyncGenerator<Uint8Array, void> {
+  const entries = extract();
+  const mapped = pack();
+  const feeding = pipeline(Readable.from(archive), entries);
+  const work = async (): Promise<void> => {
+    for await (const entry of entries) {
+      const sink = mapped.entry(changed(entry.header, changes));
+      await pipeline(entry as unknown as Readable, sink);
+    }
+    mapped.finalize();
+    await feeding;
+  };
+  const working = work().catch((error: unknown) => {
+    mapped.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  try {
+    for await (const chunk of mapped) yield chunk as Uint8Array;
+  } finally {
+    mapped.destroy();
+    entries.destroy();
+    // Safe to ignore: what it failed with has been told by the archive that it feeds.
+    await feeding.catch(() => undefined);
+    await working;
+  }
+}
+
+function changed(header: Header, { from, to, ownedByRoot }: EntryChanges): Header {
+  const isLink = header.type === "link";
+  return {
+    ...header,
+    name: renamed(header.name, from, to),
+    ...(isLink && header.linkname ? { linkname: renamed(header.linkname, from, to) } : {}),
+    ...(ownedByRoot ? { uid: 0, gid: 0, uname: "", gname: "" } : {}),
+    pax: attributesOf(header.pax),
+  } as Header;
+}
+
+/** Of the extended header only what is not in the others: names there would override the new ones. */
+function attributesOf(pax: Header["pax"]): Record<string, string> | null {
+  const kept = Object.entries(pax ?? {}).filter(
+    ([key]) => key === "mtime" || key.startsWith("SCHILY.xattr."),
+  );
+  return kept.length > 0 ? Object.fromEntries(kept) : null;
+}
+
+function renamed(name: string, from: string, to: string): string {
+  if (name !== from && !name.startsWith(`${from}/`)) return name;
+  return `${to}${name.slice(from.length)}`;
+}
