@@ -26,7 +26,8 @@ export interface ReporterOptions {
   readonly log: Logger;
 }
 
-const requestTimeoutMs = 10_000;
+/** A control plane that was killed does not answer: the next one is asked soon. */
+const requestTimeoutMs = 2_000;
 const retryDelay = { minMs: 100, maxMs: 5_000 };
 const batchEventsMax = 256;
 /** Leaves room below NATS's limit of 1 MiB for a message. */

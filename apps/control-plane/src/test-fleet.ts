@@ -2,15 +2,15 @@
 import { connectBus } from "@podfleet/bus/connection";
 import { type Database, openDatabase } from "@podfleet/db/database";
 import { migrateDatabase } from "@podfleet/db/migrate";
-import { PodfleetError } from "@podfleet/model/errors";
+import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { HostInfo } from "@podfleet/model/host";
 import { imageIdSchema, newHostId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
+import { apiTransformer } from "@podfleet/protocol/api-value";
 import { controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
 import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
-import * as devalue from "devalue";
 import { pino } from "pino";
 
 import { SimulatedAgent } from "./agents/simulated-agent.ts";
@@ -154,7 +154,7 @@ export class Replica implements AsyncDisposable {
     procedure: P,
     input: Inputs[R][P],
   ): Promise<Outputs[R][P]> {
-    const text = encodeURIComponent(JSON.stringify(devalue.stringify(input)));
+    const text = encodeURIComponent(JSON.stringify(apiTransformer.serialize(input)));
     const path = `/trpc/${router}.${String(procedure)}?input=${text}`;
     return (await resultOf(await this.fetch(path))) as Outputs[R][P];
   }
@@ -168,7 +168,7 @@ export class Replica implements AsyncDisposable {
     const response = await this.fetch(`/trpc/${router}.${String(procedure)}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify(devalue.stringify(input)),
+      body: JSON.stringify(apiTransformer.serialize(input)),
     });
     return (await resultOf(response)) as Outputs[R][P];
   }
@@ -188,9 +188,9 @@ export class Replica implements AsyncDisposable {
 
 async function resultOf(response: Response): Promise<unknown> {
   const body = (await response.json()) as
-    | { readonly result: { readonly data: string } }
-    | { readonly error: string };
-  if ("result" in body) return devalue.parse(body.result.data);
-  const { data } = devalue.parse(body.error);
+    | { readonly result: { readonly data: unknown } }
+    | { readonly error: unknown };
+  if ("result" in body) return apiTransformer.deserialize(body.result.data);
+  const { data } = apiTransformer.deserialize(body.error) as { data: { podfleet: WireError } };
   throw PodfleetError.fromWire(data.podfleet);
 }

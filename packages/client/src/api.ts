@@ -1,4 +1,5 @@
 import type { AppRouter } from "@podfleet/control-plane/router";
+import { apiTransformer } from "@podfleet/protocol/api-value";
 import {
   createTRPCClientProxy,
   httpLink,
@@ -13,7 +14,6 @@ import { observable } from "@trpc/server/observable";
 import type { Connection } from "./connection.ts";
 import { failureOf } from "./failure.ts";
 import { subscribe } from "./subscription.ts";
-import { transformer } from "./transformer.ts";
 
 /** Every procedure of the control plane, typed: `api.containers.create.mutate({ spec })`. */
 export type Api = TRPCClient<AppRouter>;
@@ -34,7 +34,7 @@ class ApiClient extends TRPCUntypedClient<AppRouter> {
           true: subscriptionLink(connection),
           false: httpLink({
             url: `${connection.url}/trpc`,
-            transformer,
+            transformer: apiTransformer,
             fetch: async (target, init) => await fetchJson(connection, target, init as RequestInit),
           }),
         }),

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { setImmediate } from "node:timers/promises";
 
+import { apiTransformer } from "@podfleet/protocol/api-value";
 import { initTRPC, tracked, TRPCError } from "@trpc/server";
 import { createHTTPHandler } from "@trpc/server/adapters/standalone";
 import { afterEach, expect, test } from "vitest";
@@ -11,13 +12,9 @@ import { createClient } from "./client.ts";
 import { Connection } from "./connection.ts";
 import { journalEnd } from "./logs.ts";
 import { subscribe } from "./subscription.ts";
-import { transformer } from "./transformer.ts";
 
 const t = initTRPC.create({
-  transformer: {
-    serialize: transformer.serialize,
-    deserialize: (text: string) => transformer.deserialize(text),
-  },
+  transformer: apiTransformer,
   sse: { ping: { enabled: true, intervalMs: 50 }, client: { reconnectAfterInactivityMs: 5_000 } },
   errorFormatter: ({ shape }) => ({
     ...shape,

@@ -6,6 +6,7 @@
  * with an id and serialized data; `serialized-error` with tRPC's error shape, serialized.
  */
 import { withDeadline } from "@podfleet/base/deadline";
+import { apiTransformer } from "@podfleet/protocol/api-value";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import type { EventSourceMessage } from "eventsource-parser/stream";
 import { z } from "zod";
@@ -14,7 +15,6 @@ import type { Connection } from "./connection.ts";
 import { failureOfShape } from "./failure.ts";
 import { Outage } from "./outage.ts";
 import type { OutageOptions } from "./outage.ts";
-import { transformer } from "./transformer.ts";
 
 export interface SubscriptionRequest {
   /** The procedure: `events.watch`. */
@@ -97,7 +97,7 @@ async function open(
   signal: AbortSignal | undefined,
 ): Promise<ReadableStream<EventSourceMessage>> {
   const url = new URL(`${connection.url}/trpc/${path}`);
-  url.searchParams.set("input", JSON.stringify(transformer.serialize(input)));
+  url.searchParams.set("input", JSON.stringify(apiTransformer.serialize(input)));
   const response = await connection.fetch(url, {
     headers: { accept: "text/event-stream" },
     ...(signal ? { signal } : {}),
@@ -127,5 +127,5 @@ async function read(
 }
 
 function deserialize(data: string): unknown {
-  return transformer.deserialize(z.string().parse(JSON.parse(data)));
+  return apiTransformer.deserialize(JSON.parse(data));
 }

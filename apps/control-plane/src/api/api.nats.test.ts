@@ -1,8 +1,8 @@
 import { newOperationId } from "@podfleet/model/ids";
+import { apiTransformer } from "@podfleet/protocol/api-value";
 import { decodeSpans } from "@podfleet/telemetry/decode-spans";
 import { startTelemetry } from "@podfleet/telemetry/telemetry";
 import { waitFor } from "@podfleet/testkit/wait-for";
-import * as devalue from "devalue";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -34,7 +34,7 @@ async function startFleet() {
 
 /** The events of a subscription, as they come. */
 async function* subscribe(replica: Replica, path: string, input: object, signal: AbortSignal) {
-  const text = encodeURIComponent(JSON.stringify(devalue.stringify(input)));
+  const text = encodeURIComponent(JSON.stringify(apiTransformer.serialize(input)));
   const response = await replica.fetch(`/trpc/${path}?input=${text}`, {
     headers: { accept: "text/event-stream" },
     signal,
@@ -45,7 +45,7 @@ async function* subscribe(replica: Replica, path: string, input: object, signal:
   for await (const event of events ?? []) {
     if (event.event === "return") return;
     if (event.event === undefined) {
-      yield { id: event.id, data: devalue.parse(JSON.parse(event.data)) };
+      yield { id: event.id, data: apiTransformer.deserialize(JSON.parse(event.data)) };
     }
   }
 }
@@ -109,7 +109,7 @@ describe("failures", () => {
     expect(await response.text()).toContain("INVALID_INPUT");
   });
 
-  test("a body that is no devalue, a text with NUL, a URL of another kind", async () => {
+  test("a body that is no JSON, a text with NUL, a URL of another kind", async () => {
     const { fleet, replica } = await startFleet();
     await using _ = fleet;
     const response = await replica.fetch("/trpc/containers.create", {
@@ -372,7 +372,7 @@ describe("traces", () => {
         "content-type": "application/json",
         traceparent: `00-${traceId}-b7ad6b7169203331-01`,
       },
-      body: JSON.stringify(devalue.stringify({ spec })),
+      body: JSON.stringify(apiTransformer.serialize({ spec })),
     });
     expect(response.status).toBe(200);
     const [operation] = await replica.query("operations", "list", {});

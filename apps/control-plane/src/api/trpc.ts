@@ -1,16 +1,13 @@
 /** The one tRPC instance: transformer, error shape, and a procedure that traces each call. */
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { apiTransformer } from "@podfleet/protocol/api-value";
 import { initTRPC } from "@trpc/server";
-import * as devalue from "devalue";
 
 import type { ApiContext } from "./context.ts";
 import { errorShape, wireErrorOf } from "./error-shape.ts";
 
 const t = initTRPC.context<ApiContext>().create({
-  transformer: {
-    serialize: (value: unknown) => devalue.stringify(value),
-    deserialize: (text: string): unknown => devalue.parse(text),
-  },
+  transformer: apiTransformer,
   errorFormatter: ({ error, input, path }) => errorShape(error, { input, path }),
   sse: {
     ping: { enabled: true, intervalMs: 5_000 },
