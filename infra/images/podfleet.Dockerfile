@@ -19,4 +19,4 @@ RUN apt-get update \
   && apt-get install --yes --no-install-recommends conmon crun iproute2 runc socat \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/apps/agent/dist /app
-ENTRYPOINT ["node", "/app/main.mjs"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "/app/main.mjs"]
