@@ -23,10 +23,9 @@ export async function openLocal(path: string): Promise<Opened> {
   if (!kind) throw notFound(path);
   const real = await realpath(path);
   const contents = isContents(path);
-  const root = contents ? "." : basename(real);
   // tar takes a name that begins with "@" for an archive's.
-  const names = [contents ? "." : `./${root}`];
-  const packed = create({ cwd: contents ? real : dirname(real) }, names);
+  const root = contents ? "." : `./${basename(real)}`;
+  const packed = create({ cwd: contents ? real : dirname(real) }, [root]);
   return { kind, name: contents ? "." : basename(resolve(path)), root, archive: packed };
 }
 

@@ -4,7 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { extract, type Header, pack } from "tar-stream";
 
 export interface EntryChanges {
-  /** The first part of each name, and what it becomes. */
+  /** What each name begins with, and what that becomes. */
   readonly from: string;
   readonly to: string;
   /** Makes root the owner, as whoever unpacks it has no use for owners of this machine. */
@@ -61,6 +61,14 @@ function attributesOf(pax: Header["pax"]): Record<string, string> | null {
 }
 
 function renamed(name: string, from: string, to: string): string {
-  if (name !== from && !name.startsWith(`${from}/`)) return name;
-  return `${to}${name.slice(from.length)}`;
+  const [path, base] = [withoutDot(name), withoutDot(from)];
+  if (base !== "" && path !== base && !path.startsWith(`${base}/`)) return name;
+  const rest = path.slice(base.length).replace(/^\//, "");
+  const end = name.endsWith("/") ? "/" : "";
+  return rest === "" ? `${to}${end}` : `${to}/${rest}`;
+}
+
+/** `a/b` for `./a/b`; nothing for `.` and `./`. */
+function withoutDot(name: string): string {
+  return name.replace(/^\.(\/|$)/, "");
 }
