@@ -153,6 +153,11 @@ export default defineConfig({
       rules: { "no-console": "off" },
     },
     {
+      // commander passes the arguments one by one, the client before them and the flags after.
+      files: ["apps/cli/src/commands/**"],
+      rules: { "max-params": ["error", { max: 4 }] },
+    },
+    {
       files: [...tests, "packages/testkit/**", "test/**"],
       rules: { "max-lines": "off", "max-lines-per-function": "off", "max-params": "off" },
     },
