@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { Readable } from "node:stream";
 
 import { hasCode } from "@podfleet/model/errors";
@@ -70,6 +71,23 @@ test.each([
 ])("%s: a tool that is not there", async (_name, more) => {
   const running = runCommand("/no/such-tool", [], { ...options, ...more });
   await expect(running).rejects.toThrow(/no\/such-tool.*ENOENT/);
+});
+
+test("tools that linger when their output has ended keep no thread: files can be read meanwhile", async () => {
+  const silent = "exec >&- 2>&-; exec sleep 600";
+  const lingering = Array.from({ length: 8 }, () =>
+    runCommand("sh", ["-c", silent], { ...options, timeoutMs: 700 }),
+  );
+  const all = Promise.allSettled(lingering).then(() => "ended" as const);
+  const reads = async (): Promise<"read"> => {
+    for (let count = 0; count < 200; count += 1) await readFile("/proc/self/stat");
+    return "read";
+  };
+  // Their pipes end long before they do.
+  await expect(runCommand("sh", ["-c", "sleep 0.2"], options)).resolves.toBeDefined();
+  expect(await Promise.race([all, reads()])).toBe("read");
+  await expect(lingering[0]).rejects.toSatisfy((error) => hasCode(error, "RUNTIME_TIMEOUT"));
+  await all;
 });
 
 test("a tool is found by its absolute path, or named", () => {

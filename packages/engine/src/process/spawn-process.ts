@@ -1,7 +1,6 @@
 /** Starting a process of the host at a cost that does not grow with the agent. */
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
-import { promisify } from "node:util";
 
 import { libc, systemFailure } from "./libc.ts";
 
@@ -28,10 +27,7 @@ export interface SpawnedProcess {
   readonly pid: number;
   /** Our ends of the pipes, by descriptor. */
   readonly pipes: ReadonlyMap<number, Socket>;
-  /**
-   * Resolves when it has ended, and frees its process id. It takes a thread of Node's pool until then, so call it only when the
-   * end is near: when its output has ended, or it was killed.
-   */
+  /** Resolves when it has ended, and frees its process id. Until it is called, the id stays the process's own. */
   readonly reap: () => Promise<ExitStatus>;
 }
 
@@ -47,11 +43,8 @@ const setSignalMask = 0x08;
 const setSession = 0x80;
 /** More than the size of posix_spawn_file_actions_t, posix_spawnattr_t and sigset_t on any Linux. */
 const structBytes = 512;
-const waitForProcess = promisify(libc.waitpid.async) as (
-  pid: number,
-  status: [number],
-  options: number,
-) => Promise<number>;
+/** WNOHANG of <sys/wait.h>. */
+const withoutWaiting = 1;
 
 /**
  * @param file absolute path
@@ -132,12 +125,35 @@ function makePipe(descriptor: "reads" | "writes"): { theirs: number; ours: Socke
     : { theirs: writing, ours: new Socket({ fd: reading, readable: true, writable: false }) };
 }
 
+/** Processes whose end is waited for. Node's own children are not among them. */
+const awaited = new Map<number, PromiseWithResolvers<ExitStatus>>();
+
+/** A wait in a thread would keep one of the few that Node has for files, and a tool that hangs would keep it for long. */
 async function reap(pid: number): Promise<ExitStatus> {
-  const status: [number] = [0];
-  if ((await waitForProcess(pid, status, 0)) !== pid)
-    throw systemFailure(`wait for process ${pid}`);
-  const signal = status[0] & 0x7f;
+  const end = Promise.withResolvers<ExitStatus>();
+  if (awaited.size === 0) process.on("SIGCHLD", reapEnded);
+  awaited.set(pid, end);
+  reapEnded();
+  return await end.promise;
+}
+
+/** One signal may stand for several ends. */
+function reapEnded(): void {
+  for (const [pid, end] of awaited) {
+    const status: [number] = [0];
+    const ended = libc.waitpid(pid, status, withoutWaiting);
+    if (ended === 0) continue;
+    awaited.delete(pid);
+    if (ended === pid) end.resolve(readStatus(status[0]));
+    else end.reject(systemFailure(`wait for process ${pid}`));
+  }
+  if (awaited.size === 0) process.off("SIGCHLD", reapEnded);
+}
+
+/** The encoding of waitpid(2). */
+function readStatus(status: number): ExitStatus {
+  const signal = status & 0x7f;
   return signal === 0
-    ? { exitCode: (status[0] >> 8) & 0xff, signal: undefined }
+    ? { exitCode: (status >> 8) & 0xff, signal: undefined }
     : { exitCode: undefined, signal };
 }
