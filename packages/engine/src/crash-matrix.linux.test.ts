@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 
 import type { Action } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import type { ErrorCode } from "@podfleet/model/errors";
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
@@ -26,13 +27,18 @@ const given = {
     script: "trap 'exit 3' TERM; trap : USR1; echo run; sleep 600 & while :; do wait; done",
     enter: [{ verb: "container.start", recursive: false }],
   },
+  paused: {
+    script: "echo run; sleep 600 & wait",
+    enter: [{ verb: "container.start", recursive: false }, { verb: "container.pause" }],
+  },
   exited: {
     script: "echo run; [ -e /ran ] && { sleep 600 & wait; }; touch /ran; exit 4",
     enter: [{ verb: "container.start", recursive: false }],
   },
   /** Ends when the test says so. */
   ending: {
-    script: "echo run; until [ -e /end ]; do sleep 0.05; done; exit 6",
+    script:
+      "echo run; [ -e /end ] && { sleep 600 & wait; }; until [ -e /end ]; do sleep 0.05; done; exit 6",
     enter: [{ verb: "container.start", recursive: false }],
   },
 } as const satisfies Record<string, { readonly script: string; readonly enter: readonly Verb[] }>;
@@ -46,8 +52,13 @@ interface Method {
   readonly outcome?: ErrorCode;
   readonly result: Partial<ContainerSnapshot> | "removed";
   readonly output?: string;
-  readonly autoRemove?: true;
+  readonly spec?: Partial<ContainerSpecInput>;
+  /** All when absent. The ends by themselves must not be more than the engine deals with at a time, four. */
+  readonly whens?: readonly (typeof whens)[number][];
 }
+
+/** The call is not made; it is made, and nobody hears of it; or it is made while the next engine opens. */
+const whens = ["before stop", "after stop", "before hold"] as const;
 
 const start = { verb: "container.start", recursive: false } as const;
 const remove = { verb: "container.remove", force: true, dependents: false } as const;
@@ -146,9 +157,81 @@ const methods: Method[] = [
     output: "run\n",
   },
   {
+    name: "pause",
+    given: "running",
+    verb: { verb: "container.pause" },
+    calls: ["runc pause"],
+    result: { state: "paused", run: 1 },
+  },
+  {
+    name: "unpause",
+    given: "paused",
+    verb: { verb: "container.unpause" },
+    calls: ["runc resume"],
+    result: { state: "running", run: 1 },
+    output: "run\n",
+  },
+  {
+    name: "update",
+    given: "running",
+    verb: { verb: "container.update", resources: { cpus: 0.5 } },
+    calls: ["runc update"],
+    result: { state: "running", run: 1 },
+    output: "run\n",
+  },
+  {
+    name: "restart of a running one",
+    given: "running",
+    verb: { verb: "container.restart" },
+    calls: [...ending, ...creating, "runc start"],
+    result: { state: "running", run: 2, exitedRun: 1, exitCode: 3, stoppedByUser: false },
+    output: "run\nrun\n",
+  },
+  {
+    name: "refresh of a running one",
+    given: "running",
+    verb: { verb: "container.refresh" },
+    calls: [...ending, ...creating, "runc start"],
+    result: { state: "running", run: 2, exitedRun: 1, exitCode: 3 },
+    output: "run\nrun\n",
+    whens: ["after stop"],
+  },
+  {
+    name: "refresh of a paused one",
+    given: "paused",
+    verb: { verb: "container.refresh" },
+    calls: ["runc resume", ...ending, "runc start", "runc pause"],
+    result: { state: "paused", run: 2, exitedRun: 1 },
+    spec: { stopTimeoutSeconds: 0 },
+    whens: ["after stop"],
+  },
+  {
+    name: "a batch of stop and start",
+    given: "running",
+    verb: {
+      verb: "container.batch",
+      steps: [{ verb: "container.stop" }, { verb: "container.start" }],
+      continueOnError: false,
+    },
+    calls: [...ending, ...creating, "runc start"],
+    result: { state: "running", run: 2, exitedRun: 1, exitCode: 3 },
+    output: "run\nrun\n",
+    whens: ["after stop"],
+  },
+  {
+    name: "an end by itself with a restart policy",
+    given: "ending",
+    calls: ["runc create"],
+    result: { state: "running", run: 2, exitedRun: 1, exitCode: 6, restartCount: 1 },
+    output: "run\nrun\n",
+    spec: { restartPolicy: { name: "always" } },
+    whens: ["after stop"],
+  },
+  {
     name: "an end by itself",
     given: "ending",
     calls: ["runc delete"],
+    whens: ["before stop", "after stop"],
     result: { state: "exited", exitedRun: 1, exitCode: 6, stoppedByUser: false },
   },
   {
@@ -156,7 +239,8 @@ const methods: Method[] = [
     given: "ending",
     calls: ["runc delete"],
     result: "removed",
-    autoRemove: true,
+    spec: { autoRemove: true },
+    whens: ["after stop"],
   },
 ];
 
@@ -173,28 +257,23 @@ function row(method: Method, ...at: Row["at"]): Row {
   return { ...method, id, at, request: action && { operationId: newOperationId(), action } };
 }
 
-/** The call is not made; it is made, and nobody hears of it; or it is made while the next engine opens. */
-const whens = ["before stop", "after stop", "before hold"] as const;
-
-const rows = methods.flatMap((method) =>
+const rows: Row[] = methods.flatMap((method) =>
   method.calls.flatMap((call) =>
-    whens
-      // Few ends by themselves are cleaned up at a time.
-      .filter((when) => method.verb !== undefined || when !== "before hold")
-      .map((when) => row(method, `${call}: ${when}`)),
+    (method.whens ?? whens).map((when) => row(method, `${call}: ${when}`)),
   ),
 );
 
 /** Killed again on the way of putting things in order. */
 const twice = methods.flatMap((method) => {
-  if (!method.verb || method.outcome) return [];
-  if (method.calls.includes("runc create")) {
+  if (!method.verb || method.outcome || method.whens) return [];
+  const isAmong = (call: string): boolean => method.calls.includes(call);
+  if (isAmong("runc create") && !isAmong("runc delete")) {
     return [
       row(method, "runc create: after stop", "runc delete: before stop"),
       row(method, "runc create: after stop", "runc delete: after stop"),
     ];
   }
-  if (!method.calls.includes("runc delete")) return [];
+  if (!isAmong("runc delete")) return [];
   return [
     row(method, "runc kill: before stop", "runc kill: after stop"),
     row(method, "runc delete: before stop", "runc delete: after stop"),
@@ -206,13 +285,13 @@ let failPoints: FailPoints;
 let remains: string[];
 const outcomes = new Map<ContainerId, OperationOutcome>();
 
-async function prepare({ id, given: name, at, autoRemove }: Row): Promise<void> {
+async function prepare({ id, given: name, at, spec: further }: Row): Promise<void> {
   const { script, enter } = given[name];
   const points = at.filter((point) => point !== undefined);
   const spec = {
     command: ["sh", "-c", script],
     annotations: FailPoints.annotations(...points),
-    autoRemove: autoRemove ?? false,
+    ...further,
   };
   await under.create(spec, id);
   for (const verb of enter) await under.do(id, verb);
@@ -229,7 +308,7 @@ async function crash(some: readonly Row[], position: 0 | 1): Promise<void> {
     }
     const isMissing = ({ id, at }: Row): boolean => !failPoints.isReached(id, at[position] ?? "");
     try {
-      await waitFor(() => !some.some(isMissing), { what: "all points", timeoutMs: 60_000 });
+      await waitFor(() => !some.some(isMissing), { what: "all points", timeoutMs: 120_000 });
     } catch (error) {
       const missing = some.filter(isMissing).map(({ name, at }) => `${name}: ${at.join(", ")}`);
       throw new Error(`Not reached: ${missing.join("; ")}`, { cause: error });
@@ -255,7 +334,11 @@ beforeAll(async () => {
   // The containers are prepared with the real tools, so that they meet no point yet.
   await Promise.all([...rows, ...twice].map(prepare));
   failPoints = await FailPoints.install(join(dirname(under.options.dataRoot), "fail-points"));
-  await under.reopen({ toolDirectories: [failPoints.directory] });
+  await under.reopen({
+    toolDirectories: [failPoints.directory],
+    // Calls are held until all are there.
+    runtimeTimeoutMs: 300_000,
+  });
   await under.close();
   await crash([...rows, ...twice], 0);
   await crash(twice, 1);
@@ -263,11 +346,11 @@ beforeAll(async () => {
   await Promise.all([...rows, ...twice].map(settle));
   const { dataRoot, cgroupParent } = under.options;
   remains = await findLeaks(dirname(dataRoot), cgroupParent);
-}, 180_000);
+}, 400_000);
 
 afterAll(async () => {
   await under[Symbol.asyncDispose]();
-}, 60_000);
+}, 120_000);
 
 /** What the next engines made of it. */
 async function findingsOf({ id, request, result, output }: Row) {
@@ -291,7 +374,8 @@ function withoutDetails(remainder: string): string {
 }
 
 function expectationsOf({ id, request, outcome, result, output }: Row) {
-  const lives = result !== "removed" && ["created", "running"].includes(result.state ?? "");
+  const lives =
+    result !== "removed" && ["created", "running", "paused"].includes(result.state ?? "");
   const storage = join(under.options.dataRoot, "containers", id);
   const monitor = lives ? under.snapshot(id).monitorPid : undefined;
   return {

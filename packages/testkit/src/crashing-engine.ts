@@ -17,7 +17,8 @@ const planSchema = z.object({
     runRoot: z.string(),
     cgroupParent: z.string(),
     runtime: z.enum(["runc", "crun"]),
-    toolDirectories: z.array(z.string()).readonly().optional(),
+    toolDirectories: z.array(z.string()).readonly().exactOptional(),
+    runtimeTimeoutMs: z.number().exactOptional(),
   }),
   requests: z.array(z.object({ operationId: operationIdSchema, action: actionSchema })),
   dieAfter: z.string().optional(),
@@ -54,8 +55,7 @@ if (import.meta.main) {
     JSON.parse(process.argv[2] ?? ""),
   );
   if (pidFile !== undefined) writeFileSync(pidFile, String(process.pid));
-  const { toolDirectories, ...rest } = options;
-  const engine = await Engine.open({ ...rest, ...(toolDirectories ? { toolDirectories } : {}) });
+  const engine = await Engine.open(options);
   const { outbox } = engine;
   outbox.onAppend(() => {
     const [event] = outbox.after(outbox.lastSeq() - 1, 1);

@@ -51,7 +51,7 @@ take() {
 
 await_engine_end() {
   engine=$(cat "$here/engine.pid")
-  while kill -0 "$engine" 2>/dev/null; do sleep 0.02; done
+  while kill -0 "$engine" 2>/dev/null; do sleep 0.2; done
 }
 
 act() {

@@ -116,6 +116,7 @@ async function spawnCommand(
     exitDirectory: paths.execExits(execId),
     journal: paths.execJournal(execId),
     runtime: parts.runtime,
+    program: parts.monitorProgram,
     cgroup: parts.monitorCgroup,
     ready: writeProcess(parts, { containerId, execId, spec }),
   });

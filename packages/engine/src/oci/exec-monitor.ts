@@ -53,6 +53,9 @@ export interface ExecMonitorOptions {
 }
 
 export interface ExecWithMonitorOptions extends ExecMonitorOptions {
+  readonly runtime: Pick<OciRuntime, "monitorArguments" | "timeoutMs">;
+  /** Path of conmon. */
+  readonly program: string;
   /** Where monitors live, apart from the agent and from the containers. */
   readonly cgroup: HoldingCgroup;
   /** Open files that the command is to find from descriptor 3 on, as many as the spec says. */
@@ -63,7 +66,6 @@ export interface ExecWithMonitorOptions extends ExecMonitorOptions {
 
 export const execProcessFile = "process.json";
 const processPidFile = "process.pid";
-const execTimeoutMs = 30_000;
 
 /** conmon's arguments for an exec session. */
 export function execMonitorArguments(options: ExecMonitorOptions): string[] {
@@ -104,11 +106,20 @@ export async function execWithMonitor(options: ExecWithMonitorOptions): Promise<
     "process.executable.name": monitor,
   };
   return await traced("conmon exec", attributes, async () => {
-    const { bundle, cgroup, descriptors } = options;
+    const { program, bundle, cgroup, descriptors } = options;
+    const { timeoutMs } = options.runtime;
     const args = execMonitorArguments(options);
-    const launch = await launchMonitor({ args, bundle, cgroup, descriptors, attach: true });
+    const launch = await launchMonitor({
+      program,
+      args,
+      bundle,
+      cgroup,
+      descriptors,
+      attach: true,
+    });
     try {
-      return await withDeadline(finishExec(launch, options), execTimeoutMs, execTimeout);
+      const started = finishExec(launch, options);
+      return await withDeadline(started, timeoutMs, () => execTimeout(timeoutMs));
     } catch (error) {
       await endMonitor(launch, bundle);
       throw error;
@@ -155,9 +166,9 @@ export async function isExecDescribed(bundle: string): Promise<boolean> {
   }
 }
 
-function execTimeout(): PodfleetError {
+function execTimeout(timeoutMs: number): PodfleetError {
   return new PodfleetError(
     "RUNTIME_TIMEOUT",
-    `Cannot run the command: the OCI runtime did not start it within ${execTimeoutMs} ms`,
+    `Cannot run the command: the OCI runtime did not start it within ${timeoutMs} ms`,
   );
 }

@@ -54,6 +54,7 @@ export interface RuntimeCheckpointOptions extends CheckpointKinds {
 }
 
 const defaultTimeoutMs = 30_000;
+const listAttemptsMax = 5;
 /** Writing the memory of large processes to a slow disk takes its time. */
 const checkpointTimeoutMs = 10 * 60_000;
 const absentPattern = /container does not exist|No such file or directory/;
@@ -178,8 +179,15 @@ export class OciRuntime {
   }
 
   async list(): Promise<ReadonlyArray<RuntimeState & { readonly id: string }>> {
-    const { stdout } = await this.#run("list", ["--format", "json"]);
-    return this.#parse(listSchema, stdout);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const { stdout } = await this.#run("list", ["--format", "json"]);
+        return this.#parse(listSchema, stdout);
+      } catch (error) {
+        // runc reads its directory first, and gives up on a container that is deleted before its turn comes.
+        if (attempt === listAttemptsMax || !isFailure(error, absentPattern)) throw error;
+      }
+    }
   }
 
   /** How the monitor is told to invoke the runtime. */
