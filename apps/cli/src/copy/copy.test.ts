@@ -105,6 +105,17 @@ describe("unpacking on this machine", () => {
     expect(await findLocal(join(directory, "copy"))).toMatchObject({ found: "directory" });
   });
 
+  test("takes bytes as fetch gives them", async () => {
+    const archive = pack();
+    archive.entry({ name: "file" }, "x");
+    archive.finalize();
+    const plain = (async function* () {
+      for await (const chunk of archive) yield new Uint8Array(chunk as Buffer);
+    })();
+    await unpackLocal(plain, { directory: root, keepOwners: false });
+    expect(await readFile(join(root, "file"), "utf8")).toBe("x");
+  });
+
   test("writes nothing outside of the directory", async () => {
     const directory = join(root, "out");
     await mkdir(directory);
@@ -114,7 +125,9 @@ describe("unpacking on this machine", () => {
     archive.entry({ name: "../escaped" }, "x");
     archive.finalize();
     const chunks = Readable.from(archive) as AsyncIterable<Uint8Array>;
-    await expect(unpackLocal(chunks, { directory, keepOwners: false })).rejects.toThrow();
+    await expect(unpackLocal(chunks, { directory, keepOwners: false })).rejects.toThrow(
+      "absolute linkpath",
+    );
     expect(await readdir(root)).toEqual(["out"]);
   });
 
