@@ -48,7 +48,7 @@ export async function checkpointContainer(
   const { containerId: id, verb, leaveRunning, resumed } = action;
   await parts.locks.run(id, { purpose: verb, holdMsMax: checkpointMsMax }, async () => {
     await syncLocked(parts, id, { operation });
-    const isSaved = resumed && (await isSavedLocked(parts, operation, id));
+    const isSaved = resumed && (await isSavedLocked(parts, operation, action));
     if (!isSaved) await saveLocked(parts, operation, action);
     const { manifest, failure } = await completeLocked(parts, operation, action);
     const { run } = parts.store.get(id).snapshot;
@@ -68,54 +68,115 @@ function freshDirectory(parts: EngineParts, id: ContainerId): string {
 async function isSavedLocked(
   parts: EngineParts,
   operation: OperationRef,
-  id: ContainerId,
+  { containerId: id, leaveRunning }: CheckpointAction,
 ): Promise<boolean> {
   const fresh = freshDirectory(parts, id);
-  const { snapshot } = parts.store.get(id);
-  if (hasProcess(snapshot)) return false;
+  if (hasProcess(parts.store.get(id).snapshot)) {
+    await thawLocked(parts, operation, id);
+    return false;
+  }
   await resyncLocked(parts, id, { operation });
   if ((await findManifest(parts.paths.checkpoint(id)))?.operationId === operation.id) return true;
-  if (!existsSync(fresh)) return false;
+  if (leaveRunning || !existsSync(fresh)) return false;
   if (await isDumpWhole(fresh)) return true;
   await rm(fresh, { recursive: true, force: true });
+  const { name } = parts.store.get(id).snapshot;
   throw new PodfleetError(
     "INTERRUPTED",
-    `Cannot checkpoint container "${snapshot.name}": the agent ended meanwhile, and the container before it was saved`,
-    { details: { container: snapshot.name } },
+    `Cannot checkpoint container "${name}": the agent ended meanwhile, and the container before it was saved`,
+    { details: { container: name } },
   );
 }
 
+/** Ends what `saveFrozenLocked` has begun, also when the engine ended in between. */
+async function thawLocked(
+  parts: EngineParts,
+  operation: OperationRef,
+  id: ContainerId,
+): Promise<void> {
+  const { freezing, ...processes } = parts.store.get(id).processes;
+  if (freezing !== operation.id) return;
+  await parts.runtime.resume(id);
+  parts.store.saveProcesses(id, processes);
+  await resyncLocked(parts, id, { operation });
+}
+
+/** Has CRIU save the processes; all that is left to do is on disk then, or in the container's storage. */
 async function saveLocked(
   parts: EngineParts,
   operation: OperationRef,
-  { containerId: id, leaveRunning, tcpEstablished, fileLocks }: CheckpointAction,
+  action: CheckpointAction,
 ): Promise<void> {
   assertCheckpointsSupported(await parts.checkpointSupport);
-  const { snapshot, processes } = parts.store.get(id);
-  assertAllowed("checkpoint", snapshot);
+  const { containerId: id, leaveRunning } = action;
+  assertAllowed("checkpoint", parts.store.get(id).snapshot);
   const fresh = freshDirectory(parts, id);
-  const imageDirectory = join(fresh, checkpointEntries.image);
   await storing("make room for the checkpoint", async () => {
     await rm(fresh, { recursive: true, force: true });
-    await mkdir(imageDirectory, { recursive: true, mode: 0o700 });
+    await mkdir(join(fresh, checkpointEntries.image), { recursive: true, mode: 0o700 });
   });
-  // On disk before the processes end, so that after a crash their end is taken for what it is.
-  if (!leaveRunning) parts.store.saveProcesses(id, { ...processes, checkpointing: operation.id });
-  const options = { imageDirectory, workDirectory: fresh, leaveRunning };
-  await configureCriu(parts, id);
   try {
-    await parts.runtime.checkpoint(id, { ...options, tcpEstablished, fileLocks });
+    await configureCriu(parts, id);
+    await (leaveRunning
+      ? saveRunningLocked(parts, operation, action)
+      : saveEndingLocked(parts, operation, action));
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function saveEndingLocked(
+  parts: EngineParts,
+  operation: OperationRef,
+  action: CheckpointAction,
+): Promise<void> {
+  const { containerId: id } = action;
+  const { processes } = parts.store.get(id);
+  // On disk before the processes end, so that after a crash their end is taken for what it is.
+  parts.store.saveProcesses(id, { ...processes, checkpointing: operation.id });
+  try {
+    await dump(parts, action);
   } catch (error) {
     parts.store.saveProcesses(id, processes);
-    if (!(error instanceof PodfleetError)) throw error;
-    const what = `checkpoint container "${snapshot.name}"`;
-    const failure = await criuFailure(error, what, join(fresh, dumpFiles.log));
-    await rm(fresh, { recursive: true, force: true });
-    throw failure;
+    throw error;
   }
-  if (leaveRunning) return;
   await parts.exits.wait(id, exitTimeoutMs);
   await resyncLocked(parts, id, { operation, stoppedByUser: true });
+}
+
+/** With the processes frozen, the files are as they were when the processes were saved. */
+async function saveRunningLocked(
+  parts: EngineParts,
+  operation: OperationRef,
+  action: CheckpointAction,
+): Promise<void> {
+  if (!takesRootfs(action)) return await dump(parts, action);
+  const { containerId: id } = action;
+  const { processes } = parts.store.get(id);
+  // On disk before they are frozen, so that after a crash they are let go again.
+  parts.store.saveProcesses(id, { ...processes, freezing: operation.id });
+  try {
+    await parts.runtime.pause(id);
+    await dump(parts, action);
+    await saveRootfs(parts, id);
+  } finally {
+    await thawLocked(parts, operation, id);
+  }
+}
+
+async function dump(parts: EngineParts, action: CheckpointAction): Promise<void> {
+  const { containerId: id, leaveRunning, tcpEstablished, fileLocks } = action;
+  const workDirectory = freshDirectory(parts, id);
+  const imageDirectory = join(workDirectory, checkpointEntries.image);
+  try {
+    const options = { imageDirectory, workDirectory, leaveRunning, tcpEstablished, fileLocks };
+    await parts.runtime.checkpoint(id, options);
+  } catch (error) {
+    if (!(error instanceof PodfleetError)) throw error;
+    const what = `checkpoint container "${parts.store.get(id).snapshot.name}"`;
+    throw await criuFailure(error, what, join(workDirectory, dumpFiles.log));
+  }
 }
 
 /** A network namespace that a restore has brought along is known to the runtime as an external one. */
@@ -144,7 +205,7 @@ async function completeLocked(
   const present = await findManifest(directory);
   if (present?.operationId === operation.id) return { manifest: present };
   const fresh = freshDirectory(parts, id);
-  const failure = await addRootfs(parts, fresh, action);
+  const failure = await addRootfs(parts, action);
   const manifest = await describe(parts, fresh, { operation, action, failure });
   if (!keep) {
     for (const name of Object.values(dumpFiles)) await rm(join(fresh, name), { force: true });
@@ -154,27 +215,40 @@ async function completeLocked(
   return failure ? { manifest, failure } : { manifest };
 }
 
+function takesRootfs({ archive, ignoreRootfs }: CheckpointAction): boolean {
+  return archive && !ignoreRootfs;
+}
+
 /** @returns why it could not; there is nothing of it then */
 async function addRootfs(
   parts: EngineParts,
-  directory: string,
-  { containerId: id, archive, ignoreRootfs }: CheckpointAction,
+  action: CheckpointAction,
 ): Promise<PodfleetError | undefined> {
-  if (!archive || ignoreRootfs) return undefined;
-  const path = join(directory, checkpointEntries.rootfs);
+  const { containerId: id, leaveRunning } = action;
+  // Of a container that runs on it is there already.
+  if (!takesRootfs(action) || leaveRunning) return undefined;
+  try {
+    await saveRootfs(parts, id);
+    return undefined;
+  } catch (error) {
+    await rm(rootfsArchive(parts, id), { force: true });
+    return PodfleetError.from(error);
+  }
+}
+
+function rootfsArchive(parts: EngineParts, id: ContainerId): string {
+  return join(freshDirectory(parts, id), checkpointEntries.rootfs);
+}
+
+async function saveRootfs(parts: EngineParts, id: ContainerId): Promise<void> {
   // The origin names a file of this host's layers, which no other host knows.
   const attributes = ["--xattrs", "--xattrs-include=*", "--xattrs-exclude=trusted.overlay.origin"];
   const source = ["--directory", parts.storage.writableLayer(id), "."];
-  const args = ["--create", "--file", path, "--numeric-owner", ...attributes, ...source];
-  try {
-    await storing("save the container's root filesystem", async () => {
-      await runCommand(findTool("tar"), args, { timeoutMs: tarTimeoutMs, spanName: "tar create" });
-    });
-    return undefined;
-  } catch (error) {
-    await rm(path, { force: true });
-    return PodfleetError.from(error);
-  }
+  const target = ["--create", "--file", rootfsArchive(parts, id), "--numeric-owner"];
+  await storing("save the container's root filesystem", async () => {
+    const options = { timeoutMs: tarTimeoutMs, spanName: "tar create" };
+    await runCommand(findTool("tar"), [...target, ...attributes, ...source], options);
+  });
 }
 
 async function describe(

@@ -120,6 +120,19 @@ describe("in place", () => {
     expect(again).toMatchObject({ state: "running", run: 3, restoredRun: 3 });
   });
 
+  test("one that goes after its run stays while it is checkpointed", async () => {
+    const script = "trap 'exit 0' USR1; echo ready; while :; do sleep 0.05; done";
+    const id = await engine.run(script, { autoRemove: true });
+    await engine.printed(id, "ready");
+    await engine.do(id, checkpoint);
+    await engine.reopen();
+    expect(engine.snapshot(id)).toMatchObject({ state: "exited" });
+    await engine.do(id, restore);
+    await engine.kill(id, 10);
+    const gone = { containerId: id, condition: "removed", timeoutMs: 10_000 } as const;
+    expect(await engine.engine.wait(gone)).toMatchObject({ state: "met", exitCode: 0 });
+  });
+
   test("kept logs are there, others are not", async () => {
     const id = await engine.run(counter);
     const directory = join(engine.options.dataRoot, "containers", id, "checkpoint");
@@ -232,6 +245,7 @@ describe("through an archive", () => {
     await engine.printed(id, "\n3\n");
     await engine.do(id, { ...checkpoint, archive: true, leaveRunning: true });
     expect(engine.snapshot(id).state).toBe("running");
+    await countsOn(engine, id, await lastCount(engine, id));
     const copy = newContainerId();
     await importArchive(other, await archiveOf(engine, id), { id: copy, name: "left-running" });
     expect(other.snapshot(copy).state).toBe("running");

@@ -3,8 +3,8 @@
  *
  *     mark ─▶ the monitor has the runtime revive the processes ─▶ commit
  *
- * The processes run before the commit says so. After a crash the mark has the next engine look for them: those that run, or have run to
- * their end, are taken into the record; otherwise nothing of them has run, and they are revived anew.
+ * The processes run before the commit says so. After a crash the mark has the next engine look for them: those that run under their
+ * monitor, or have run to their end, are taken into the record. Others are ended, and revived anew.
  */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ import { cleanUpLocked, discardRemains } from "../container/cleanup.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { assertDependenciesRun, createProcess } from "../container/initialize.ts";
 import { syncLocked } from "../container/sync.ts";
+import { readArguments } from "../host/leftovers.ts";
 import { findStartTicks } from "../host/process-identity.ts";
 import { findMonitorPid, findPid } from "../oci/monitor-launch.ts";
 import { containerPidFile, type MonitoredProcess } from "../oci/monitor.ts";
@@ -80,10 +81,17 @@ async function findRevived(
     findPid(join(bundle, containerPidFile)),
     findMonitorPid(bundle),
   ]);
-  const ran = exits.find(id) !== undefined || (await runtime.state(id))?.status === "running";
-  if (ran && pid !== undefined && monitorPid !== undefined) return { pid, monitorPid };
+  // A monitor whose runtime had not finished ends with the engine: what it leaves is without one.
+  const isWatched =
+    exits.find(id) !== undefined ||
+    (isMonitorOf(monitorPid, id) && (await runtime.state(id))?.status === "running");
+  if (isWatched && pid !== undefined && monitorPid !== undefined) return { pid, monitorPid };
   await discardRemains(parts, id);
   return undefined;
+}
+
+function isMonitorOf(pid: number | undefined, id: ContainerId): boolean {
+  return pid !== undefined && readArguments(pid).includes(id);
 }
 
 async function revive(

@@ -1,8 +1,8 @@
 import type { ContainerId } from "@podfleet/model/ids";
 
 import { endExecs } from "../exec/end-execs.ts";
+import { releaseBundleMounts } from "../host/bundle-mounts.ts";
 import { removeCgroup } from "../host/container-cgroup.ts";
-import { releaseNetworkNamespace } from "../host/network-namespace.ts";
 import { cgroupDirectories } from "../oci/cgroup.ts";
 import type { CommitNote } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -23,7 +23,7 @@ export async function discardRemains(parts: EngineParts, id: ContainerId): Promi
   await parts.runtime.delete(id, { force: true });
   const directories = cgroupDirectories(parts.cgroups, `${parts.cgroupParent}/${id}`);
   await removeCgroup(directories, parts.clock);
-  await releaseNetworkNamespace(parts.paths.networkNamespace(id));
+  await releaseBundleMounts(parts.paths.bundle(id));
   await releaseRootfsLocked(parts, id);
   parts.exits.forget(id);
 }

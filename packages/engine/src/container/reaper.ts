@@ -12,7 +12,7 @@ import { traced } from "../trace.ts";
 import { cleanUpLocked, discardRemains } from "./cleanup.ts";
 import { dependentsOfContainer } from "./dependency.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { discardContainerLocked } from "./remove.ts";
+import { discardContainerLocked, isToBeRemoved } from "./remove.ts";
 import { hasProcess, syncLocked } from "./sync.ts";
 
 const concurrencyMax = 4;
@@ -123,7 +123,7 @@ export class Reaper {
       if (state() === "stopped") await cleanUpLocked(this.#parts, id);
       else if (state() === "exited" || state() === "configured")
         await discardRemains(this.#parts, id);
-      const goes = state() === "exited" && store.get(id).spec.autoRemove;
+      const goes = state() === "exited" && isToBeRemoved(store.get(id));
       // One that others depend on stays, as if it had not been asked to go.
       const isNeeded = dependentsOfContainer(id, store.list()).length > 0;
       if ((goes && !isNeeded) || state() === "removing")

@@ -3,6 +3,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import type { RuntimeStatus } from "../oci/runtime.ts";
 import type { EngineParts } from "./engine-parts.ts";
+import { isToBeRemoved } from "./remove.ts";
 import { commitExitLocked, unknownExit } from "./run.ts";
 import { correctLocked, hasProcess, loseProcessLocked, syncLocked } from "./sync.ts";
 
@@ -68,7 +69,8 @@ async function needsCleanUp(
       return true;
     case "configured":
     case "exited":
-      if (isKnown || (spec.autoRemove && snapshot.state === "exited")) return true;
+      if (isKnown || (snapshot.state === "exited" && isToBeRemoved({ snapshot, spec })))
+        return true;
       return snapshot.mount === undefined && (await parts.storage.isMounted(id));
     default:
       return false;

@@ -1,11 +1,12 @@
 import { rm } from "node:fs/promises";
 
 import type { Action } from "@podfleet/model/action";
-import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import { type ContainerSnapshot, isCheckpointed } from "@podfleet/model/container/snapshot";
 import { assertAllowed, isAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { discardRemains } from "./cleanup.ts";
 import { dependentsOfContainer, removalOrder } from "./dependency.ts";
@@ -109,4 +110,12 @@ export async function discardContainerLocked(
     operation,
     ends: ends ? "succeeded" : undefined,
   });
+}
+
+/** Whether it goes when its run has ended. A checkpoint is not the end of it: a restore goes on. */
+export function isToBeRemoved({
+  spec,
+  snapshot,
+}: Pick<ContainerRecord, "spec" | "snapshot">): boolean {
+  return spec.autoRemove && !isCheckpointed(snapshot);
 }

@@ -62,7 +62,8 @@ function listProcesses(): RunningProcess[] {
   });
 }
 
-function readArguments(pid: number): string[] {
+/** Of the command line that the process was started with; none when it has ended. */
+export function readArguments(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
   } catch (error) {

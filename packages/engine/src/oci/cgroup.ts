@@ -26,7 +26,9 @@ export interface CgroupHierarchies {
 /** @throws PodfleetError UNSUPPORTED when no cgroup file system is mounted */
 export async function readCgroupHierarchies(): Promise<CgroupHierarchies> {
   const mounts = parseCgroupMounts(await readFile("/proc/self/mountinfo", "utf8"));
-  const legacy = mounts.flatMap((mount) => (mount.version === 1 ? [mount.hierarchy] : []));
+  const legacy = firstOfEach(
+    mounts.flatMap((mount) => (mount.version === 1 ? [mount.hierarchy] : [])),
+  );
   const tree = mounts.find((mount) => mount.version === 2)?.hierarchy.directory;
   if (tree === undefined && legacy.length === 0) {
     throw new PodfleetError(
@@ -57,6 +59,16 @@ export function parseCgroupMounts(mountinfo: string): CgroupMount[] {
     const controllers = superOptions.split(",").filter((option) => !plainOptions.has(option));
     return [{ version: 1, hierarchy: { directory, controllers } }];
   });
+}
+
+/** CRIU mounts each hierarchy once more while it works; the host's own mounts come first. */
+function firstOfEach(hierarchies: readonly CgroupHierarchy[]): CgroupHierarchy[] {
+  const known = new Map<string, CgroupHierarchy>();
+  for (const hierarchy of hierarchies) {
+    const key = hierarchy.controllers.join(",");
+    if (!known.has(key)) known.set(key, hierarchy);
+  }
+  return [...known.values()];
 }
 
 const plainOptions = new Set(["rw", "ro", "xattr", "clone_children", "noprefix", "seclabel"]);

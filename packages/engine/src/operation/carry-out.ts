@@ -7,7 +7,7 @@ import { importContainer } from "../checkpoint/import-container.ts";
 import { restoreContainer } from "../checkpoint/restore-container.ts";
 import { createContainer } from "../container/create.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
-import { removeContainer } from "../container/remove.ts";
+import { isToBeRemoved, removeContainer } from "../container/remove.ts";
 import { startDependencies } from "../container/start.ts";
 import { isRestarting } from "../container/stop.ts";
 import { hasProcess, syncLocked } from "../container/sync.ts";
@@ -88,7 +88,7 @@ async function performAlone(
 ): Promise<void> {
   const { action: step, resumed } = task;
   const { containerId: id, verb } = step;
-  const { snapshot: before, spec } = parts.store.get(id);
+  const { snapshot: before } = parts.store.get(id);
   const wasRunning = resumed || hasProcess(before) || isRestarting(before);
   const holdMsMax = holdMsMaxOf(parts, id, step);
   await parts.locks.run(id, { purpose: verb, holdMsMax }, async () => {
@@ -99,5 +99,6 @@ async function performAlone(
     await syncLocked(parts, id, { operation });
     await performStepLocked(parts, id, { step, operation, resumed, wasRunning });
   });
-  if (spec.autoRemove && parts.store.find(id)?.snapshot.state === "exited") parts.cleanUpLater(id);
+  const after = parts.store.find(id);
+  if (after?.snapshot.state === "exited" && isToBeRemoved(after)) parts.cleanUpLater(id);
 }

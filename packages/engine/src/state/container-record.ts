@@ -29,6 +29,8 @@ export const containerProcessesSchema = z.object({
     .optional(),
   /** The operation that ends the process by a checkpoint. */
   checkpointing: operationIdSchema.optional(),
+  /** The operation that has the processes frozen while it copies their files. */
+  freezing: operationIdSchema.optional(),
   /** The operation that revives the processes of the checkpoint; they may run before the snapshot says so. */
   restoring: operationIdSchema.optional(),
 });
