@@ -1,4 +1,7 @@
 /** A host whose link is down: the fleet says so at once and goes on without it. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+
 import { PodfleetError } from "@podfleet/model/errors";
 import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
 import { outputOf, runContainer } from "@podfleet/testkit/fleet-container";
@@ -84,6 +87,38 @@ test("shows the host as unreachable and its containers' age, answers at once, an
     },
     { what: "an outcome of every operation", timeoutMs: 20_000 },
   );
+});
+
+test("Q5: a host that is cut off restarts its containers alone; their events arrive later, in order", async () => {
+  const { api } = fleet.client;
+  const { id } = await runContainer(fleet.client, {
+    command: ["sh", "-c", "echo ran; sleep 1; exit 1"],
+    restartPolicy: { name: "on-failure", retriesMax: 2 },
+    placement: { host: cut.name },
+  });
+  await cut.network.cut();
+  const journal = join(cut.dataRoot, "journals", id);
+  await waitFor(async () => (await readFile(journal, "utf8")).match(/ran/g)?.length === 2, {
+    what: "the second run to begin",
+  });
+  await cut.network.join();
+  await fleet.ready();
+  await waitFor(
+    async () => {
+      const { run, state, restartAt } = await api.containers.inspect.query({ container: id });
+      return run === 3 && state === "exited" && restartAt === undefined;
+    },
+    { what: "the third run to end", timeoutMs: 20_000 },
+  );
+  const starts = async (): Promise<string[]> => {
+    const events = await api.events.list.query({ container: id });
+    return events
+      .toSorted((a, b) => a.position - b.position)
+      .flatMap(({ type }) => (/start$|died$/.test(type) ? [type] : []));
+  };
+  const run = ["container.start", "container.died"];
+  await waitFor(async () => (await starts()).length === 6, { what: "the events of three runs" });
+  expect(await starts()).toEqual([run, run, run].flat());
 });
 
 async function outcomeOf(call: Promise<unknown>): Promise<string> {

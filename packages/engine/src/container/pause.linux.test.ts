@@ -6,6 +6,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { startFailure } from "../exec/test-exec.ts";
 import { runtimeNames } from "../oci/runtime.ts";
 
 const pause = { verb: "container.pause" } as const;
@@ -58,6 +59,7 @@ describe.each(runtimeNames)("with %s", (runtime) => {
     expect(stop.message).toContain('"paused"');
     const kill = failureOf(await under.perform(id, { verb: "container.kill", signal: 9 }));
     expect(kill).toMatchObject({ code: "STATE_INVALID" });
+    expect(await startFailure(under, id, "true")).toMatchObject({ code: "CANNOT_INVOKE" });
     expect(await under.do(id, unpause)).toMatchObject({ state: "running" });
     expect((await under.stop(id, 0)).exitCode).toBe(137);
   });

@@ -1,15 +1,20 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
 import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import { type ExecSession, execSpecSchema } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 import { newOperationId } from "@podfleet/model/ids";
 import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { newExecId, start } from "../exec/test-exec.ts";
+import { findStartTicks } from "../host/process-identity.ts";
 import { StateStore } from "../state/state-store.ts";
 
 let under: EngineUnderTest;
@@ -246,6 +251,15 @@ function forgetBoot(path: string): void {
   store.close();
 }
 
+/** Puts a session on record that is its own monitor. */
+function recordRunning(path: string, session: ExecSession): void {
+  const store = StateStore.open(path, systemClock);
+  const ticks = findStartTicks(session.pid ?? 0);
+  const monitor = { monitorPid: session.pid, monitorStartTicks: ticks };
+  store.execTable.save({ session, processes: { startTicks: ticks, ...monitor } });
+  store.close();
+}
+
 describe("cleanup", () => {
   test("C1: an exited container is cleaned up once more without harm", async () => {
     const id = await under.run("exit 0");
@@ -263,6 +277,30 @@ describe("cleanup", () => {
     expect(configured).toMatchObject({ state: "configured", run: 0 });
     expect(configured).not.toHaveProperty("pid");
     expect(await under.start(id)).toMatchObject({ state: "running", run: 1 });
+  });
+
+  test("C3: a session whose command is alive is named and in the way; a dead one is not", async () => {
+    const id = await under.run("exit 0");
+    const { run } = await under.exited(id);
+    const command = spawn("sleep", ["600"]);
+    const ended = once(command, "exit");
+    const execId = newExecId();
+    await under.close();
+    recordRunning(join(under.options.dataRoot, "engine.sqlite"), {
+      ...{ id: execId, containerId: id, run, pid: command.pid },
+      ...{ state: "running", createdAt: new Date().toISOString() },
+      ...{ exitUnknown: false, timedOut: false },
+      spec: execSpecSchema.parse({ command: ["sleep", "600"] }),
+    });
+    await under.reopen();
+    const refused = failureOf(await under.perform(id, cleanup));
+    expect(refused.code).toBe("EXEC_IN_USE");
+    expect(refused.message).toContain(execId);
+    command.kill("SIGKILL");
+    await ended;
+    expect(await under.do(id, cleanup)).toMatchObject({ state: "exited" });
+    const session = under.engine.execs.inspect({ containerId: id, execId });
+    expect(session).toMatchObject({ state: "exited", exitUnknown: true });
   });
 
   test("C2: one that runs or is paused is not cleaned up", async () => {
@@ -303,6 +341,17 @@ describe("refresh", () => {
     await under.exited(id);
     expect(await under.do(id, refresh)).toMatchObject({ state: "configured", run: 1, exitCode: 3 });
     expect(await under.start(id)).toMatchObject({ state: "running", run: 2 });
+  });
+
+  test("R2: exec sessions are ended with the process, and their ends are reported", async () => {
+    const id = await under.create({ stopTimeoutSeconds: 0 });
+    await under.start(id);
+    const { id: execId } = await start(under, id, "sleep 600");
+    await under.do(id, refresh);
+    const left = under.engine.execs.inspect({ containerId: id, execId });
+    expect(left).toMatchObject({ state: "exited", exitCode: 137 });
+    expect(typesOf(id)).toContain("exec.died");
+    expect(under.snapshot(id)).toMatchObject({ state: "running", run: 2 });
   });
 
   test("a refresh that was cut off is carried on, and begins no second run", async () => {
