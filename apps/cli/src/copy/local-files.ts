@@ -44,7 +44,15 @@ export async function unpackLocal(
 ): Promise<void> {
   if ((await findKind(directory)) !== "directory") throw notFound(directory);
   const preserveOwner = keepOwners && process.getuid?.() === 0;
-  await pipeline(Readable.from(archive), extract({ cwd: directory, preserveOwner, strict: true }));
+  const target = extract({ cwd: directory, preserveOwner, strict: true });
+  await pipeline(Readable.from(buffersOf(archive)), target);
+}
+
+/** tar reads nothing else. */
+async function* buffersOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const { buffer, byteOffset, byteLength } of bytes) {
+    yield Buffer.from(buffer, byteOffset, byteLength);
+  }
 }
 
 async function findKind(path: string): Promise<FileKind | undefined> {

@@ -1,8 +1,8 @@
 /** What a caller asks to be done to one container, before the container is looked up. */
 import { assertNever } from "@podfleet/base/invariant";
 import type { Action, Step } from "@podfleet/model/action";
-import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
 import type { CheckpointOptions, RestoreOptions } from "@podfleet/model/container/checkpoint";
+import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ExecSpec } from "@podfleet/model/exec";
 import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
