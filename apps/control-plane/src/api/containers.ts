@@ -229,12 +229,7 @@ export const containersRouter = router({
     }),
 
   /** `container.mount` in the result says where on the host, and how often. */
-  mount: procedure
-    .input(z.strictObject(onContainer))
-    .mutation(async ({ ctx, input: { operationId, container } }) => {
-      const mutation = { verb: "container.mount", container } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
-    }),
+  mount: plain("container.mount"),
 
   unmount: procedure
     .input(unmountInput)

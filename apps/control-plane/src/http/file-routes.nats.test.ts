@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import type { FileStat } from "@podfleet/model/file";
 import { newOperationId } from "@podfleet/model/ids";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -146,10 +147,11 @@ test("M1: mounts are counted on the record", async () => {
 test("what is at a path, and nothing", async () => {
   const { fleet, replica, agent } = await startFleet();
   await using _ = fleet;
-  const stat = {
-    ...{ path: "/etc", kind: "directory", sizeBytes: 0, mode: 0o755, uid: 0, gid: 0 },
+  const stat: FileStat = {
+    ...{ path: "/etc", sizeBytes: 0, mode: 0o755, uid: 0, gid: 0 },
+    kind: "directory",
     modifiedAt: new Date(0).toISOString(),
-  } as const;
+  };
   agent.files.set("/link", stat);
   const ask = async (path: string) =>
     await replica.query("containers", "stat", { container: "web", path });

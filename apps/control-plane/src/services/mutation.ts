@@ -25,7 +25,6 @@ export type ContainerMutation = { readonly container: string } & (
   | ({ readonly verb: "container.checkpoint" } & CheckpointOptions)
   | ({ readonly verb: "container.restore" } & RestoreOptions)
   | { readonly verb: "container.remove"; readonly force: boolean; readonly dependents: boolean }
-  | { readonly verb: "container.mount" }
   | { readonly verb: "container.unmount"; readonly force: boolean }
   | ({ readonly verb: "container.copy"; readonly path: string } & Uploaded)
   | ({ readonly verb: "artifact.add"; readonly name: string } & Uploaded)
@@ -42,7 +41,8 @@ export type PlainVerb =
   | "container.unpause"
   | "container.cleanup"
   | "container.sync"
-  | "container.refresh";
+  | "container.refresh"
+  | "container.mount";
 
 /** What may change a container's name or spec. */
 export type ContainerChange =
@@ -78,6 +78,7 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
     case "container.cleanup":
     case "container.sync":
     case "container.refresh":
+    case "container.mount":
       return { verb: mutation.verb, containerId };
     case "container.start":
       return { verb: mutation.verb, containerId, recursive: mutation.recursive };
@@ -105,8 +106,6 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
       const { steps, continueOnError } = mutation;
       return { verb: mutation.verb, containerId, steps, continueOnError };
     }
-    case "container.mount":
-      return { verb: mutation.verb, containerId };
     case "container.unmount":
       return { verb: mutation.verb, containerId, force: mutation.force };
     case "container.copy": {
