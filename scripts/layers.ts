@@ -119,6 +119,12 @@ export const oneImporter: readonly OneImporter[] = [
     reason: "every process has its deadline, its buffer limit and its span set in engine/oci",
   },
   {
+    libraries: ["koffi"],
+    folders: ["packages/engine/src/process"],
+    testsToo: true,
+    reason: "a wrong declaration of a C function corrupts the agent's memory",
+  },
+  {
     libraries: ["@nats-io/*"],
     folders: ["packages/bus"],
     testsToo: true,
