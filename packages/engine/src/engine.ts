@@ -8,6 +8,7 @@ import { mkdir, rm } from "node:fs/promises";
 
 import { type Clock, systemClock } from "@podfleet/base/clock";
 import type { Artifact } from "@podfleet/model/artifact";
+import type { ContainerPaths } from "@podfleet/model/container/record";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ContainerProcess, ContainerUsage } from "@podfleet/model/container/usage";
@@ -19,6 +20,7 @@ import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 
 import { listArtifacts } from "./artifact/artifacts.ts";
+import { checkpointPaths } from "./checkpoint/checkpoint-paths.ts";
 import { readCheckpointSupport } from "./checkpoint/support.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
 import { EnginePaths } from "./container/engine-paths.ts";
@@ -89,7 +91,7 @@ export interface ContainerInspection {
   readonly container: ContainerSnapshot;
   readonly spec: ContainerSpec;
   readonly asOf: string;
-  readonly paths: { readonly bundle: string; readonly journal: string; readonly rootfs?: string };
+  readonly paths: ContainerPaths;
 }
 
 export interface JournalRequest extends JournalReference {
@@ -204,11 +206,12 @@ export class Engine {
     const { clock, paths, storage, store } = this.#parts;
     const { snapshot, spec } = store.get(id);
     const rootfs = (await storage.isMounted(id)) ? { rootfs: storage.rootfsPath(id) } : {};
+    const checkpoint = checkpointPaths(paths, snapshot);
     return {
       container: snapshot,
       spec,
       asOf: new Date(clock.nowMs()).toISOString(),
-      paths: { bundle: paths.bundle(id), journal: paths.journal(id), ...rootfs },
+      paths: { bundle: paths.bundle(id), journal: paths.journal(id), ...rootfs, ...checkpoint },
     };
   }
 

@@ -54,6 +54,7 @@ export function inspectedContainer(container: ContainerInspect) {
       StartedAt: container.startedAt ?? null,
       FinishedAt: container.finishedAt ?? null,
       StoppedByUser: container.stoppedByUser ?? false,
+      ...inspectedCheckpoint(container),
       ...(container.health ? { Health: { Status: container.health } } : {}),
     },
     Image: container.imageId ?? "",
@@ -73,6 +74,18 @@ export function inspectedContainer(container: ContainerInspect) {
     Config: inspectedConfig(container),
     HostConfig: inspectedHostConfig(spec),
     Placement: spec.placement,
+  };
+}
+
+function inspectedCheckpoint({ state, run, checkpoint, restoredRun, paths }: ContainerInspect) {
+  const hasEnded = state === "stopped" || state === "exited";
+  return {
+    Checkpointed: hasEnded && checkpoint?.endedRun === run,
+    CheckpointedAt: checkpoint?.at ?? null,
+    CheckpointPath: paths?.checkpoint ?? "",
+    CheckpointLog: paths?.checkpointLog ?? "",
+    Restored: restoredRun !== undefined && restoredRun === run,
+    RestoreLog: paths?.restoreLog ?? "",
   };
 }
 

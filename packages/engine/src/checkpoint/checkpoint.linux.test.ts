@@ -133,14 +133,16 @@ describe("in place", () => {
     expect(await engine.engine.wait(gone)).toMatchObject({ state: "met", exitCode: 0 });
   });
 
-  test("kept logs are there, others are not", async () => {
+  test("O110 O111 kept logs are there, others are not", async () => {
     const id = await engine.run(counter);
     const directory = join(engine.options.dataRoot, "containers", id, "checkpoint");
     const bundle = join(engine.options.runRoot, "bundles", id);
     await engine.do(id, { ...checkpoint, keep: true });
-    expect(existsSync(join(directory, "dump.log"))).toBe(true);
+    const checkpointLog = join(directory, "dump.log");
+    const paths = async () => (await engine.engine.inspect(id)).paths;
+    expect(await paths()).toMatchObject({ checkpoint: directory, checkpointLog });
     await engine.do(id, { ...restore, keep: true });
-    expect(existsSync(join(bundle, "restore.log"))).toBe(true);
+    expect(await paths()).toMatchObject({ restoreLog: join(bundle, "restore.log") });
     await engine.do(id, checkpoint);
     expect(existsSync(join(directory, "dump.log"))).toBe(false);
     await engine.do(id, restore);

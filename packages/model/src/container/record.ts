@@ -29,6 +29,20 @@ export const containerSummarySchema = z.object({
 });
 export type ContainerSummary = z.infer<typeof containerSummarySchema>;
 
+/** Where what is on the container's host. What can come and go is absent when it is not there. */
+export const containerPathsSchema = z.object({
+  bundle: z.string(),
+  journal: z.string(),
+  /** While the root filesystem is mounted. */
+  rootfs: z.string().optional(),
+  /** The folder of what it can be restored from. */
+  checkpoint: z.string().optional(),
+  /** CRIU's logs, when they were to be kept. */
+  checkpointLog: z.string().optional(),
+  restoreLog: z.string().optional(),
+});
+export type ContainerPaths = z.infer<typeof containerPathsSchema>;
+
 export const containerInspectSchema = z.object({
   ...containerSummarySchema.shape,
   spec: containerSpecSchema,
@@ -36,8 +50,6 @@ export const containerInspectSchema = z.object({
   /** `agent`: read from the host now. `record`: the host did not answer; this is what it last reported. */
   source: z.enum(["agent", "record"]),
   asOf: z.iso.datetime(),
-  paths: z
-    .object({ bundle: z.string(), journal: z.string(), rootfs: z.string().optional() })
-    .optional(),
+  paths: containerPathsSchema.optional(),
 });
 export type ContainerInspect = z.infer<typeof containerInspectSchema>;

@@ -1,3 +1,4 @@
+import { containerPathsSchema } from "@podfleet/model/container/record";
 import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { containerIdSchema } from "@podfleet/model/ids";
@@ -11,11 +12,6 @@ export const inspectReplySchema = z.object({
   container: containerSnapshotSchema,
   spec: containerSpecSchema,
   asOf: z.iso.datetime(),
-  paths: z.object({
-    bundle: z.string(),
-    journal: z.string(),
-    /** Present while the root filesystem is mounted. */
-    rootfs: z.string().optional(),
-  }),
+  paths: containerPathsSchema,
 });
 export type InspectReply = z.infer<typeof inspectReplySchema>;
