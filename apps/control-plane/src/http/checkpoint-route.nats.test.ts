@@ -133,7 +133,7 @@ test("a caller that breaks the upload off frees the name", async () => {
   const restoring = restore("name=copy", cutOff, abort.signal);
   await waitFor(async () => (await names()).includes("copy"), { what: "the name to be taken" });
   abort.abort();
-  await expect(restoring).rejects.toThrow();
+  await expect(restoring).rejects.toThrow("aborted");
   await waitFor(async () => (await names()).length === 0, { what: "the name to be free" });
   const [operation] = await replica.query("operations", "list", {});
   expect(operation).toMatchObject({ verb: "container.import", error: { code: "CANCELLED" } });
@@ -151,5 +151,5 @@ test("a stream whose agent has lost it breaks the connection off", async () => {
   const drain = async (): Promise<void> => {
     for (let part = await reader?.read(); part?.done === false;) part = await reader?.read();
   };
-  await expect(drain()).rejects.toThrow();
+  await expect(drain()).rejects.toThrow("terminated");
 });
