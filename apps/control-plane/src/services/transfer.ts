@@ -1,6 +1,6 @@
 /**
- * A stream of bytes from a host to a caller, at the caller's pace. Each piece is asked for when the one before has been taken,
- * and once more when its reply is lost; nothing is kept here but one piece. An agent that restarts has lost the stream.
+ * A stream of bytes from a host to a caller, at the caller's pace. Each piece is asked for while the one before is being taken, and
+ * once more when its reply is lost; nothing is kept here but those two. An agent that restarts has lost the stream.
  */
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
@@ -41,9 +41,9 @@ export async function* readTransfer(
   const signal = AbortSignal.any([caller, fleet.draining]);
   const transfer = { host, transferId: await open(fleet, host, { request, signal }), signal };
   try {
-    for (let offset = 0; ;) {
-      const { bytes, next, ended } = await readPiece(fleet, transfer, offset);
-      offset = next;
+    for (let coming = readAhead(fleet, transfer, 0); ;) {
+      const { bytes, next, ended } = await coming;
+      if (!ended) coming = readAhead(fleet, transfer, next);
       if (bytes.length > 0) yield bytes;
       if (ended) return;
     }
@@ -75,6 +75,14 @@ async function open(
   } catch (error) {
     throw signal.aborted ? cutShort(fleet, error) : error;
   }
+}
+
+/** The next piece comes while the caller takes the one before. */
+function readAhead(fleet: Fleet, transfer: OpenTransfer, offset: number): Promise<TransferChunk> {
+  const coming = readPiece(fleet, transfer, offset);
+  // Safe to ignore: it is awaited later, unless the caller is gone.
+  coming.catch(() => undefined);
+  return coming;
 }
 
 async function readPiece(
