@@ -201,6 +201,7 @@ describe("the container's state", () => {
       what: "the session to go on",
     });
     await exec(under, id, "true");
+    await under.remove(id);
   });
 
   test("O28: after a restart the command runs in the new process's namespaces", async () => {
