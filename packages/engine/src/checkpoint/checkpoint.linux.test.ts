@@ -11,6 +11,8 @@ import {
 } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { exec } from "../exec/test-exec.ts";
+
 let engine: EngineUnderTest;
 let other: EngineUnderTest;
 beforeAll(async () => {
@@ -103,6 +105,19 @@ describe("in place", () => {
     const count = await lastCount(engine, id);
     expect((await engine.do(id, restore)).state).toBe("running");
     await engine.printed(id, `\n${count + 2}\r\n`);
+  });
+
+  test("O122 a command can be run in a restored container, its loopback is up, and it can be checkpointed again", async () => {
+    const id = await engine.run(counter);
+    await engine.printed(id, "\n3\n");
+    await engine.do(id, checkpoint);
+    await engine.do(id, restore);
+    const { stdout } = await exec(engine, id, "ip addr show dev lo");
+    expect(stdout).toMatch(/<LOOPBACK,UP/);
+    await engine.do(id, checkpoint);
+    const count = await lastCount(engine, id);
+    await engine.do(id, restore);
+    await countsOn(engine, id, count);
   });
 
   test("K2 O114 left running it goes on, and can be restored from the checkpoint later", async () => {
