@@ -37,6 +37,7 @@ import { updateCommand } from "./commands/container/update.ts";
 import { waitCommand } from "./commands/container/wait.ts";
 import { contextSetCommand } from "./commands/context/set.ts";
 import { contextShowCommand } from "./commands/context/show.ts";
+import { healthcheckRunCommand } from "./commands/healthcheck/run.ts";
 import { hostInspectCommand } from "./commands/host/inspect.ts";
 import { hostLsCommand } from "./commands/host/ls.ts";
 import { imageLoadCommand } from "./commands/image/load.ts";
@@ -107,6 +108,7 @@ export function buildProgram(shell: Shell): Command {
       artifactLsCommand(shell),
       artifactRmCommand(shell),
     ]),
+    noun("healthcheck", "Healthchecks of containers", [healthcheckRunCommand(shell)]),
     noun("image", "Images", [imageLoadCommand(shell), imageLsCommand(shell, "ls")]),
     noun("host", "Hosts of the fleet", [hostLsCommand(shell), hostInspectCommand(shell)]),
     noun("op", "Operations: every change that was asked for, and what came of it", [

@@ -8,13 +8,14 @@ import { mkdir, rm } from "node:fs/promises";
 
 import { type Clock, systemClock } from "@podfleet/base/clock";
 import type { Artifact } from "@podfleet/model/artifact";
+import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerPaths } from "@podfleet/model/container/record";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ContainerProcess, ContainerUsage } from "@podfleet/model/container/usage";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { FileStat } from "@podfleet/model/file";
-import type { ContainerId, OperationId } from "@podfleet/model/ids";
+import { type ContainerId, newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
@@ -37,6 +38,8 @@ import { ExecSessions } from "./exec/exec-sessions.ts";
 import { ExecStore } from "./exec/exec-store.ts";
 import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { recoverExecs } from "./exec/recover-execs.ts";
+import { HealthProbe } from "./health/health-probe.ts";
+import { HealthScheduler } from "./health/health-scheduler.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
 import { findJournal, type JournalReference } from "./journal/journal-source.ts";
@@ -91,6 +94,8 @@ export interface ContainerInspection {
   readonly container: ContainerSnapshot;
   readonly spec: ContainerSpec;
   readonly asOf: string;
+  /** Of a container with a healthcheck. */
+  readonly healthLog?: HealthLog;
   readonly paths: ContainerPaths;
 }
 
@@ -117,7 +122,7 @@ export class Engine {
   readonly #opened: DisposableStack;
 
   private constructor({ assembly, facts, problems, opened }: OpenEngine) {
-    const { parts, reaper, restarts, runner } = assembly;
+    const { parts, reaper, restarts, health, runner } = assembly;
     this.outbox = parts.store.outbox;
     this.execs = new ExecSessions(parts);
     this.#parts = parts;
@@ -133,6 +138,7 @@ export class Engine {
       runner,
       new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
       new Housekeeper(parts, (error) => problems({ error })),
+      health,
       restarts,
       reaper,
       parts.execWatcher,
@@ -174,6 +180,7 @@ export class Engine {
     const resumed = runner.resume();
     for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
     assembly.restarts.open();
+    assembly.health.open();
     return engine;
   }
 
@@ -204,13 +211,14 @@ export class Engine {
   /** @throws PodfleetError CONTAINER_NOT_FOUND */
   async inspect(id: ContainerId): Promise<ContainerInspection> {
     const { clock, paths, storage, store } = this.#parts;
-    const { snapshot, spec } = store.get(id);
+    const { snapshot, spec, healthLog } = store.get(id);
     const rootfs = (await storage.isMounted(id)) ? { rootfs: storage.rootfsPath(id) } : {};
     const checkpoint = checkpointPaths(paths, snapshot);
     return {
       container: snapshot,
       spec,
       asOf: new Date(clock.nowMs()).toISOString(),
+      ...(healthLog ? { healthLog } : {}),
       paths: { bundle: paths.bundle(id), journal: paths.journal(id), ...rootfs, ...checkpoint },
     };
   }
@@ -317,6 +325,7 @@ interface Assembly {
   readonly parts: EngineParts;
   readonly reaper: Reaper;
   readonly restarts: RestartScheduler;
+  readonly health: HealthScheduler;
   readonly runner: OperationRunner;
 }
 
@@ -380,6 +389,13 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
     monitorProgram: findTool(monitor, options.toolDirectories),
     monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
     cleanUpLater: (id) => reaper.cleanUp(id),
+    healthProbe: new HealthProbe({ directory: paths.health, clock }),
+    performLater: (action) => {
+      const operationId = newOperationId();
+      runner
+        .perform({ operationId, action })
+        .catch((error: unknown) => problems({ error, operationId }));
+    },
     restartLater: (id) => restarts.schedule(id),
   };
   const onFailure = (error: unknown, containerId: ContainerId): void =>
@@ -390,7 +406,8 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
     parts,
     onDefect: (error, operationId) => problems({ error, operationId }),
   });
-  return { parts, reaper, restarts, runner };
+  const health = new HealthScheduler({ parts, onFailure });
+  return { parts, reaper, restarts, health, runner };
 }
 
 function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): HostContinuity {

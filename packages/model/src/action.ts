@@ -120,6 +120,8 @@ export const actionSchema = z.discriminatedUnion("verb", [
     ...uploaded,
   }),
   z.object({ verb: z.literal("artifact.remove"), ...onContainer, name: artifactNameSchema }),
+  /** Runs the healthcheck's command now. */
+  z.object({ verb: z.literal("container.healthcheck"), ...onContainer }),
   /** All steps under one lock, in order; after the first that fails, the rest only with `continueOnError`. */
   z.object({
     verb: z.literal("container.batch"),

@@ -26,6 +26,7 @@ export const eventTypes = [
   "container.unmount",
   "container.export",
   "container.copy",
+  "container.health_status",
   "container.checkpoint",
   "container.restore",
   "exec.start",

@@ -9,6 +9,7 @@
  */
 import { z } from "zod";
 
+import { healthResultSchema } from "./container/healthcheck.ts";
 import { containerSnapshotSchema } from "./container/snapshot.ts";
 import { wireErrorSchema } from "./errors.ts";
 import { execSessionSchema } from "./exec.ts";
@@ -33,6 +34,7 @@ export const operationVerbs = [
   "container.mount",
   "container.unmount",
   "container.copy",
+  "container.healthcheck",
   "container.batch",
   "container.checkpoint",
   "container.restore",
@@ -75,6 +77,8 @@ export const operationOutcomeSchema = z.discriminatedUnion("status", [
     images: z.array(imageSchema).optional(),
     /** The exec session as the operation left it. */
     exec: execSessionSchema.optional(),
+    /** Of a healthcheck that was run. */
+    health: healthResultSchema.optional(),
     /** Of a batch, one for each step. */
     steps: z.array(stepResultSchema).optional(),
   }),

@@ -203,6 +203,9 @@ export class SimulatedHost {
       case "container.unpause":
         assertAllowed("unpause", snapshot);
         return ["container.unpause", { state: "running" }];
+      case "container.healthcheck":
+        assertAllowed("healthcheck", snapshot);
+        return ["container.health_status", { health: "healthy" }];
       case "container.rename":
         return ["container.rename", { name: action.name }];
       case "container.stop":

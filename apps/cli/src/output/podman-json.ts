@@ -55,7 +55,7 @@ export function inspectedContainer(container: ContainerInspect) {
       FinishedAt: container.finishedAt ?? null,
       StoppedByUser: container.stoppedByUser ?? false,
       ...inspectedCheckpoint(container),
-      ...(container.health ? { Health: { Status: container.health } } : {}),
+      ...(container.health ? { Health: inspectedHealth(container) } : {}),
     },
     Image: container.imageId ?? "",
     ImageName: container.image,
@@ -86,6 +86,19 @@ function inspectedCheckpoint({ state, run, checkpoint, restoredRun, paths }: Con
     CheckpointLog: paths?.checkpointLog ?? "",
     Restored: restoredRun !== undefined && restoredRun === run,
     RestoreLog: paths?.restoreLog ?? "",
+  };
+}
+
+function inspectedHealth({ health, healthLog }: ContainerInspect) {
+  return {
+    Status: health,
+    FailingStreak: healthLog?.failingStreak ?? 0,
+    Log: (healthLog?.results ?? []).map(({ startedAt, finishedAt, exitCode, output }) => ({
+      Start: startedAt,
+      End: finishedAt,
+      ExitCode: exitCode ?? null,
+      Output: output,
+    })),
   };
 }
 

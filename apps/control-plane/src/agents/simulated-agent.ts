@@ -318,6 +318,7 @@ export class SimulatedAgent implements AsyncDisposable {
       case "container.cleanup":
       case "container.sync":
       case "container.refresh":
+      case "container.healthcheck":
       case "container.checkpoint":
       case "container.copy":
       case "artifact.add":

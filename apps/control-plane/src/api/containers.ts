@@ -200,6 +200,9 @@ export const containersRouter = router({
   /** Makes the container anew in the OCI runtime, and brings it back to what it was. */
   refresh: plain("container.refresh"),
 
+  /** Runs the healthcheck's command now; `health` in the result says how it went. */
+  healthcheck: plain("container.healthcheck"),
+
   rename: procedure
     .input(renameInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {

@@ -27,7 +27,7 @@ export async function inspectContainer(fleet: Fleet, reference: string): Promise
   try {
     const call = { payload: { containerId: row.id }, timeoutMs };
     const reply = await fleet.hosts.request(row.host.id, "inspect", call);
-    const { container, asOf, paths } = reply;
+    const { container, asOf, healthLog, paths } = reply;
     if (container.revision > row.revision) {
       await applySnapshot(fleet.database, row.host.id, container);
     }
@@ -36,6 +36,7 @@ export async function inspectContainer(fleet: Fleet, reference: string): Promise
       ...summaryOf(row, container),
       spec: reply.spec,
       ...{ revision, source: "agent", asOf, paths },
+      ...(healthLog ? { healthLog } : {}),
     };
   } catch (error) {
     // CONTAINER_NOT_FOUND: its creation is on record and has not been carried out yet.

@@ -42,6 +42,7 @@ export type PlainVerb =
   | "container.cleanup"
   | "container.sync"
   | "container.refresh"
+  | "container.healthcheck"
   | "container.mount";
 
 /** What may change a container's name or spec. */
@@ -78,6 +79,7 @@ export function actionOf(mutation: Mutation, container: ContainerIdentity): Acti
     case "container.cleanup":
     case "container.sync":
     case "container.refresh":
+    case "container.healthcheck":
     case "container.mount":
       return { verb: mutation.verb, containerId };
     case "container.start":

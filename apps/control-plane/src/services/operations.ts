@@ -17,6 +17,7 @@ import {
   joinOperation,
   type OperationRow,
 } from "@podfleet/db/operations";
+import type { HealthResult } from "@podfleet/model/container/healthcheck";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession } from "@podfleet/model/exec";
@@ -48,6 +49,8 @@ export interface MutationResult {
   readonly container: ContainerSummary;
   /** The session of an operation on one. */
   readonly exec?: ExecSession;
+  /** Of a healthcheck that was run. */
+  readonly health?: HealthResult;
   /** Of a batch, one for each step. */
   readonly steps?: StepResult[];
 }
@@ -177,7 +180,8 @@ function resultOf(
   const exec = outcome.status === "succeeded" && outcome.exec ? { exec: outcome.exec } : {};
   const steps = outcome.steps ? { steps: outcome.steps } : {};
   const container = summaryOf(row, outcome.container ?? row.snapshot);
-  return { operationId, container, ...exec, ...steps };
+  const health = outcome.status === "succeeded" && outcome.health ? { health: outcome.health } : {};
+  return { operationId, container, ...exec, ...health, ...steps };
 }
 
 export function withOperationId(error: unknown, operationId: OperationId): unknown {

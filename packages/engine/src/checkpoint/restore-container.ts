@@ -20,6 +20,7 @@ import { cleanUpLocked, discardRemains } from "../container/cleanup.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { assertDependenciesRun, createProcess } from "../container/initialize.ts";
 import { syncLocked } from "../container/sync.ts";
+import { initialHealth } from "../health/verdict.ts";
 import { readArguments } from "../host/leftovers.ts";
 import { findStartTicks } from "../host/process-identity.ts";
 import { findMonitorPid, findPid } from "../oci/monitor-launch.ts";
@@ -136,7 +137,7 @@ function commitRestored(
     readonly keep: boolean;
   },
 ): void {
-  const { snapshot } = parts.store.get(id);
+  const { snapshot, spec } = parts.store.get(id);
   const run = snapshot.run + 1;
   const processes = {
     startTicks: findStartTicks(pid),
@@ -147,6 +148,7 @@ function commitRestored(
     id,
     {
       ...{ state: "running", run, restoredRun: run, pid, monitorPid, startedAt, processes },
+      ...(spec.healthcheck ? initialHealth : {}),
       checkpoint: keep ? snapshot.checkpoint : undefined,
       stoppedByUser: false,
       restartAt: undefined,

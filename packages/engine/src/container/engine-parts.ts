@@ -1,9 +1,11 @@
 import type { Clock } from "@podfleet/base/clock";
+import type { Action } from "@podfleet/model/action";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { CheckpointSupport } from "../checkpoint/support.ts";
 import type { ExecStore } from "../exec/exec-store.ts";
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
+import type { HealthProbe } from "../health/health-probe.ts";
 import type { ContainerLocks } from "../lock/container-locks.ts";
 import type { CgroupHierarchies, HoldingCgroup } from "../oci/cgroup.ts";
 import type { HostLimits } from "../oci/host-limits.ts";
@@ -40,6 +42,9 @@ export interface EngineParts {
   readonly monitorCgroup: HoldingCgroup;
   /** Has the container cleaned up when its turn comes, and removed if that is to follow its run. */
   readonly cleanUpLater: (id: ContainerId) => void;
+  readonly healthProbe: HealthProbe;
+  /** Begins an operation of the engine's own. */
+  readonly performLater: (action: Action) => void;
   /** Has the container started when the time of its record's `restartAt` has come. */
   readonly restartLater: (id: ContainerId) => void;
 }

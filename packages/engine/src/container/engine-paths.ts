@@ -13,6 +13,8 @@ export class EnginePaths {
   /** See rootfs/tar-cell. */
   readonly tarCell: string;
   readonly execs: string;
+  /** Where healthchecks run. */
+  readonly health: string;
   readonly #bundles: string;
   readonly #execBundles: string;
 
@@ -25,6 +27,7 @@ export class EnginePaths {
     this.runtimeRoot = join(roots.runRoot, "runtime");
     this.tarCell = join(roots.runRoot, "tar-cell");
     this.execs = join(roots.dataRoot, "execs");
+    this.health = join(roots.runRoot, "health");
     this.#bundles = join(roots.runRoot, "bundles");
     this.#execBundles = join(roots.runRoot, "execs");
   }

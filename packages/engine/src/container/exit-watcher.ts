@@ -74,8 +74,8 @@ export class ExitWatcher {
     this.#onExit(id);
   }
 
-  /** Resolves with true when there is something to look at (see `wake`), with false after `timeoutMs`. */
-  async wait(id: ContainerId, timeoutMs: number): Promise<boolean> {
+  /** Resolves with true when there is something to look at (see `wake`), with false after `timeoutMs` or at `signal`. */
+  async wait(id: ContainerId, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
     const woken = Promise.withResolvers<void>();
     const waiting = this.#waiting.get(id) ?? new Set();
     waiting.add(woken.resolve);
@@ -83,11 +83,11 @@ export class ExitWatcher {
     const timer = new AbortController();
     try {
       if (this.find(id)) return true;
-      const expiry = this.#clock
-        .sleep(Math.min(timeoutMs, timerMsMax), timer.signal)
-        .then(() => false);
-      // Safe to ignore: the sleep rejects only because it is ended below.
-      expiry.catch(() => undefined);
+      const ended = signal ? AbortSignal.any([signal, timer.signal]) : timer.signal;
+      const expiry = this.#clock.sleep(Math.min(timeoutMs, timerMsMax), ended).then(
+        () => false,
+        () => false,
+      );
       return await Promise.race([woken.promise.then(() => true), expiry]);
     } finally {
       timer.abort();

@@ -2,6 +2,7 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { initialHealth } from "../health/verdict.ts";
 import type { OperationRef, SnapshotChanges } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ExitRecord } from "./exit-watcher.ts";
@@ -10,7 +11,7 @@ import { type EndedRun, planRestart } from "./restart-plan.ts";
 
 /** Commits that the created process runs the command: created → running. Ends the start that was marked beforehand. */
 export function commitStartedLocked(parts: EngineParts, id: ContainerId): void {
-  const { snapshot, processes } = parts.store.get(id);
+  const { snapshot, spec, processes } = parts.store.get(id);
   const { starting, ...identities } = processes;
   const restarts = starting?.byPolicy
     ? { restartCount: snapshot.restartCount + 1 }
@@ -25,6 +26,7 @@ export function commitStartedLocked(parts: EngineParts, id: ContainerId): void {
       error: undefined,
       ...restarts,
       restartAt: undefined,
+      ...(spec.healthcheck ? initialHealth : {}),
       processes: identities,
     },
     {

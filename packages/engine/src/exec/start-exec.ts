@@ -118,14 +118,20 @@ async function spawnCommand(
     runtime: parts.runtime,
     program: parts.monitorProgram,
     cgroup: parts.monitorCgroup,
-    ready: writeProcess(parts, { containerId, execId, spec }),
+    ready: writeExecProcess(parts, { containerId, spec, bundle }),
   });
 }
 
-async function writeProcess(
+/** Tells the runtime, in the session's bundle, what to run as whom. */
+export async function writeExecProcess(
   parts: EngineParts,
-  { containerId: id, execId, spec: exec }: ExecStart,
+  options: {
+    readonly containerId: ContainerId;
+    readonly spec: ExecSpec;
+    readonly bundle: string;
+  },
 ): Promise<void> {
+  const { containerId: id, spec: exec, bundle } = options;
   const { snapshot, spec } = parts.store.get(id);
   const image = parts.images.config(snapshot.imageId);
   const user = await resolveUser(parts.storage.rootfsPath(id), {
@@ -133,8 +139,7 @@ async function writeProcess(
     groups: exec.user === undefined ? spec.groups : [],
   });
   const process = execProcess({ id, spec, image, user, host: parts.hostLimits }, exec);
-  const path = join(parts.paths.execBundle(execId), execProcessFile);
-  await writeFile(path, serializeRuntimeSpec(process), { mode: 0o600 });
+  await writeFile(join(bundle, execProcessFile), serializeRuntimeSpec(process), { mode: 0o600 });
 }
 
 /** Leaves nothing of a session whose command could not be started. */

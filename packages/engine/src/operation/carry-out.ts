@@ -14,6 +14,7 @@ import { hasProcess, syncLocked } from "../container/sync.ts";
 import { killExec } from "../exec/kill-exec.ts";
 import { removeExec } from "../exec/remove-exec.ts";
 import { startExec } from "../exec/start-exec.ts";
+import { checkHealth } from "../health/check-health.ts";
 import { loadImages } from "../image/load-images.ts";
 import { copyToContainer } from "../rootfs/copy-to.ts";
 import type { OperationRef } from "../state/state-store.ts";
@@ -50,6 +51,8 @@ export async function carryOut(
     case "container.mount":
     case "container.unmount":
       return await performAlone(parts, operation, { action, resumed });
+    case "container.healthcheck":
+      return await checkHealth(parts, action.containerId, operation);
     case "container.batch":
       return await performBatch(parts, operation, { ...action, resumed });
     case "container.remove":

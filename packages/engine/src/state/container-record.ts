@@ -1,3 +1,4 @@
+import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { operationIdSchema } from "@podfleet/model/ids";
@@ -41,4 +42,6 @@ export interface ContainerRecord {
   readonly spec: ContainerSpec;
   readonly snapshot: ContainerSnapshot;
   readonly processes: ContainerProcesses;
+  /** Of a container with a healthcheck that has been started. */
+  readonly healthLog?: HealthLog | undefined;
 }

@@ -1,3 +1,4 @@
+import { healthLogSchema } from "@podfleet/model/container/healthcheck";
 import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
@@ -24,12 +25,20 @@ export class ContainerTable {
       spec: containerSpecSchema.parse(row.spec),
       snapshot: containerSnapshotSchema.parse(row.snapshot),
       processes: containerProcessesSchema.parse(row.processes),
+      healthLog: healthLogSchema.optional().parse(row.healthLog ?? undefined),
     }));
   }
 
-  save({ spec, snapshot, processes }: ContainerRecord): void {
+  save({ spec, snapshot, processes, healthLog }: ContainerRecord): void {
     const { id, name } = snapshot;
-    this.#statements.save.run({ id, name, spec, snapshot, processes });
+    this.#statements.save.run({
+      id,
+      name,
+      spec,
+      snapshot,
+      processes,
+      healthLog: healthLog ?? null,
+    });
   }
 
   /** Deletes the container's row and keeps its last snapshot aside. */
@@ -77,6 +86,7 @@ function prepare({ orm }: Database) {
         spec: sql.placeholder("spec"),
         snapshot: sql.placeholder("snapshot"),
         processes: sql.placeholder("processes"),
+        healthLog: sql.placeholder("healthLog"),
       })
       .onConflictDoUpdate({
         target: containers.id,
@@ -85,6 +95,7 @@ function prepare({ orm }: Database) {
           spec: sql`excluded.spec`,
           snapshot: sql`excluded.snapshot`,
           processes: sql`excluded.processes`,
+          healthLog: sql`excluded.health_log`,
         },
       })
       .prepare(),

@@ -51,6 +51,9 @@ const migrations: readonly string[] = [
   `
   ALTER TABLE operations ADD COLUMN progress TEXT;
   `,
+  `
+  ALTER TABLE containers ADD COLUMN health_log TEXT;
+  `,
 ];
 
 /** Brings the store to the newest version. */

@@ -1,4 +1,5 @@
 /** The tables of an engine's store. `migrations.ts` creates them. */
+import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { AgentEvent } from "@podfleet/model/event";
@@ -17,6 +18,7 @@ export const containers = sqliteTable("containers", {
   spec: text({ mode: "json" }).$type<ContainerSpec>().notNull(),
   snapshot: text({ mode: "json" }).$type<ContainerSnapshot>().notNull(),
   processes: text({ mode: "json" }).$type<ContainerProcesses>().notNull(),
+  healthLog: text("health_log", { mode: "json" }).$type<HealthLog>(),
 });
 
 /** The last snapshot of each container that was removed, kept for those who still wait for its exit. */

@@ -7,6 +7,7 @@
  */
 import type { Clock } from "@podfleet/base/clock";
 import { invariant } from "@podfleet/base/invariant";
+import type { HealthLog, HealthResult } from "@podfleet/model/container/healthcheck";
 import {
   type ContainerSnapshot,
   containerSnapshotSchema,
@@ -58,6 +59,8 @@ export interface CommitNote {
   readonly images?: Image[];
   /** The exec session as an operation that ends well leaves it. */
   readonly exec?: ExecSession | undefined;
+  /** The result of the healthcheck that an operation that ends well has run. */
+  readonly health?: HealthResult | undefined;
   /** The results of the steps, when it ends a batch. */
   readonly steps?: StepResult[] | undefined;
 }
@@ -157,19 +160,25 @@ export class StateStore {
     return snapshot;
   }
 
-  /** Commits changes of a container; `processes` and `spec` stay as they were when absent. */
+  /** Commits changes of a container; `processes`, `spec` and `healthLog` stay as they were when absent. */
   update(
     id: ContainerId,
     changes: SnapshotChanges & {
       readonly processes?: ContainerProcesses;
       readonly spec?: ContainerSpec;
+      readonly healthLog?: HealthLog | undefined;
     },
     note: CommitNote,
   ): ContainerSnapshot {
     const record = this.get(id);
-    const { processes = record.processes, spec = record.spec, ...fields } = changes;
+    const { processes, spec, healthLog, ...fields } = changes;
     const snapshot = nextSnapshot(record.snapshot, fields);
-    const next: ContainerRecord = { spec, snapshot, processes };
+    const next: ContainerRecord = {
+      snapshot,
+      spec: spec ?? record.spec,
+      processes: processes ?? record.processes,
+      healthLog: healthLog ?? record.healthLog,
+    };
     this.#commit(note, {
       snapshot,
       write: () => {
@@ -185,7 +194,16 @@ export class StateStore {
 
   /** Keeps what only the engine itself needs to know of a container: neither a change of its state nor an event. */
   saveProcesses(id: ContainerId, processes: ContainerProcesses): void {
-    const record = { ...this.get(id), processes };
+    this.#keep(id, { processes });
+  }
+
+  /** Keeps how a check went that changed nothing. */
+  saveHealthLog(id: ContainerId, healthLog: HealthLog): void {
+    this.#keep(id, { healthLog });
+  }
+
+  #keep(id: ContainerId, part: Partial<ContainerRecord>): void {
+    const record = { ...this.get(id), ...part };
     this.#table.save(record);
     this.#records.set(id, record);
   }
@@ -287,10 +305,16 @@ function nextSnapshot(current: ContainerSnapshot, changes: SnapshotChanges): Con
 function outcomeOf(
   ends: "succeeded" | WireError,
   container: ContainerSnapshot | undefined,
-  { images, exec, steps }: Pick<CommitNote, "images" | "exec" | "steps">,
+  { images, exec, health, steps }: Pick<CommitNote, "images" | "exec" | "health" | "steps">,
 ): OperationOutcome {
   const shared = { ...(container && { container }), ...(steps && { steps }) };
   return ends === "succeeded"
-    ? { status: "succeeded", ...shared, ...(images && { images }), ...(exec && { exec }) }
+    ? {
+        status: "succeeded",
+        ...shared,
+        ...(images && { images }),
+        ...(exec && { exec }),
+        ...(health && { health }),
+      }
     : { status: "failed", error: ends, ...shared };
 }

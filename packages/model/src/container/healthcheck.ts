@@ -16,3 +16,25 @@ export const healthcheckSchema = z.strictObject({
   onFailure: z.enum(healthOnFailureActions).default("none"),
 });
 export type Healthcheck = z.infer<typeof healthcheckSchema>;
+
+/** One run of a healthcheck's command. */
+export const healthResultSchema = z.object({
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+  /** Absent when the command could not be run, or did not end in time. */
+  exitCode: z.number().int().min(0).max(255).optional(),
+  /** The beginning of what it wrote, or why it has no exit code. */
+  output: z.string(),
+});
+export type HealthResult = z.infer<typeof healthResultSchema>;
+
+export const healthResultsKept = 5;
+
+/** How the checks of a container's last run went. */
+export const healthLogSchema = z.object({
+  /** Failures in a row that count. */
+  failingStreak: z.number().int().min(0),
+  /** The last ones, oldest first. */
+  results: z.array(healthResultSchema).max(healthResultsKept),
+});
+export type HealthLog = z.infer<typeof healthLogSchema>;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { hostStates } from "../host.ts";
 import { containerIdSchema, hostIdSchema } from "../ids.ts";
 import { labelsSchema } from "../name.ts";
+import { healthLogSchema } from "./healthcheck.ts";
 import { containerSnapshotSchema } from "./snapshot.ts";
 import { containerSpecSchema } from "./spec.ts";
 
@@ -50,6 +51,8 @@ export const containerInspectSchema = z.object({
   /** `agent`: read from the host now. `record`: the host did not answer; this is what it last reported. */
   source: z.enum(["agent", "record"]),
   asOf: z.iso.datetime(),
+  /** Of a container with a healthcheck, when read from the host. */
+  healthLog: healthLogSchema.optional(),
   paths: containerPathsSchema.optional(),
 });
 export type ContainerInspect = z.infer<typeof containerInspectSchema>;

@@ -137,6 +137,11 @@ export const containerCan = {
     errors: ["INVALID_INPUT", "NO_HOST_FITS"],
     event: "container.update",
   },
+  healthcheck: {
+    states: ["running"],
+    errors: ["INVALID_INPUT"],
+    event: "container.health_status",
+  },
   batch: { states: notRemoving, errors: ["COMMAND_FAILED"], event: "operation.finished" },
   checkpoint: {
     states: ["running"],
@@ -204,6 +209,7 @@ const verbs: Readonly<Record<ContainerMethod, string>> = {
   refresh: "refresh",
   rename: "rename",
   update: "update",
+  healthcheck: "check the health of",
   batch: "carry out steps on",
   checkpoint: "checkpoint",
   restore: "restore",

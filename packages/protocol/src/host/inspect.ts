@@ -1,3 +1,4 @@
+import { healthLogSchema } from "@podfleet/model/container/healthcheck";
 import { containerPathsSchema } from "@podfleet/model/container/record";
 import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
@@ -12,6 +13,8 @@ export const inspectReplySchema = z.object({
   container: containerSnapshotSchema,
   spec: containerSpecSchema,
   asOf: z.iso.datetime(),
+  /** Of a container with a healthcheck. */
+  healthLog: healthLogSchema.optional(),
   paths: containerPathsSchema,
 });
 export type InspectReply = z.infer<typeof inspectReplySchema>;
