@@ -48,6 +48,10 @@ const requestsMax: Readonly<Record<HostRequest, number>> = {
   "exec.inspect": 512,
   "exec.wait": 8_192,
   "exec.resize": 512,
+  "container.resize": 512,
+  "session.open": 2_048,
+  "session.list": 64,
+  "session.close": 512,
   stat: 64,
   top: 64,
   stats: 512,
@@ -99,6 +103,14 @@ export async function serveHost(
   addJson("exec.inspect", hostMessages["exec.inspect"].request, handlers["exec.inspect"]);
   addJson("exec.wait", hostMessages["exec.wait"].request, handlers["exec.wait"]);
   addJson("exec.resize", hostMessages["exec.resize"].request, handlers["exec.resize"]);
+  addJson(
+    "container.resize",
+    hostMessages["container.resize"].request,
+    handlers["container.resize"],
+  );
+  addJson("session.open", hostMessages["session.open"].request, handlers["session.open"]);
+  addJson("session.list", hostMessages["session.list"].request, handlers["session.list"]);
+  addJson("session.close", hostMessages["session.close"].request, handlers["session.close"]);
   addJson("stat", hostMessages.stat.request, handlers.stat);
   addJson("top", hostMessages.top.request, handlers.top);
   addJson("stats", hostMessages.stats.request, handlers.stats);

@@ -123,6 +123,24 @@ export const errorKinds = {
     exitCode: 125,
     doc: "The exec session runs, or a session of that id has been started before",
   },
+  SESSION_NOT_FOUND: {
+    retryable: false,
+    trpcCode: "NOT_FOUND",
+    exitCode: 125,
+    doc: "No host that answers has a session of that id, or it is no longer kept",
+  },
+  SESSION_ENDED: {
+    retryable: false,
+    trpcCode: "CONFLICT",
+    exitCode: 125,
+    doc: "The session has ended: someone closed it, no client came back in time, or its container was removed",
+  },
+  SESSION_IN_USE: {
+    retryable: false,
+    trpcCode: "CONFLICT",
+    exitCode: 125,
+    doc: "Another connection has taken the session over, or another session has the input to itself",
+  },
   CANNOT_INVOKE: {
     retryable: false,
     trpcCode: "CONFLICT",

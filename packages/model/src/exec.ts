@@ -23,11 +23,20 @@ import { containerIdSchema, execIdSchema } from "./ids.ts";
 /** The first descriptor beside the three standard ones. */
 export const firstExtraDescriptor = 3;
 
+/** Size of a terminal in characters. */
+export const terminalSizeSchema = z.strictObject({
+  height: z.number().int().min(1, "must be at least 1").max(65_535),
+  width: z.number().int().min(1, "must be at least 1").max(65_535),
+});
+export type TerminalSize = z.infer<typeof terminalSizeSchema>;
+
 /** What a user asks to be run. What is absent is as it is for the container's own command. Defaults are podman's. */
 export const execSpecSchema = z.strictObject({
   command: z.array(argumentSchema).min(1, "must name a command"),
   /** Allocates a terminal for the command. */
   tty: z.boolean().default(false),
+  /** The terminal's size at the beginning. */
+  terminalSize: terminalSizeSchema.optional(),
   /** Keeps the command's standard input open, whether or not somebody writes to it; without, it reads the end at once. */
   stdin: z.boolean().default(false),
   /** Over the container's own. */
@@ -74,10 +83,3 @@ export const execSessionSchema = z.object({
   finishedAt: z.iso.datetime().optional(),
 });
 export type ExecSession = z.infer<typeof execSessionSchema>;
-
-/** Size of a terminal in characters. */
-export const terminalSizeSchema = z.strictObject({
-  height: z.number().int().min(1, "must be at least 1").max(65_535),
-  width: z.number().int().min(1, "must be at least 1").max(65_535),
-});
-export type TerminalSize = z.infer<typeof terminalSizeSchema>;

@@ -28,6 +28,19 @@ export const operationIdSchema = z
   .brand<"OperationId">();
 export type OperationId = z.infer<typeof operationIdSchema>;
 
+/** A UUIDv7 chosen by the client that opens the session, so that opening it again resumes it. It is no secret. */
+export const sessionIdSchema = z
+  .uuid({ version: "v7", error: "must be a UUID of version 7" })
+  .brand<"SessionId">();
+export type SessionId = z.infer<typeof sessionIdSchema>;
+
+/** One connection of a client to a session, made up by the replica that holds it: 16 lower-case hex digits. */
+export const connectionIdSchema = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/, "must be 16 lower-case hex digits")
+  .brand<"ConnectionId">();
+export type ConnectionId = z.infer<typeof connectionIdSchema>;
+
 /** Digest of the image's configuration: `sha256:` and 64 hex digits. */
 export const imageIdSchema = z
   .string()
@@ -48,6 +61,14 @@ export function newHostId(): HostId {
 
 export function newOperationId(): OperationId {
   return operationIdSchema.parse(uuidv7());
+}
+
+export function newConnectionId(): ConnectionId {
+  return connectionIdSchema.parse(randomHex(8));
+}
+
+export function newSessionId(): SessionId {
+  return sessionIdSchema.parse(uuidv7());
 }
 
 function randomHex(byteCount: number): string {

@@ -23,6 +23,15 @@ import {
   journalReadRequestSchema,
 } from "./host/journal.ts";
 import { pingReplySchema, pingRequestSchema } from "./host/ping.ts";
+import { resizeReplySchema, resizeRequestSchema } from "./host/resize.ts";
+import {
+  sessionCloseReplySchema,
+  sessionCloseRequestSchema,
+  sessionListReplySchema,
+  sessionListRequestSchema,
+  sessionOpenReplySchema,
+  sessionOpenRequestSchema,
+} from "./host/session.ts";
 import { settleReplySchema, settleRequestSchema } from "./host/settle.ts";
 import {
   transferCloseReplySchema,
@@ -51,6 +60,10 @@ export const hostMessages = {
   "exec.inspect": { request: execInspectRequestSchema, reply: execInspectReplySchema },
   "exec.wait": { request: execWaitRequestSchema, reply: execWaitReplySchema },
   "exec.resize": { request: execResizeRequestSchema, reply: execResizeReplySchema },
+  "container.resize": { request: resizeRequestSchema, reply: resizeReplySchema },
+  "session.open": { request: sessionOpenRequestSchema, reply: sessionOpenReplySchema },
+  "session.list": { request: sessionListRequestSchema, reply: sessionListReplySchema },
+  "session.close": { request: sessionCloseRequestSchema, reply: sessionCloseReplySchema },
   stat: { request: statRequestSchema, reply: statReplySchema },
   top: { request: topRequestSchema, reply: topReplySchema },
   stats: { request: statsRequestSchema, reply: statsReplySchema },

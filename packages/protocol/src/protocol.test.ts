@@ -5,10 +5,12 @@ import { z } from "zod";
 
 import { agentMessageSchemas, hostBulkMessages, hostMessages } from "./messages.ts";
 import { protocolVersion } from "./protocol-version.ts";
+import { encodeFrame, type Frame } from "./stream/frame.ts";
+import { openedSchema, openRequestSchema } from "./stream/open.ts";
 import { agentMessages, hostRequests, natsRoles } from "./subject.ts";
 
 /** Changes with any subject or message. When it does: raise `protocolVersion` if an older reader would misread the change, then record the new hash here. */
-const recorded = { version: 1, hash: "7b05e3c779cbd106" };
+const recorded = { version: 1, hash: "b0bdaa1992ca3dd2" };
 
 test("subjects and messages are those of the recorded version", () => {
   const schemas = [hostMessages, hostBulkMessages, agentMessageSchemas].map((group) =>
@@ -20,7 +22,29 @@ test("subjects and messages are those of the recorded version", () => {
       ]),
     ]),
   );
-  const shape = JSON.stringify({ hostRequests, agentMessages, natsRoles, schemas });
+  const stream = [openRequestSchema, openedSchema].map((schema) =>
+    z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }),
+  );
+  const bytes = frames.map((frame) => Buffer.from(encodeFrame(frame)).toString("hex"));
+  const parts = { hostRequests, agentMessages, natsRoles, schemas, stream, bytes };
+  const shape = JSON.stringify(parts);
   const hash = createHash("sha256").update(shape).digest("hex").slice(0, 16);
   expect({ version: protocolVersion, hash }).toEqual(recorded);
 });
+
+const large = 2 ** 40 + 1;
+const frames: readonly Frame[] = [
+  { type: "error", error: { code: "SESSION_ENDED", message: "" } },
+  { type: "output", offset: large, next: large + 1, stream: "stderr", bytes: Buffer.from("x") },
+  { type: "gap", from: 1, to: large },
+  { type: "exit", offset: large, exit: { exitCode: 3, exitUnknown: false, timedOut: false } },
+  { type: "exit", offset: 0, exit: { exitUnknown: true, timedOut: false } },
+  { type: "exit", offset: 0, exit: { exitUnknown: false, timedOut: true } },
+  { type: "ack", seq: 1, limit: large },
+  { type: "beat", offset: 1, seq: large },
+  { type: "input", seq: large, bytes: Buffer.from("y") },
+  { type: "inputEnd", seq: large },
+  { type: "resize", size: { height: 24, width: 258 } },
+  { type: "credit", offset: large, window: 65_537 },
+  { type: "detach" },
+];

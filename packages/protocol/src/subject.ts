@@ -3,8 +3,13 @@
  *
  *     pf.v1.host.<hostId>.<request>      control plane → agent, request/reply
  *     pf.v1.agent.<hostId>.<message>     agent → control plane; the server lets an agent publish under its own id only
+ *
+ * Frames of a session's connection (stream/frame), one message each, over the connection for bulk:
+ *
+ *     pf.v1.host.<hostId>.stream.<connectionId>    client → agent
+ *     pf.v1.agent.<hostId>.stream.<connectionId>   agent → client
  */
-import type { HostId } from "@podfleet/model/ids";
+import type { ConnectionId, HostId } from "@podfleet/model/ids";
 
 import { protocolVersion } from "./protocol-version.ts";
 
@@ -19,6 +24,10 @@ export const hostRequests = [
   "exec.inspect",
   "exec.wait",
   "exec.resize",
+  "container.resize",
+  "session.open",
+  "session.list",
+  "session.close",
   "stat",
   "top",
   "stats",
@@ -42,6 +51,24 @@ export function hostSubject(hostId: HostId, request: HostRequest): string {
 
 export function agentSubject(hostId: HostId, message: AgentMessage): string {
   return `${root}.agent.${hostId}.${message}`;
+}
+
+export function toAgentStreamSubject(hostId: HostId, connectionId: ConnectionId): string {
+  return `${root}.host.${hostId}.stream.${connectionId}`;
+}
+
+/** What an agent subscribes to: frames of every connection to its sessions. */
+export function anyToAgentStreamSubject(hostId: HostId): string {
+  return `${root}.host.${hostId}.stream.*`;
+}
+
+export function toClientStreamSubject(hostId: HostId, connectionId: ConnectionId): string {
+  return `${root}.agent.${hostId}.stream.${connectionId}`;
+}
+
+/** The connection that a subject of either direction is about. */
+export function connectionIdOfSubject(subject: string): string {
+  return subject.split(".")[5] ?? "";
 }
 
 /** What the control plane subscribes to: the message from every agent. */
