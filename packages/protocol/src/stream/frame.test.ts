@@ -101,8 +101,9 @@ test("whatever bytes arrive, they are a frame or a refusal", () => {
       try {
         expect(encodeFrame(decodeFrame(arrived))).toEqual(new Uint8Array(arrived));
       } catch (error) {
-        if (!hasCode(error, "INVALID_INPUT")) throw error;
-        expect(error.message).toMatch(/^Cannot read a frame: /);
+        const isRefusal =
+          hasCode(error, "INVALID_INPUT") && error.message.startsWith("Cannot read a frame: ");
+        if (!isRefusal) throw error;
       }
     }),
     { numRuns: 2_000 },

@@ -91,7 +91,9 @@ const types = {
   detach: 0x24,
 } as const satisfies Record<Frame["type"], number>;
 
-const names = new Map(Object.entries(types).map(([name, byte]) => [byte, name as Frame["type"]]));
+const names = new Map<number, Frame["type"]>(
+  Object.entries(types).map(([name, byte]) => [byte, name as Frame["type"]]),
+);
 
 /** Bytes of an output frame before its payload: a writer may leave that room and fill it with `writeOutputHeader`. */
 export const outputHeaderBytes = 18;
