@@ -2,9 +2,18 @@
 import type { HostHandlers } from "@podfleet/bus/host-server";
 import type { Engine } from "@podfleet/engine/engine";
 
-/** @param sendHeartbeat tells every replica what the reply to a ping tells only the asker */
-export function makeHandlers(engine: Engine, sendHeartbeat: () => void): HostHandlers {
+import type { SessionServer } from "./sessions/session-server.ts";
+
+export interface HandlerParts {
+  readonly engine: Engine;
+  readonly sessions: SessionServer;
+  /** Tells every replica what the reply to a ping tells only the asker. */
+  readonly sendHeartbeat: () => void;
+}
+
+export function makeHandlers({ engine, sessions, sendHeartbeat }: HandlerParts): HostHandlers {
   return {
+    ...sessions.handlers(),
     /** Goes on when the asker is gone or the agent is stopping: the outcome is in the host's log, and is learnt from there. */
     do: async ({ operationId, action }) => ({
       outcome: await engine.perform({ operationId, action }),
@@ -21,6 +30,10 @@ export function makeHandlers(engine: Engine, sendHeartbeat: () => void): HostHan
     "exec.wait": async (request, signal) => ({ session: await engine.execs.wait(request, signal) }),
     "exec.resize": async (request) => {
       await engine.execs.resize(request);
+      return {};
+    },
+    "container.resize": async ({ containerId, size }) => {
+      await engine.resize(containerId, size);
       return {};
     },
     stat: async (request) => {

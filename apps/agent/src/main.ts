@@ -21,6 +21,7 @@ import { connectAgent, readCredentials } from "./connection.ts";
 import { makeHandlers } from "./handlers.ts";
 import { describeHost } from "./host.ts";
 import { Reporter } from "./reporter.ts";
+import { SessionServer } from "./sessions/session-server.ts";
 import { terminationSignal } from "./termination.ts";
 import { version } from "./version.ts";
 
@@ -57,12 +58,15 @@ async function main(): Promise<void> {
     bus.onEvent((event) => {
       if (event.type === "reconnected" && event.link === "control") reporter.reconnected();
     });
-    const handlers = makeHandlers(engine, () => reporter.sendHeartbeat());
+    const sessions = await SessionServer.start({ bus, hostId, sessions: engine.sessions, log });
+    const sendHeartbeat = (): void => reporter.sendHeartbeat();
+    const handlers = makeHandlers({ engine, sessions, sendHeartbeat });
     const server = await serveHost(bus, hostId, handlers);
     log.info({ hostId, afterMs: Math.round(performance.now()) }, "serving");
 
     await reporter.run(termination);
     await stopServing(server, log);
+    await sessions.stop();
     await telemetry.shutdown();
     await bus.close();
   }

@@ -117,10 +117,10 @@ export class Link {
   }
 
   /** Publishes without a reply. @throws PodfleetError UNAVAILABLE when the link is down: nothing is queued meanwhile */
-  publish(subject: string, payload: Uint8Array, headers: MsgHdrs): void {
+  publish(subject: string, payload: Uint8Array, headers?: MsgHdrs): void {
     if (!this.connected) throw linkDown(false);
     this.#assertFits(subject, payload);
-    this.#connection.publish(subject, payload, { headers });
+    this.#connection.publish(subject, payload, headers ? { headers } : {});
   }
 
   /** Calls `handler` with each message until the returned function is called. Survives reconnects. */

@@ -14,6 +14,7 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ContainerProcess, ContainerUsage } from "@podfleet/model/container/usage";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { TerminalSize } from "@podfleet/model/exec";
 import type { FileStat } from "@podfleet/model/file";
 import { type ContainerId, newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
@@ -30,6 +31,7 @@ import { Housekeeper } from "./container/housekeeper.ts";
 import { MonitorWatcher } from "./container/monitor-watcher.ts";
 import { Reaper } from "./container/reaper.ts";
 import { type HostContinuity, reconcile } from "./container/reconcile.ts";
+import { resizeContainer } from "./container/resize.ts";
 import { RestartScheduler } from "./container/restart-scheduler.ts";
 import { hasProcess } from "./container/sync.ts";
 import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
@@ -59,6 +61,8 @@ import {
 } from "./operation/operation-runner.ts";
 import { RootfsUses } from "./rootfs/rootfs-uses.ts";
 import { statPath } from "./rootfs/stat-path.ts";
+import { SessionStore } from "./session/session-store.ts";
+import { Sessions } from "./session/sessions.ts";
 import { StateStore } from "./state/state-store.ts";
 import { ContainerStorage } from "./storage/container-storage.ts";
 import { ImageStore } from "./storage/image-store.ts";
@@ -112,6 +116,7 @@ export class Engine {
   readonly outbox: Pick<Outbox, "lastSeq" | "after" | "commit" | "onAppend">;
   /** Reads of exec sessions. */
   readonly execs: ExecSessions;
+  readonly sessions: Sessions;
   readonly #parts: EngineParts;
   readonly #facts: HostFacts;
   readonly #runner: OperationRunner;
@@ -125,6 +130,7 @@ export class Engine {
     const { parts, reaper, restarts, health, runner } = assembly;
     this.outbox = parts.store.outbox;
     this.execs = new ExecSessions(parts);
+    this.sessions = new Sessions(parts, new SessionStore(parts.store));
     this.#parts = parts;
     this.#facts = facts;
     this.#runner = runner;
@@ -271,6 +277,11 @@ export class Engine {
   /** See `statPath`. */
   async statPath(request: Parameters<typeof statPath>[1]): Promise<FileStat | undefined> {
     return await statPath(this.#parts, request);
+  }
+
+  /** See `resizeContainer`. */
+  async resize(id: ContainerId, size: TerminalSize): Promise<void> {
+    await resizeContainer(this.#parts, id, size);
   }
 
   /** See `listArtifacts`. */

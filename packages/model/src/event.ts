@@ -22,6 +22,8 @@ export const eventTypes = [
   "container.rename",
   "container.update",
   "container.restart-failed",
+  "container.attach",
+  "container.detach",
   "container.mount",
   "container.unmount",
   "container.export",

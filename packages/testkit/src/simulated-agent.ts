@@ -133,6 +133,17 @@ function handlersOf(host: SimulatedHost): HostHandlers {
     "exec.resize": async ({ execId }) => {
       throw noSession(execId);
     },
+    "container.resize": async () => ({}),
+    "session.open": async () => {
+      throw new PodfleetError("UNSUPPORTED", "A simulated host has no sessions");
+    },
+    "session.list": async () => ({ sessions: [] }),
+    "session.close": async ({ sessionId }) => {
+      throw new PodfleetError(
+        "SESSION_NOT_FOUND",
+        `Cannot find session "${sessionId}" on the host`,
+      );
+    },
     stat: async () => ({}),
     top: async () => ({ processes: [] }),
     stats: async () => ({ usage: idle() }),

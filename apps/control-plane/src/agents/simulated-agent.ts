@@ -183,6 +183,14 @@ export class SimulatedAgent implements AsyncDisposable {
         this.#session(execId);
         return {};
       },
+      "container.resize": async () => ({}),
+      "session.open": async () => {
+        throw noSessions();
+      },
+      "session.list": async () => ({ sessions: [] }),
+      "session.close": async () => {
+        throw noSessions();
+      },
       "operation.settle": async ({ operationId }) => this.#settle(operationId),
       stat: async ({ path }) => ({ stat: this.files.get(path) }),
       top: async () => ({ processes: [] }),
@@ -466,4 +474,8 @@ function failed(error: PodfleetError): OperationOutcome {
 
 function notFound(id: string): PodfleetError {
   return new PodfleetError("CONTAINER_NOT_FOUND", `Cannot find container "${id}"`);
+}
+
+function noSessions(): PodfleetError {
+  return new PodfleetError("UNSUPPORTED", "A simulated host has no sessions");
 }

@@ -3,6 +3,7 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import { initialHealth } from "../health/verdict.ts";
+import { wholeJournalLength } from "../journal/whole-length.ts";
 import type { OperationRef, SnapshotChanges } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ExitRecord } from "./exit-watcher.ts";
@@ -67,6 +68,8 @@ export function commitExitLocked(parts: EngineParts, id: ContainerId, end: EndOf
     id,
     {
       ...(ran ? exitChanges(parts, snapshot, end.exit) : {}),
+      // What a monitor writes comes before the exit that it reports, and the next run appends after this commit.
+      ...(ran ? { outputEnd: wholeJournalLength(parts.paths.journal(id)) } : {}),
       ...restart,
       stoppedByUser,
       state: "stopped",

@@ -1,9 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
-/** A record's payload holds at most 8 KiB; with its head it always fits. */
-const recordBytesMax = 16 * 1024;
-const NEWLINE = 0x0a;
+import { NEWLINE, recordBytesMax } from "./whole-length.ts";
 
 /**
  * Cuts off a record that a monitor was killed in the middle of writing, so that the next monitor appends after a whole

@@ -12,6 +12,13 @@ import { containers, exits, removedContainers } from "./schema.ts";
 /** How many ended runs of a container are remembered. */
 const exitsKept = 16;
 
+export interface RunEnd {
+  /** Null when it was lost. */
+  readonly exitCode: number | null;
+  /** Offset in the journal after the run's last output; null when it was not noted. */
+  readonly outputEnd: number | null;
+}
+
 /** The rows behind the containers. Writing methods act within the caller's transaction. */
 export class ContainerTable {
   readonly #statements: ReturnType<typeof prepare>;
@@ -62,13 +69,13 @@ export class ContainerTable {
     this.#statements.forgetExits.run({ containerId: id });
   }
 
-  saveExit(containerId: ContainerId, run: number, exitCode: number | undefined): void {
-    this.#statements.saveExit.run({ containerId, run, exitCode: exitCode ?? null });
+  saveExit(containerId: ContainerId, run: number, { exitCode, outputEnd }: RunEnd): void {
+    this.#statements.saveExit.run({ containerId, run, exitCode, outputEnd });
     this.#statements.dropExits.run({ containerId, run: run - exitsKept });
   }
 
-  /** How `run` ended; undefined when it has not, or is no longer remembered. `exitCode` is null when it was lost. */
-  findExit(containerId: ContainerId, run: number): { exitCode: number | null } | undefined {
+  /** How `run` ended; undefined when it has not, or is no longer remembered. */
+  findExit(containerId: ContainerId, run: number): RunEnd | undefined {
     return this.#statements.findExit.get({ containerId, run });
   }
 }
@@ -122,6 +129,7 @@ function prepare({ orm }: Database) {
         containerId,
         run: sql.placeholder("run"),
         exitCode: sql.placeholder("exitCode"),
+        outputEnd: sql.placeholder("outputEnd"),
       })
       .prepare(),
     dropExits: orm
@@ -129,7 +137,7 @@ function prepare({ orm }: Database) {
       .where(and(eq(exits.containerId, containerId), lte(exits.run, sql.placeholder("run"))))
       .prepare(),
     findExit: orm
-      .select({ exitCode: exits.exitCode })
+      .select({ exitCode: exits.exitCode, outputEnd: exits.outputEnd })
       .from(exits)
       .where(and(eq(exits.containerId, containerId), eq(exits.run, sql.placeholder("run"))))
       .prepare(),

@@ -54,6 +54,14 @@ const migrations: readonly string[] = [
   `
   ALTER TABLE containers ADD COLUMN health_log TEXT;
   `,
+  `
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY NOT NULL,
+    session TEXT NOT NULL,
+    command_end TEXT
+  ) STRICT;
+  ALTER TABLE exits ADD COLUMN output_end INTEGER;
+  `,
 ];
 
 /** Brings the store to the newest version. */

@@ -4,13 +4,15 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { AgentEvent } from "@podfleet/model/event";
 import type { ExecSession } from "@podfleet/model/exec";
-import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
+import type { ContainerId, ExecId, OperationId, SessionId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
+import type { Session } from "@podfleet/model/session";
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 import type { ContainerProcesses } from "./container-record.ts";
 import type { ExecProcesses } from "./exec-record.ts";
 import type { OperationProgress } from "./operation-progress.ts";
+import type { CommandEnd } from "./session-record.ts";
 
 export const containers = sqliteTable("containers", {
   id: text().$type<ContainerId>().primaryKey(),
@@ -40,6 +42,8 @@ export const exits = sqliteTable(
     run: integer().notNull(),
     /** Null when it is unknown. */
     exitCode: integer("exit_code"),
+    /** Offset in the journal after the run's last output; null for runs of before this was noted. */
+    outputEnd: integer("output_end"),
   },
   (table) => [primaryKey({ columns: [table.containerId, table.run] })],
 );
@@ -49,6 +53,14 @@ export const execSessions = sqliteTable("exec_sessions", {
   id: text().$type<ExecId>().primaryKey(),
   session: text({ mode: "json" }).$type<ExecSession>().notNull(),
   processes: text({ mode: "json" }).$type<ExecProcesses>().notNull(),
+});
+
+/** Sessions: those that may be resumed, and those that ended not long ago. */
+export const sessions = sqliteTable("sessions", {
+  id: text().$type<SessionId>().primaryKey(),
+  session: text({ mode: "json" }).$type<Session>().notNull(),
+  /** Null while the command may still run. */
+  commandEnd: text("command_end", { mode: "json" }).$type<CommandEnd>(),
 });
 
 export const operationStatuses = ["running", "finished", "refused"] as const;

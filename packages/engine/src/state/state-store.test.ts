@@ -130,7 +130,7 @@ describe("StateStore", () => {
     store.remove(id, { event: "container.remove" });
     expect(store.find(id)).toBeUndefined();
     expect(store.findRemoved(id)).toMatchObject({ state: "removing", exitCode: 3 });
-    expect(store.findExit(id, 1)).toEqual({ exitCode: 3 });
+    expect(store.findExit(id, 1)).toMatchObject({ exitCode: 3 });
     const successor = newRecord();
     store.create(
       { ...successor, snapshot: { ...successor.snapshot, name } },
@@ -149,8 +149,8 @@ describe("StateStore", () => {
       store.update(id, { exitedRun: run, exitCode: run }, { event: "container.died" });
     }
     expect(store.findExit(id, 4)).toBeUndefined();
-    expect(store.findExit(id, 5)).toEqual({ exitCode: 5 });
-    expect(store.findExit(id, 20)).toEqual({ exitCode: 20 });
+    expect(store.findExit(id, 5)).toMatchObject({ exitCode: 5 });
+    expect(store.findExit(id, 20)).toMatchObject({ exitCode: 20 });
   });
 
   test("a refused operation stays refused", () => {

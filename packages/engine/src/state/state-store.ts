@@ -24,12 +24,13 @@ import { eq } from "drizzle-orm";
 
 import { Outbox } from "../events/outbox.ts";
 import type { ContainerProcesses, ContainerRecord } from "./container-record.ts";
-import { ContainerTable } from "./container-table.ts";
+import { ContainerTable, type RunEnd } from "./container-table.ts";
 import { Database } from "./database.ts";
 import { EventTable } from "./event-table.ts";
 import { ExecTable } from "./exec-table.ts";
 import { OperationJournal } from "./operation-journal.ts";
 import { meta } from "./schema.ts";
+import { SessionTable } from "./session-table.ts";
 
 /** The operation on whose behalf a change is made. */
 export interface OperationRef {
@@ -82,6 +83,7 @@ export class StateStore {
   readonly outbox: Outbox;
   readonly operations: OperationJournal;
   readonly execTable: ExecTable;
+  readonly sessionTable: SessionTable;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #table: ContainerTable;
@@ -94,6 +96,7 @@ export class StateStore {
     this.#table = new ContainerTable(database);
     this.operations = new OperationJournal(database);
     this.execTable = new ExecTable(database);
+    this.sessionTable = new SessionTable(database);
     this.outbox = new Outbox(new EventTable(database));
     for (const record of this.#table.load()) this.#records.set(record.snapshot.id, record);
   }
@@ -132,8 +135,8 @@ export class StateStore {
     return this.#table.findRemoved(id);
   }
 
-  /** How a run ended, also of a container removed not long ago; `exitCode` is null when it was lost. */
-  findExit(id: ContainerId, run: number): { exitCode: number | null } | undefined {
+  /** How a run ended, also of a container removed not long ago. */
+  findExit(id: ContainerId, run: number): RunEnd | undefined {
     return this.#table.findExit(id, run);
   }
 
@@ -160,18 +163,22 @@ export class StateStore {
     return snapshot;
   }
 
-  /** Commits changes of a container; `processes`, `spec` and `healthLog` stay as they were when absent. */
+  /**
+   * Commits changes of a container; `processes`, `spec` and `healthLog` stay as they were when absent. `outputEnd` goes with the end of
+   * a run.
+   */
   update(
     id: ContainerId,
     changes: SnapshotChanges & {
       readonly processes?: ContainerProcesses;
       readonly spec?: ContainerSpec;
       readonly healthLog?: HealthLog | undefined;
+      readonly outputEnd?: number;
     },
     note: CommitNote,
   ): ContainerSnapshot {
     const record = this.get(id);
-    const { processes, spec, healthLog, ...fields } = changes;
+    const { processes, spec, healthLog, outputEnd = null, ...fields } = changes;
     const snapshot = nextSnapshot(record.snapshot, fields);
     const next: ContainerRecord = {
       snapshot,
@@ -184,7 +191,8 @@ export class StateStore {
       write: () => {
         this.#table.save(next);
         if (snapshot.exitedRun > record.snapshot.exitedRun) {
-          this.#table.saveExit(id, snapshot.exitedRun, snapshot.exitCode);
+          const exitCode = snapshot.exitCode ?? null;
+          this.#table.saveExit(id, snapshot.exitedRun, { exitCode, outputEnd });
         }
       },
       remember: () => this.#records.set(id, next),

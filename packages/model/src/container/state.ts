@@ -63,6 +63,9 @@ const creation = [
   "STORAGE_FAILED",
 ] as const;
 
+/** What opening a session may fail with; `attach` is of the run under way, `attachNext` of the one that the next start begins. */
+const sessionErrors = ["SESSION_IN_USE", "SESSION_ENDED", "FORBIDDEN", "INVALID_INPUT"] as const;
+
 /** The one table of which method is allowed in which state; guards, API errors, disabled buttons and the docs read it. */
 export const containerCan = {
   init: {
@@ -111,6 +114,17 @@ export const containerCan = {
     errors: ["COMMAND_NOT_FOUND", "COMMAND_NOT_EXECUTABLE", "INVALID_INPUT", "INTERRUPTED"],
     event: "exec.start",
   },
+  attach: {
+    states: ["created", "running"],
+    errors: sessionErrors,
+    event: "container.attach",
+  },
+  attachNext: {
+    states: ["configured", "created", "stopped", "exited"],
+    errors: sessionErrors,
+    event: "container.attach",
+  },
+  resize: { states: ["created", "running"], errors: [] },
   cleanup: {
     states: ["configured", "created", "stopped", "exited"],
     errors: ["EXEC_IN_USE", "STORAGE_FAILED"],
@@ -199,6 +213,9 @@ const verbs: Readonly<Record<ContainerMethod, string>> = {
   pause: "pause",
   unpause: "unpause",
   exec: "invoke a command in",
+  attach: "attach to",
+  attachNext: "attach to the next run of",
+  resize: "resize the terminal of",
   cleanup: "clean up",
   remove: "remove",
   forceRemove: "remove",

@@ -50,6 +50,8 @@ export const outputBytesMax = 256 * 1024;
 export const inputBytesMax = 32 * 1024;
 /** Credit beyond this counts as this. */
 export const windowMax = 8 * 1024 * 1024;
+/** A window that is less, and not 0, counts as this: a record of the journal is not divided. */
+export const windowMin = 16 * 1024;
 
 export type Frame =
   | { readonly type: "open"; readonly request: OpenRequest }

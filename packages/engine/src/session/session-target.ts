@@ -1,0 +1,94 @@
+/** What a session is about: one run of a container, or an exec session. */
+import type { ContainerId, ExecId } from "@podfleet/model/ids";
+import type { CommandExit, Session } from "@podfleet/model/session";
+
+import type { EngineParts } from "../container/engine-parts.ts";
+import { wholeJournalLength } from "../journal/whole-length.ts";
+import type { CommandEnd } from "../state/session-record.ts";
+
+/**
+ * waiting  the command does not run yet
+ * running  it runs, or is paused
+ * ended    it has ended, and its output is in the journal up to `end.offset`
+ * gone     it never ran, and will not: what it was part of is removed
+ */
+export type TargetState =
+  | { readonly is: "waiting" | "running" | "gone" }
+  | { readonly is: "ended"; readonly end: CommandEnd };
+
+export interface SessionTarget {
+  /** The same for sessions of one target. */
+  readonly key: string;
+  readonly journal: string;
+  readonly state: () => TargetState;
+  /** Calls the listener when `state` may have changed; returns what ends that. */
+  readonly subscribe: (listener: () => void) => () => void;
+}
+
+type Parts = Pick<EngineParts, "execs" | "paths" | "store">;
+type Subject = Pick<Session, "containerId" | "run"> & {
+  readonly spec: Pick<Session["spec"], "execId">;
+};
+
+export function targetOf(parts: Parts, { containerId, run, spec }: Subject): SessionTarget {
+  return spec.execId === undefined
+    ? runTarget(parts, containerId, run)
+    : execTarget(parts, spec.execId);
+}
+
+function runTarget({ paths, store }: Parts, id: ContainerId, run: number): SessionTarget {
+  const journal = paths.journal(id);
+  const state = (): TargetState => {
+    const present = store.find(id)?.snapshot;
+    const snapshot = present ?? store.findRemoved(id);
+    if (snapshot === undefined) return { is: "gone" };
+    if (snapshot.exitedRun >= run) {
+      const { exitCode = null, outputEnd = null } = store.findExit(id, run) ?? {};
+      const exit = exitOf(exitCode ?? undefined);
+      return { is: "ended", end: { offset: outputEnd ?? wholeJournalLength(journal), exit } };
+    }
+    if (present === undefined) return { is: "gone" };
+    return { is: present.run === run ? "running" : "waiting" };
+  };
+  return {
+    ...{ key: `${id} ${run}`, journal, state },
+    subscribe: (listener) => store.onChange(id, listener),
+  };
+}
+
+function execTarget({ execs, paths }: Parts, id: ExecId): SessionTarget {
+  const journal = paths.execJournal(id);
+  const state = (): TargetState => {
+    const session = execs.find(id)?.session;
+    switch (session?.state) {
+      case undefined:
+        return { is: "gone" };
+      case "created":
+        return { is: "waiting" };
+      case "running":
+        return { is: "running" };
+      case "exited": {
+        const exit = { ...exitOf(session.exitCode), timedOut: session.timedOut };
+        return {
+          is: "ended",
+          end: {
+            offset: wholeJournalLength(journal),
+            exit: { ...exit, exitUnknown: session.exitUnknown },
+          },
+        };
+      }
+    }
+  };
+  return {
+    ...{ key: id, journal, state },
+    subscribe: (listener) => execs.onChange(id, listener),
+  };
+}
+
+function exitOf(exitCode: number | undefined): CommandExit {
+  return {
+    ...(exitCode === undefined ? {} : { exitCode }),
+    exitUnknown: exitCode === undefined,
+    timedOut: false,
+  };
+}

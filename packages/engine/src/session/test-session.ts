@@ -1,0 +1,98 @@
+/** What tests of sessions share: a client of the engine's own that takes what there is and acknowledges it. */
+import type { PodfleetError } from "@podfleet/model/errors";
+import { type ContainerId, newSessionId, type SessionId } from "@podfleet/model/ids";
+import { type CommandExit, sessionSpecSchema } from "@podfleet/model/session";
+import type { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import type { z } from "zod";
+
+import type { Attachment } from "./attachment.ts";
+
+export interface TestOpening {
+  readonly sessionId?: SessionId;
+  readonly caller?: string;
+  readonly resume?: boolean;
+  readonly offset?: number;
+}
+
+export class TestSession {
+  readonly attachment: Attachment;
+  error: PodfleetError | undefined;
+  /** Output as it came. */
+  readonly stdout: Buffer[] = [];
+  readonly stderr: Buffer[] = [];
+  /** Up to where output was read. */
+  offset: number;
+  exit: CommandExit | undefined;
+  onChange: () => void = () => undefined;
+
+  private constructor(attachment: Attachment) {
+    this.attachment = attachment;
+    this.offset = attachment.offset;
+  }
+
+  static async open(
+    under: EngineUnderTest,
+    containerId: ContainerId,
+    spec: z.input<typeof sessionSpecSchema> = {},
+    opening: TestOpening = {},
+  ): Promise<TestSession> {
+    const opened: { session?: TestSession } = {};
+    const attachment = await under.engine.sessions.open(
+      {
+        sessionId: newSessionId(),
+        caller: "ann",
+        resume: false,
+        ...opening,
+        containerId,
+        spec: sessionSpecSchema.parse(spec),
+      },
+      {
+        headroom: 18,
+        onChange: () => opened.session?.onChange(),
+        onEnd: (error) => {
+          if (opened.session) opened.session.error = error;
+        },
+      },
+    );
+    const session = new TestSession(attachment);
+    opened.session = session;
+    session.onChange = () => session.read();
+    return session;
+  }
+
+  get id(): SessionId {
+    return this.attachment.session.id;
+  }
+
+  /** Takes what there is, from now on by itself. */
+  read(): void {
+    for (;;) {
+      const pieces = this.attachment.read(Number.POSITIVE_INFINITY);
+      for (const { bytes, stream, offset, next } of pieces) {
+        if (offset !== this.offset) throw new Error(`Hole from ${this.offset} to ${offset}`);
+        this[stream].push(bytes.subarray(18));
+        this.offset = next;
+      }
+      if (pieces.length === 0) break;
+    }
+    this.attachment.acknowledge(this.offset);
+    this.exit ??= this.attachment.findEnd()?.exit;
+  }
+
+  text(stream: "stdout" | "stderr" = "stdout"): string {
+    return Buffer.concat(this[stream]).toString();
+  }
+
+  /** Resolves when the command has written `text`. */
+  async printed(text: string): Promise<void> {
+    this.read();
+    await waitFor(() => this.text().includes(text), { what: `"${text}" in "${this.text()}"` });
+  }
+
+  /** Resolves with how the command has ended, when all of its output is there. */
+  async ended(): Promise<CommandExit> {
+    this.read();
+    return await waitFor(() => this.exit, { what: "the exit", timeoutMs: 10_000 });
+  }
+}

@@ -1,0 +1,16 @@
+import { commandExitSchema, type Session } from "@podfleet/model/session";
+import { z } from "zod";
+
+/** How and where the command of a session has ended. */
+export const commandEndSchema = z.object({
+  /** Offset in the journal after its last output. */
+  offset: z.number().int().min(0),
+  exit: commandExitSchema,
+});
+export type CommandEnd = z.infer<typeof commandEndSchema>;
+
+export interface SessionRecord {
+  readonly session: Session;
+  /** Absent while the command may still run, and when it never ran. */
+  readonly commandEnd?: CommandEnd | undefined;
+}
