@@ -2,6 +2,9 @@ import { z } from "zod";
 
 const key = String.raw`([!-+\--~]|ctrl-[a-z@\[\]^_\\])`;
 
+/** podman's and Docker's. */
+export const detachKeysDefault = "ctrl-p,ctrl-q";
+
 /** Keys to be typed one after the other, in podman's form: `ctrl-p,ctrl-q`; a key is a character or `ctrl-` and one of a-z @ [ \ ] ^ _. */
 export const detachKeysSchema = z
   .string()

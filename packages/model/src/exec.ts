@@ -17,7 +17,7 @@ import {
   environmentSchema,
   userSchema,
 } from "./container/spec.ts";
-import { detachKeysSchema } from "./detach-keys.ts";
+import { detachKeysDefault, detachKeysSchema } from "./detach-keys.ts";
 import { containerIdSchema, execIdSchema } from "./ids.ts";
 
 /** The first descriptor beside the three standard ones. */
@@ -53,7 +53,7 @@ export const execSpecSchema = z.strictObject({
    */
   preserveFds: z.number().int().min(0).max(16, "must be at most 16").default(0),
   /** What a terminal's user types to leave the session without ending it; empty: nothing does. */
-  detachKeys: detachKeysSchema.default("ctrl-p,ctrl-q"),
+  detachKeys: detachKeysSchema.default(detachKeysDefault),
   /** The command is killed when it runs for longer; without a limit when absent. */
   timeoutSeconds: z.number().int().min(1, "must be at least 1").max(31_536_000).optional(),
 });
