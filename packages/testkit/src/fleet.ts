@@ -20,6 +20,7 @@ import { createTempRoot } from "./temp-root.ts";
 import { startTestPostgres, type TestPostgres } from "./test-database.ts";
 import { createTestNetwork, type TestHostNetwork } from "./test-network.ts";
 import { TestProcess } from "./test-process.ts";
+import { TestTerminal, type TestTerminalOptions } from "./test-terminal.ts";
 import { waitFor } from "./wait-for.ts";
 
 export interface FleetOptions {
@@ -59,9 +60,17 @@ export interface Fleet extends AsyncDisposable {
   /** A client of one replica, on connections of its own. */
   readonly clientOf: (replica: Replica) => Client;
   /** Runs the CLI against the first replica. */
-  readonly cli: (args: readonly string[]) => Promise<CliResult>;
+  readonly cli: (args: readonly string[], options?: CliOptions) => Promise<CliResult>;
+  /** Runs a line of shell on a terminal, in which `podfleet` is the CLI against the first replica. */
+  readonly terminal: (line: string, options?: Pick<TestTerminalOptions, "size">) => TestTerminal;
   /** Resolves once the control plane has heard from every host lately. */
   readonly ready: () => Promise<void>;
+}
+
+export interface CliOptions {
+  /** What it reads from standard input; nothing when absent. */
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface CliResult {
@@ -110,6 +119,12 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   await ready();
   await loadBusybox(client, hosts);
 
+  const cliEnv = {
+    ...baseEnvironment,
+    XDG_CONFIG_HOME: root,
+    PODFLEET_URL: client.url,
+    PODFLEET_TOKEN: token,
+  };
   const owned = stack.move();
   return {
     root,
@@ -120,7 +135,10 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     postgres,
     client,
     clientOf,
-    cli: async (args) => await runCli(args, { root, url: client.url, token }),
+    cli: async (args, { env, input = "" } = {}) =>
+      await runCli(args, { env: { ...cliEnv, ...env }, input }),
+    terminal: (line, { size } = {}) =>
+      runTerminal(line, { env: cliEnv, ...(size ? { size } : {}) }),
     ready,
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   };
@@ -229,18 +247,21 @@ const baseEnvironment = {
   PODFLEET_LOG_LEVEL: "debug",
 };
 
-async function runCli(
-  args: readonly string[],
-  { root, url, token }: { readonly root: string; readonly url: string; readonly token: string },
-): Promise<CliResult> {
+async function runCli(args: readonly string[], options: Required<CliOptions>): Promise<CliResult> {
   const { stdout, stderr, exitCode } = await execa(process.execPath, [...programs.cli, ...args], {
-    env: { ...baseEnvironment, XDG_CONFIG_HOME: root, PODFLEET_URL: url, PODFLEET_TOKEN: token },
+    ...options,
     extendEnv: false,
     reject: false,
     stripFinalNewline: false,
     timeout: cliTimeoutMs,
   });
   return { stdout, stderr, exitCode: exitCode ?? -1 };
+}
+
+function runTerminal(line: string, options: Omit<TestTerminalOptions, "command">): TestTerminal {
+  const podfleet = [process.execPath, ...programs.cli].map((word) => `'${word}'`).join(" ");
+  const script = `podfleet() { ${podfleet} "$@"; }\n${line}`;
+  return new TestTerminal({ ...options, command: ["/bin/sh", "-c", script] });
 }
 
 const apps = join(import.meta.dirname, "../../../apps");
