@@ -100,6 +100,7 @@ export class HealthProbe {
       if (!isResult(error)) throw error;
       return resultOf(parts, startedMs, { exitCode: undefined, output: error.message });
     } finally {
+      this.#exits.forget(id);
       await rm(bundle, { recursive: true, force: true });
     }
   }

@@ -1,0 +1,194 @@
+/** Lives of containers that go on whatever becomes of their host's agent meanwhile. */
+import { systemClock } from "@podfleet/base/clock";
+import type { ApiInputs } from "@podfleet/client/api";
+import type { Client } from "@podfleet/client/client";
+import { persist } from "@podfleet/client/retrying";
+import { type ErrorCode, hasCode } from "@podfleet/model/errors";
+import { newOperationId, type OperationId } from "@podfleet/model/ids";
+import { outputOf } from "@podfleet/testkit/fleet-container";
+
+type Wish = Partial<ApiInputs["containers"]["create"]["spec"]>;
+type Steps = ApiInputs["containers"]["batch"]["steps"];
+
+/** How long one step may go without an answer. */
+const stepMsMax = 120_000;
+const retryDelayMs = 100;
+const outage = { whenHostSilent: "retry", outageMaxMs: stepMsMax } as const;
+
+/** Each leaves no container, and throws when anything comes out as it must not. */
+export const lifecycles: Readonly<Record<string, (life: Life) => Promise<void>>> = {
+  "a run to its end": async (life) => {
+    await life.create({ command: shell("echo ran; exit 7") });
+    await life.perform("start");
+    expectSame(await life.exit(1), 7);
+    expectSame(await life.output(), { stdout: "ran\n", stderr: "" });
+    await life.remove();
+  },
+
+  "a command in it, and a stop": async (life) => {
+    await life.create({ stopTimeoutSeconds: 0 });
+    await life.perform("start");
+    await life.runCommand("exit 3", 3);
+    await life.perform("stop");
+    expectSame(await life.exit(1), 137);
+    await life.remove();
+  },
+
+  "init, start, pause, unpause and kill": async (life) => {
+    await life.create({});
+    for (const verb of ["init", "start", "pause", "unpause", "kill"] as const) {
+      await life.perform(verb);
+    }
+    expectSame(await life.exit(1), 137);
+    await life.remove();
+  },
+
+  "a restart, a refresh and a removal by force": async (life) => {
+    await life.create({ stopTimeoutSeconds: 0 });
+    for (const verb of ["start", "restart", "refresh"] as const) await life.perform(verb);
+    expectSame(await life.exit(2), 137);
+    await life.remove();
+  },
+
+  "a run after which it is removed": async (life) => {
+    await life.create({ command: shell("exit 5"), autoRemove: true });
+    await life.perform("start");
+    expectSame(await life.exit(1, "removed"), 5);
+  },
+
+  "runs by a restart policy": async (life) => {
+    await life.create({
+      command: shell("exit 4"),
+      restartPolicy: { name: "on-failure", retriesMax: 2 },
+    });
+    await life.perform("start");
+    expectSame(await life.exit(3), 4);
+    await life.remove();
+  },
+
+  "a batch": async (life) => {
+    await life.create({});
+    await life.batch([
+      { verb: "container.start" },
+      { verb: "exec.start", spec: { command: ["true"] } },
+      { verb: "container.update", resources: { pidsLimit: 100 } },
+      { verb: "container.stop", timeoutSeconds: 0 },
+    ]);
+    await life.remove();
+  },
+
+  "a healthcheck, a mount and a clean-up": async (life) => {
+    const healthcheck = { command: ["true"], intervalMs: 200 };
+    await life.create({ healthcheck, stopTimeoutSeconds: 0 });
+    for (const verb of ["start", "mount", "stop", "cleanup"] as const) await life.perform(verb);
+    expectSame(await life.exit(1), 137);
+    await life.remove();
+  },
+};
+
+function shell(script: string): string[] {
+  return ["sh", "-c", script];
+}
+
+/** One container, each of whose steps is presented until its outcome is known. */
+export class Life {
+  readonly #client: Client;
+  #container = "";
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async create(wish: Wish): Promise<void> {
+    const spec = { image: "busybox", command: ["sleep", "600"], ...wish };
+    const { container } = await present(
+      async (operationId) => await this.#api.create.mutate({ operationId, spec }),
+    );
+    this.#container = container.id;
+  }
+
+  async perform(
+    verb:
+      | ("init" | "start" | "stop" | "restart" | "refresh")
+      | ("pause" | "unpause" | "kill" | "mount" | "cleanup"),
+  ): Promise<void> {
+    const container = this.#container;
+    await present(async (operationId) => await this.#api[verb].mutate({ operationId, container }));
+  }
+
+  async batch(steps: Steps): Promise<void> {
+    const container = this.#container;
+    const done = await present(
+      async (operationId) => await this.#api.batch.mutate({ operationId, container, steps }),
+    );
+    const failed = done.steps?.find(({ status }) => status === "failed");
+    if (failed?.status !== "failed") return;
+    // Nobody can tell how a command has ended whose start was cut off.
+    if (!isOneOf(failed.error.code, "INTERRUPTED", "COMMAND_FAILED")) {
+      throw new Error(`Step ${failed.verb} failed: ${failed.error.message}`);
+    }
+  }
+
+  /** Runs a shell script in it, which ends with `code` unless its start was cut off. */
+  async runCommand(script: string, code: number): Promise<void> {
+    const container = this.#container;
+    const spec = { command: shell(script) };
+    const { exec } = this.#client.api;
+    try {
+      const started = await present(
+        async (operationId) => await exec.start.mutate({ operationId, container, spec }),
+      );
+      const session = { container, exec: started.exec.id };
+      const ended = await persist(async () => await exec.wait.mutate(session), outage);
+      if (!ended.exitUnknown) expectSame(ended.exitCode, code);
+    } catch (error) {
+      if (!hasCode(error, "INTERRUPTED")) throw error;
+    }
+  }
+
+  /** The exit code of a run, once it has ended. */
+  async exit(run: number, condition: "exit" | "removed" = "exit"): Promise<number | undefined> {
+    const container = this.#container;
+    return (await this.#client.wait({ container, run, condition }, outage)).exitCode;
+  }
+
+  async output(): Promise<{ stdout: string; stderr: string }> {
+    return await persist(async () => await outputOf(this.#client, this.#container), outage);
+  }
+
+  async remove(): Promise<void> {
+    const request = { container: this.#container, force: true };
+    await present(
+      async (operationId) => await this.#api.remove.mutate({ operationId, ...request }),
+    );
+  }
+
+  get #api(): Client["api"]["containers"] {
+    return this.#client.api.containers;
+  }
+}
+
+/** Presents an operation until its outcome is known, and a new one when it has certainly not reached the host. */
+async function present<T>(mutation: (operationId: OperationId) => Promise<T>): Promise<T> {
+  const deadlineMs = performance.now() + stepMsMax;
+  let operationId = newOperationId();
+  for (;;) {
+    try {
+      return await mutation(operationId);
+    } catch (error) {
+      if (!hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE")) throw error;
+      if (performance.now() > deadlineMs) throw error;
+      if (error.details?.["outcome"] === "not-delivered") operationId = newOperationId();
+    }
+    await systemClock.sleep(retryDelayMs);
+  }
+}
+
+function isOneOf(code: ErrorCode, ...codes: readonly ErrorCode[]): boolean {
+  return codes.includes(code);
+}
+
+function expectSame(found: unknown, wanted: unknown): void {
+  const [one, other] = [JSON.stringify(found), JSON.stringify(wanted)];
+  if (one !== other) throw new Error(`Found ${one}, wanted ${other}`);
+}
