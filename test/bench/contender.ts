@@ -3,6 +3,8 @@ export interface Contender {
   readonly name: string;
   /** Resolves with the container's id once its command runs. */
   createAndStart(): Promise<string>;
+  /** Runs a further command in the container; resolves once it has ended with 0. */
+  exec(id: string, command: readonly string[]): Promise<void>;
   /** Sends SIGKILL at once; resolves once the command has ended. */
   stop(id: string): Promise<void>;
   remove(id: string): Promise<void>;

@@ -14,13 +14,12 @@ import { newContainerId } from "@podfleet/model/ids";
 
 import { command } from "./contender.ts";
 import type { Contender } from "./contender.ts";
+import { execAtFloor } from "./floor-exec.ts";
+import { conmon, processSpec, runc, timeoutMs, toolPath } from "./floor-tools.ts";
 
 const run = promisify(execFile);
 
-const runc = "/usr/sbin/runc";
-const conmon = "/usr/bin/conmon";
 const cgroupParent = "/podfleet-bench";
-const timeoutMs = 20_000;
 
 interface Place {
   readonly root: string;
@@ -42,6 +41,7 @@ export async function openFloor(rootfs: string): Promise<Contender> {
       await run(runc, [`--root=${place.runtimeRoot}`, "start", id], { timeout: timeoutMs });
       return id;
     },
+    exec: async (id, args) => await execAtFloor({ id, ...place }, args),
     stop: async (id) => {
       const exited = exitOf(place, id);
       await run(runc, [`--root=${place.runtimeRoot}`, "kill", id, "KILL"], { timeout: timeoutMs });
@@ -87,7 +87,7 @@ async function create(place: Place, id: string): Promise<void> {
   ].flat();
   const monitor = spawn(conmon, flags, {
     stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
+    env: { PATH: toolPath, _OCI_SYNCPIPE: "3", _OCI_STARTPIPE: "4" },
     detached: true,
   });
   monitor.unref();
@@ -113,14 +113,7 @@ async function exitOf(place: Place, id: string): Promise<void> {
 function runtimeSpec(rootfs: string, id: string) {
   return {
     ociVersion: "1.0.2",
-    process: {
-      terminal: false,
-      user: { uid: 0, gid: 0 },
-      args: command,
-      env: ["PATH=/bin:/sbin"],
-      cwd: "/",
-      noNewPrivileges: true,
-    },
+    process: processSpec(command),
     root: { path: rootfs, readonly: false },
     hostname: "floor",
     mounts: [

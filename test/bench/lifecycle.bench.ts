@@ -3,11 +3,8 @@
  * turns within one run; the list of 1,000 containers; with 100 running containers, the agent's memory, and the time from its start
  * after a kill -9 until it answers for them.
  */
-import { execFile } from "node:child_process";
 import { openAsBlob } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { readFile } from "node:fs/promises";
 
 import { busyboxArchive } from "@podfleet/testkit/busybox-image";
 import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
@@ -16,10 +13,8 @@ import { SimulatedAgent } from "@podfleet/testkit/simulated-agent";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
 import type { Contender } from "./contender.ts";
-import { openFloor } from "./floor.ts";
+import { openContenders } from "./contenders.ts";
 import { judge, Samples } from "./measure.ts";
-import { openPodfleet } from "./podfleet.ts";
-import { openPodman } from "./podman.ts";
 
 const rounds = 40;
 const warmUpRounds = 3;
@@ -27,8 +22,6 @@ const listed = 1_000;
 const listRounds = 50;
 const running = 100;
 const atOnce = 8;
-
-const run = promisify(execFile);
 
 async function main(): Promise<void> {
   await using fleet = await startFleet({ hosts: 1 });
@@ -80,14 +73,9 @@ async function measureLifecycle(
   fleet: Fleet,
   host: FleetHost,
 ): Promise<{ floor: Lifecycle; podfleet: Lifecycle; podman: Lifecycle | undefined }> {
-  const archive = await busyboxArchive();
-  const rootfs = await unpack(archive);
-  await using stack = new AsyncDisposableStack();
-  stack.defer(async () => await rm(rootfs, { recursive: true }));
-  const own = [stack.use(await openFloor(rootfs)), openPodfleet(fleet, host)];
-  const podman = await openPodman(archive, "docker.io/library/busybox:latest");
-  if (podman) own.push(stack.use(podman));
-  else console.log("podman is not installed: it is left out");
+  await using contenders = await openContenders(fleet, host);
+  const { floor: bare, podfleet: ours, podman: theirs } = contenders;
+  const own = [bare, ours, ...(theirs ? [theirs] : [])];
 
   for (let round = 0; round < warmUpRounds; round += 1) {
     for (const contender of own) await liveOnce(contender, emptyLifecycle(contender));
@@ -131,15 +119,6 @@ function printLifecycles(lives: readonly Lifecycle[], floor: Lifecycle): void {
       ]),
     ),
   );
-}
-
-/** @returns a new folder with the files of the archive's only layer */
-async function unpack(archive: string): Promise<string> {
-  const folder = await mkdtemp("/tmp/podfleet-bench-rootfs-");
-  await run("tar", ["-xf", archive, "-C", folder, "layer.tar"]);
-  await run("tar", ["-xf", join(folder, "layer.tar"), "-C", folder]);
-  await rm(join(folder, "layer.tar"));
-  return folder;
 }
 
 interface LoadedAgent {

@@ -5,7 +5,8 @@ import { command } from "./contender.ts";
 import type { Contender } from "./contender.ts";
 
 /** @param fleet stays the caller's to dispose of */
-export function openPodfleet({ client: { api } }: Fleet, host: FleetHost): Contender {
+export function openPodfleet({ client }: Fleet, host: FleetHost): Contender {
+  const { api } = client;
   const spec = { image: "busybox", command, placement: { host: host.name } };
   return {
     name: "podfleet",
@@ -13,6 +14,11 @@ export function openPodfleet({ client: { api } }: Fleet, host: FleetHost): Conte
       const { container } = await api.containers.create.mutate({ spec });
       await api.containers.start.mutate({ container: container.id });
       return container.id;
+    },
+    exec: async (container, args) => {
+      const session = await client.exec({ container, spec: { command: [...args] } });
+      const { exitCode } = await session.wait();
+      if (exitCode !== 0) throw new Error(`podfleet's command ended with ${exitCode}`);
     },
     stop: async (container) =>
       void (await api.containers.stop.mutate({ container, timeoutSeconds: 0 })),

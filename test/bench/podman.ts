@@ -35,8 +35,7 @@ export async function openPodman(archive: string, image: string): Promise<Conten
   const socket = join(root, "api.sock");
   const service = startService(root, socket);
   stack.defer(async () => await endService(service, root));
-  const call = (method: string, path: string, body?: unknown) =>
-    callApi(socket, { method, path, body });
+  const call: Caller = (method, path, body) => callApi(socket, { method, path, body });
   await waitFor(async () => await call("GET", "/info"), { what: "podman's service" });
   await loadImage(socket, archive);
   const owned = stack.move();
@@ -48,10 +47,22 @@ export async function openPodman(archive: string, image: string): Promise<Conten
       await call("POST", `/containers/${id}/start`);
       return id;
     },
+    exec: async (id, args) => await runExec(call, id, args),
     stop: async (id) => void (await call("POST", `/containers/${id}/stop?timeout=0`)),
     remove: async (id) => void (await call("DELETE", `/containers/${id}`)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The answer to the start ends with the command. */
+async function runExec(call: Caller, container: string, args: readonly string[]): Promise<void> {
+  const spec = { AttachStdout: true, AttachStderr: true, Cmd: args };
+  const made = await call("POST", `/containers/${container}/exec`, spec);
+  const { Id: id } = made as { Id: string };
+  await call("POST", `/exec/${id}/start`, { Detach: false, Tty: false });
+  const ended = await call("GET", `/exec/${id}/json`);
+  const { ExitCode: exitCode } = ended as { ExitCode: number };
+  if (exitCode !== 0) throw new Error(`podman's command ended with ${exitCode}`);
 }
 
 function startService(root: string, socket: string): ChildProcess {
@@ -84,6 +95,8 @@ async function loadImage(socket: string, archive: string): Promise<void> {
   const { outgoing, answer } = send(socket, { method: "POST", path: "/images/load" });
   await Promise.all([pipeline(createReadStream(archive), outgoing), answer]);
 }
+
+type Caller = (...call: [method: string, path: string, body?: unknown]) => Promise<unknown>;
 
 interface Call {
   readonly method: string;

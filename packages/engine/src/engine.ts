@@ -361,6 +361,7 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
   const { clock, paths, store, problems } = base;
   await mkdir(paths.journals, { recursive: true, mode: 0o700 });
   await mkdir(paths.execs, { recursive: true, mode: 0o700 });
+  await mkdir(paths.execBundles, { recursive: true, mode: 0o700 });
   await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
   const cgroups = await readCgroupHierarchies();
   const hostLimits = await readHostLimits(cgroups);

@@ -15,8 +15,9 @@ export class EnginePaths {
   readonly execs: string;
   /** Where healthchecks run. */
   readonly health: string;
+  /** What exec sessions need while they run. */
+  readonly execBundles: string;
   readonly #bundles: string;
-  readonly #execBundles: string;
 
   constructor(roots: { readonly dataRoot: string; readonly runRoot: string }) {
     this.database = join(roots.dataRoot, "engine.sqlite");
@@ -29,7 +30,7 @@ export class EnginePaths {
     this.execs = join(roots.dataRoot, "execs");
     this.health = join(roots.runRoot, "health");
     this.#bundles = join(roots.runRoot, "bundles");
-    this.#execBundles = join(roots.runRoot, "execs");
+    this.execBundles = join(roots.runRoot, "execs");
   }
 
   bundle(id: ContainerId): string {
@@ -71,7 +72,7 @@ export class EnginePaths {
 
   /** What an exec session needs while it runs. */
   execBundle(id: ExecId): string {
-    return join(this.#execBundles, id);
+    return join(this.execBundles, id);
   }
 
   execExits(id: ExecId): string {

@@ -68,6 +68,16 @@ test("O142: an exited container's changed file is seen through its mount, which 
   expect(existsSync(at?.path ?? "")).toBe(false);
 });
 
+test("O133: after a stop and a clean-up nothing of the container is mounted", async () => {
+  const id = await under.run("sleep 600");
+  await under.do(id, mount);
+  await under.stop(id, 0);
+  expect(await readFile("/proc/self/mountinfo", "utf8")).toContain(id);
+  const cleaned = await under.do(id, { verb: "container.cleanup" });
+  expect(cleaned).not.toHaveProperty("mount");
+  expect(await readFile("/proc/self/mountinfo", "utf8")).not.toContain(id);
+});
+
 test("C1: clean-up unmounts what users have mounted; a new engine keeps it", async () => {
   const id = await under.create();
   await under.do(id, mount);

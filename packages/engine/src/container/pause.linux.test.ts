@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { systemClock } from "@podfleet/base/clock";
 import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/engine/oci/cgroup";
 import type { ContainerId } from "@podfleet/model/ids";
 import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
@@ -36,6 +37,25 @@ describe.each(runtimeNames)("with %s", (runtime) => {
     await under.printed(id, `${before}tick`);
     const types = under.events(id).map(({ type }) => type);
     expect(types.slice(-3)).toEqual(["container.pause", "operation.finished", "container.unpause"]);
+  });
+
+  test("O106: a pause is a gap in what is written, in which nothing is lost", async () => {
+    const script =
+      "i=0; while read up _ < /proc/uptime; do i=$((i+1)); echo $i $up; usleep 20000; done";
+    const id = await under.run(script);
+    await under.printed(id, "\n5 ");
+    await under.do(id, pause);
+    await systemClock.sleep(600);
+    await under.do(id, unpause);
+    const last = (await under.output(id)).trimEnd().split("\n").length;
+    await under.printed(id, `\n${last + 5} `);
+    const lines = (await under.output(id)).trimEnd().split("\n");
+    const [counts = [], times = []] = [0, 1].map((at) =>
+      lines.map((line) => Number(line.split(" ")[at])),
+    );
+    expect(counts).toEqual(counts.map((_, index) => index + 1));
+    const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(Math.max(...gaps)).toBeGreaterThanOrEqual(0.6);
   });
 
   test("P2, O108: what is not paused cannot be unpaused, what does not run cannot be paused", async () => {

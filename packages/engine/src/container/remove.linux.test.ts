@@ -1,6 +1,9 @@
 import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import { newContainerId, newOperationId } from "@podfleet/model/ids";
 import { createVerb, EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -45,6 +48,16 @@ test("a removed container's name can be used again, its id cannot", async () => 
   await under.create({ name: "again" });
   const outcome = await under.perform(id, createVerb(id, { name: "other" }));
   expect(failureOf(outcome).code).toBe("INVALID_INPUT");
+});
+
+test("O137: one whose bind's source is gone is removed", async () => {
+  const source = await mkdtemp(join(tmpdir(), "podfleet-bind-"));
+  const mounts: ContainerSpecInput["mounts"] = [{ type: "bind", source, destination: "/data" }];
+  const id = await under.run("exit 0", { mounts });
+  await under.exited(id);
+  await rm(source, { recursive: true });
+  await under.do(id, remove);
+  expect(under.engine.containers().some((container) => container.id === id)).toBe(false);
 });
 
 test("X2: one that others depend on is removed with them only, they first", async () => {

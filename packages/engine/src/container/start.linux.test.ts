@@ -1,3 +1,5 @@
+import { readdir } from "node:fs/promises";
+
 import { newContainerId, newOperationId, operationIdSchema } from "@podfleet/model/ids";
 import { createVerb, EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
@@ -41,7 +43,7 @@ describe("create", () => {
     expect(failureOf(outcome)).toMatchObject({ code: "NAME_IN_USE" });
   });
 
-  test("refuses a dependency that does not exist", async () => {
+  test("O141: refuses a dependency that does not exist", async () => {
     const id = newContainerId();
     const outcome = await under.perform(id, createVerb(id, { dependencies: [newContainerId()] }));
     expect(failureOf(outcome)).toMatchObject({ code: "CONTAINER_NOT_FOUND" });
@@ -56,18 +58,22 @@ describe("create", () => {
 });
 
 describe("init", () => {
-  test("S1: makes a process that has not run the command", async () => {
-    const id = await under.create({ command: ["echo", "ran"] });
+  test("S1, O128, O129: makes a process that has not run the command", async () => {
+    const id = await under.create({ command: ["sh", "-c", "echo ran; sleep 600"] });
     const created = await under.do(id, init);
     expect(created).toMatchObject({ state: "created", run: 0, pid: expect.any(Number) });
     expect(await under.output(id)).toBe("");
+    const { paths } = await under.engine.inspect(id);
+    expect(await readdir(paths.bundle)).toEqual(
+      expect.arrayContaining(["hosts", "hostname", "resolv.conf"]),
+    );
     const again = failureOf(await under.perform(id, init));
     expect(again.code).toBe("STATE_INVALID");
     expect(again.message).toContain('state is "created"');
     const started = await under.start(id);
     expect(started).toMatchObject({ run: 1, pid: created.pid });
-    await under.exited(id);
-    expect(await under.output(id)).toBe("ran\n");
+    expect(failureOf(await under.perform(id, init)).code).toBe("STATE_INVALID");
+    await under.printed(id, "ran\n");
   });
 });
 

@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
+import { constants } from "node:os";
 
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { newContainerId } from "@podfleet/model/ids";
 import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
@@ -8,8 +10,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let under: EngineUnderTest;
 
+/** A stop that takes the whole of the default timeout, beside the other tests. */
+let slowStop: Promise<{ value: ContainerSnapshot; ms: number }>;
+
 beforeAll(async () => {
   under = await EngineUnderTest.open();
+  const deaf = await runReady(trapping("TERM", ":"));
+  slowStop = timed(under.stop(deaf));
 });
 
 afterAll(async () => {
@@ -36,11 +43,12 @@ async function timed<T>(body: Promise<T>): Promise<{ value: T; ms: number }> {
 const stop = { verb: "container.stop" } as const;
 
 describe("stop", () => {
-  test("T1: a process that exits on TERM ends with its own code, long before the timeout", async () => {
-    const id = await runReady(trapping("TERM", "exit 3"));
+  test("T1, O91: a process that exits on TERM ends with its own code, long before the timeout", async () => {
+    const id = await runReady(trapping("TERM", "echo leaving; exit 3"));
     const { value, ms } = await timed(under.stop(id));
     expect(value).toMatchObject({ state: "exited", exitCode: 3, stoppedByUser: true });
-    expect(ms).toBeLessThan(3_000);
+    expect(ms).toBeLessThan(2_000);
+    expect(await under.output(id)).toBe("ready\nleaving\n");
     expect(under.events(id).map(({ type }) => type)).toEqual([
       "container.create",
       "container.init",
@@ -67,7 +75,7 @@ describe("stop", () => {
     expect(await under.output(id)).toBe("ready\n");
   });
 
-  test("T4: the stop signal of the spec, else of the image, is what the process sees", async () => {
+  test("T4, O98: the stop signal of the spec, else of the image, is what the process sees", async () => {
     const own = await runReady(trapping("QUIT", "exit 9"), { stopSignal: "QUIT" });
     expect((await under.stop(own)).exitCode).toBe(9);
     await under.load({ reference: "localhost/usr2:1", config: { StopSignal: "SIGUSR2" } });
@@ -75,7 +83,7 @@ describe("stop", () => {
     expect((await under.stop(image)).exitCode).toBe(8);
   });
 
-  test("T5: an exited container has already stopped", async () => {
+  test("T5, O97: an exited container has already stopped", async () => {
     const id = await under.run("exit 0");
     const exited = await under.exited(id);
     expect(failureOf(await under.perform(id, stop)).code).toBe("ALREADY_STOPPED");
@@ -161,12 +169,25 @@ describe("kill", () => {
     expect(under.snapshot(id).state).toBe("running");
   });
 
-  test("T10: a container that does not run cannot be killed", async () => {
+  test("T10, O103: a container that does not run cannot be killed", async () => {
     const id = await under.create();
     const outcome = await under.perform(id, { verb: "container.kill", signal: 9 });
     expect(failureOf(outcome).code).toBe("STATE_INVALID");
     const nobody = await under.perform(newContainerId(), { verb: "container.kill", signal: 9 });
     expect(failureOf(nobody).code).toBe("CONTAINER_NOT_FOUND");
+  });
+
+  test("O102: what the process ignores leaves it running, what it does not ends it", async () => {
+    const id = await runReady(trapping("TERM", "exit 0"));
+    await under.kill(id, constants.signals.SIGWINCH);
+    expect(under.snapshot(id).state).toBe("running");
+    await under.kill(id, constants.signals.SIGTERM);
+    expect(await under.exited(id)).toMatchObject({ exitCode: 0 });
+    const exited = await under.perform(id, { verb: "container.kill", signal: 9 });
+    expect(failureOf(exited)).toMatchObject({
+      code: "STATE_INVALID",
+      message: expect.stringContaining('"exited"'),
+    });
   });
 
   test("O105: a container that was killed for memory says so", async () => {
@@ -178,6 +199,13 @@ describe("kill", () => {
     await under.kill(plain, 9);
     expect(await under.exited(plain)).toMatchObject({ oomKilled: false, exitCode: 137 });
   });
+});
+
+test("O92: one that ignores TERM is killed after the ten seconds that are the default", async () => {
+  const { value, ms } = await slowStop;
+  expect(value).toMatchObject({ state: "exited", exitCode: 137 });
+  expect(ms).toBeGreaterThan(9_900);
+  expect(ms).toBeLessThan(11_000);
 });
 
 async function nothingLeft(id: string): Promise<void> {

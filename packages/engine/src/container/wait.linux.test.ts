@@ -1,5 +1,5 @@
 import { newContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
+import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 let under: EngineUnderTest;
@@ -29,7 +29,7 @@ test("W1: all waiters get the code within 50 ms of the exit", async () => {
   }
 });
 
-test("W2: an exited container's code is there at once", async () => {
+test("W2, O81: an exited container's code is there at once", async () => {
   const id = await under.run("exit 99");
   await under.exited(id);
   const answer = await under.engine.wait({ containerId: id, condition: "exit", timeoutMs: 0 });
@@ -84,6 +84,37 @@ test("W5: states are waited for, and a wait that is given up leaves nothing", as
   await expect(never).rejects.toMatchObject({ code: "CANCELLED" });
 });
 
+test("O82: a wait that is open while the container is stopped gets the process's own code", async () => {
+  const id = await under.run("trap 'exit 99' TERM; echo ready; while :; do sleep 0.05; done");
+  await under.printed(id, "ready");
+  const waiting = under.engine.wait({ containerId: id, condition: "exit", timeoutMs: 2_000 });
+  await under.stop(id);
+  expect(await waiting).toMatchObject({ state: "met", exitCode: 99 });
+});
+
+test.each(["exit", "next-exit", "stopped", "exited", "removed"] as const)(
+  "O83: a wait for %s is open while it runs, and gets the code of its end",
+  async (condition) => {
+    const script = "trap 'exit 99' TERM; echo ready; while :; do sleep 0.05; done";
+    const id = await under.run(script, { autoRemove: condition === "removed" });
+    await under.printed(id, "ready");
+    const wait = { containerId: id, condition };
+    expect(await under.engine.wait({ ...wait, timeoutMs: 50 })).toMatchObject({ state: "pending" });
+    const waiting = under.engine.wait({ ...wait, timeoutMs: 5_000 });
+    await under.kill(id, 15);
+    expect(await waiting).toMatchObject({ state: "met", run: 1, exitCode: 99 });
+  },
+);
+
+test("O89: a wait after a start that failed does not hang, and has no code of success", async () => {
+  const id = await under.create({ command: ["nosuch"] });
+  const start = { verb: "container.start", recursive: false } as const;
+  expect(failureOf(await under.perform(id, start)).code).toBe("COMMAND_NOT_FOUND");
+  const answer = await under.engine.wait({ containerId: id, condition: "exit", timeoutMs: 0 });
+  expect(answer).toMatchObject({ state: "met", run: 0 });
+  expect(answer).not.toHaveProperty("exitCode");
+});
+
 test("next-exit waits for a run that has not begun", async () => {
   const id = await under.run("exit 5");
   await under.exited(id);
@@ -92,7 +123,7 @@ test("next-exit waits for a run that has not begun", async () => {
   await expect(next).resolves.toMatchObject({ run: 2, exitCode: 5 });
 });
 
-test("a container that has not run has no run under way", async () => {
+test("O86: a container that has not run has no run under way", async () => {
   const id = await under.create();
   const answer = await under.engine.wait({ containerId: id, condition: "exit", timeoutMs: 0 });
   expect(answer).toMatchObject({ state: "met", run: 0, exitUnknown: false });
@@ -110,7 +141,7 @@ test("an unknown container, and a state that one that was removed cannot reach, 
   ]);
 });
 
-test("autoRemove removes the container after its run, and its exit stays known", async () => {
+test("O90: autoRemove removes the container after its run, and its exit stays known", async () => {
   const id = await under.create({ command: ["sh", "-c", "exit 7"], autoRemove: true });
   await under.start(id);
   const removed = await under.engine.wait({

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
@@ -47,6 +47,16 @@ describe("the agent ends while a session runs", () => {
     await under.reopen();
     expect(inspect(session.id)).toMatchObject({ state: "exited", exitCode: 8 });
   });
+});
+
+test("what a session needed goes when the agent was killed before it had removed it", async () => {
+  const { session } = await exec(under, id, "true");
+  await under.close();
+  const bundles = join(under.options.runRoot, "execs");
+  await mkdir(join(bundles, session.id, "exit"), { recursive: true });
+  await mkdir(join(bundles, newExecId()));
+  await under.reopen();
+  expect(await readdir(bundles)).toEqual([]);
 });
 
 describe("the agent is killed while it starts a session", () => {

@@ -1,5 +1,5 @@
 /** What the engine expects of an OCI runtime under conmon; each runtime has to meet it. */
-import { access, appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, appendFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
@@ -182,17 +182,20 @@ describe.each(runtimeNames)("%s", (name) => {
       expect(await outputOf(script, { resources, rlimits })).toBe("512\n33554432\n");
     });
 
-    test("mounts of the host and of its own, a workdir in one of them", async () => {
+    test("O144, O145: mounts of the host and of its own, a workdir in one of them", async () => {
       const source = join(host.root, "source");
       await mkdir(join(source, "inner"), { recursive: true });
       await writeFile(join(source, "inner/file"), "from the host\n");
       const mounts: ContainerSpecInput["mounts"] = [
         { type: "tmpfs", destination: "/scratch", sizeBytes: 65_536, mode: "0700" },
         { type: "bind", source, destination: "/data/ro", readOnly: true },
+        { type: "bind", source, destination: "/data/rw", readOnly: false },
       ];
-      const script = "cat file; touch x 2>&1; stat -c %a /scratch; touch /scratch/x && echo made";
+      const script =
+        "cat file; touch x 2>&1; touch /data/rw/x; stat -c %a /scratch; touch /scratch/x && echo made; df -k /scratch | awk 'END { print $2 }'";
       const output = await outputOf(script, { mounts, workdir: "/data/ro/inner" });
-      expect(output).toBe("from the host\ntouch: x: Read-only file system\n700\nmade\n");
+      expect(output).toBe("from the host\ntouch: x: Read-only file system\n700\nmade\n64\n");
+      expect(await readdir(source)).toContain("x");
     });
 
     test("a read-only root with room to write where programs need it", async () => {

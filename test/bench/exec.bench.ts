@@ -1,0 +1,149 @@
+/**
+ * A command in a running container through the whole system, against conmon and runc alone and against podman's API service, in turns
+ * within one run; a batch of ten steps against ten calls; and how soon a wait wakes once the exit is on file.
+ */
+import { existsSync, watch } from "node:fs";
+import { join } from "node:path";
+
+import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
+import { runContainer } from "@podfleet/testkit/fleet-container";
+
+import type { Contender } from "./contender.ts";
+import { openContenders } from "./contenders.ts";
+import { judge, Samples } from "./measure.ts";
+
+const execRounds = 100;
+const warmUpRounds = 10;
+const batchRounds = 30;
+const waitRounds = 200;
+
+async function main(): Promise<void> {
+  await using fleet = await startFleet({ hosts: 1 });
+  const [host] = fleet.hosts;
+  if (!host) throw new Error("The fleet has no host");
+  const { floor, podfleet, podman } = await measureExec(fleet, host);
+  const { batch, calls } = await measureBatch(fleet);
+  const wakes = await measureWait(fleet, host);
+  judge([
+    { what: "exec over the floor", value: podfleet.p50 / floor.p50, atMost: 1.25, unit: " x" },
+    ...(podman
+      ? [{ what: "exec over podman", value: podfleet.p50 / podman.p50, atMost: 0.5, unit: " x" }]
+      : []),
+    {
+      what: "batch of 10 steps over 10 calls",
+      value: batch.p50 / calls.p50,
+      atMost: 0.25,
+      unit: " x",
+    },
+    {
+      what: "wait after the exit file, p99",
+      value: wakes.percentile(0.99),
+      atMost: 5,
+      unit: " ms",
+    },
+  ]);
+}
+
+async function measureExec(fleet: Fleet, host: FleetHost) {
+  await using contenders = await openContenders(fleet, host);
+  const { floor, podfleet, podman } = contenders;
+  const measured = await Promise.all(
+    [floor, podfleet, ...(podman ? [podman] : [])].map(async (contender) => {
+      return { contender, id: await contender.createAndStart(), samples: new Samples() };
+    }),
+  );
+  for (let round = -warmUpRounds; round < execRounds; round += 1) {
+    for (const { contender, id, samples } of measured) {
+      const step = async (): Promise<void> => await contender.exec(id, ["true"]);
+      await (round < 0 ? step() : samples.time(step));
+    }
+  }
+  for (const { contender, id } of measured) await end(contender, id);
+  const [first, second, third] = measured.map(({ samples }) => samples);
+  if (!first || !second) throw new Error("Nothing was measured");
+  console.log(`exec of true, p50 / p95 in ms of ${execRounds} rounds`);
+  console.table(
+    Object.fromEntries(
+      measured.map(({ contender, samples }) => [contender.name, describe(samples, first)]),
+    ),
+  );
+  return { floor: first, podfleet: second, podman: third };
+}
+
+async function end(contender: Contender, id: string): Promise<void> {
+  await contender.stop(id);
+  await contender.remove(id);
+}
+
+function describe(samples: Samples, floor: Samples) {
+  const ratio = (samples.p50 / floor.p50).toFixed(2);
+  return { exec: `${samples.p50.toFixed(1)} / ${samples.p95.toFixed(1)} (${ratio} x)` };
+}
+
+/** Of steps that are the agent's own: what the runtime takes for others is the same either way. */
+const pair = ["container.mount", "container.unmount"] as const;
+const steps = Array.from({ length: 5 }, () => pair).flat();
+
+async function measureBatch({ client }: Fleet): Promise<{ batch: Samples; calls: Samples }> {
+  const { containers } = client.api;
+  const { id: container } = await runContainer(client, { command: ["sleep", "3600"] });
+  const batch = new Samples();
+  const calls = new Samples();
+  for (let round = 0; round < batchRounds; round += 1) {
+    await batch.time(async () => {
+      await containers.batch.mutate({
+        container,
+        steps: steps.map((verb) =>
+          verb === "container.mount" ? { verb } : { verb, force: false },
+        ),
+      });
+    });
+    await calls.time(async () => {
+      for (const verb of steps) {
+        if (verb === "container.mount") await containers.mount.mutate({ container });
+        else await containers.unmount.mutate({ container });
+      }
+    });
+  }
+  await containers.remove.mutate({ container, force: true });
+  console.log(
+    `10 steps, p50 in ms of ${batchRounds} rounds: a batch ${batch.p50.toFixed(1)}, as calls ${calls.p50.toFixed(1)}`,
+  );
+  return { batch, calls };
+}
+
+/** From the notice of the exit file to the answer to a wait that was open. */
+async function measureWait({ client }: Fleet, host: FleetHost): Promise<Samples> {
+  const wakes = new Samples();
+  for (let round = 0; round < waitRounds; round += 1) {
+    const { id, pid } = await runContainer(client, { command: ["sleep", "3600"] });
+    if (pid === undefined) throw new Error("The container has no process");
+    const ended = client.wait({ container: id });
+    // The run is read first, and the wait is open with the next request.
+    await client.api.containers.inspect.query({ container: id });
+    await client.api.containers.inspect.query({ container: id });
+    const onFile = exitFile(join(host.runRoot, "exits"), id);
+    process.kill(pid, "SIGKILL");
+    await onFile;
+    await wakes.time(async () => await ended);
+    await client.api.containers.remove.mutate({ container: id });
+  }
+  console.log(
+    `wait after the exit file: p50 ${wakes.p50.toFixed(2)} ms, p99 ${wakes.percentile(0.99).toFixed(2)} ms`,
+  );
+  return wakes;
+}
+
+async function exitFile(folder: string, id: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const watcher = watch(folder, () => {
+    if (existsSync(join(folder, id))) resolve();
+  });
+  try {
+    await promise;
+  } finally {
+    watcher.close();
+  }
+}
+
+await main();
