@@ -48,8 +48,19 @@ describe("create", () => {
       "INVALID_INPUT",
       /constraints.*zone=a.*must be/,
     ],
+    [
+      "O68: a negative number of restarts",
+      { restartPolicy: { name: "on-failure", retriesMax: -1 } },
+      "INVALID_INPUT",
+      /restartPolicy\.retriesMax.*-1.*at least 1/,
+    ],
     ["an unknown host", { placement: { host: "nowhere" } }, "HOST_NOT_FOUND", /"nowhere"/],
-    ["an unknown dependency", { dependencies: ["0".repeat(64)] }, "CONTAINER_NOT_FOUND", /0000/],
+    [
+      "O141: an unknown dependency",
+      { dependencies: ["0".repeat(64)] },
+      "CONTAINER_NOT_FOUND",
+      /0000/,
+    ],
   ])("with %s", async (_name, fields, code, message) => {
     const spec = { image: "busybox", ...fields };
     const error = await refusal(fleet.client.api.containers.create.mutate({ spec }));
@@ -105,10 +116,16 @@ describe("on a container", () => {
       /"taken".*"running"/,
     ],
     [
-      "an unknown signal",
-      (api) => api.containers.kill.mutate({ container: "taken", signal: "65" }),
+      "O87: a wait for an unknown container",
+      (api) => api.containers.wait.mutate({ container: "ghost" }),
+      "CONTAINER_NOT_FOUND",
+      /"ghost"/,
+    ],
+    [
+      "O87: a wait for an unknown condition",
+      (api) => api.containers.wait.mutate({ container: "taken", condition: "done" as never }),
       "INVALID_INPUT",
-      /signal.*65/,
+      /condition.*"done"/,
     ],
     [
       "a negative timeout",
@@ -146,6 +163,14 @@ describe("on a container", () => {
       message: expect.stringMatching(message),
     });
   });
+});
+
+test.each(["NOPE", "0", "65"])("T11: kill with the unknown signal %s", async (signal) => {
+  const error = await refusal(
+    fleet.client.api.containers.kill.mutate({ container: "taken", signal }),
+  );
+  expect(error.code).toBe("INVALID_INPUT");
+  expect(error.message).toMatch(new RegExp(`signal.*"${signal}".*must be a name`));
 });
 
 test("without a valid token nothing is answered", async () => {

@@ -1,9 +1,11 @@
 /** Changes of containers on a host of the fleet, by the CLI and by the client. */
 import { writeFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
 
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
 import { runContainer } from "@podfleet/testkit/fleet-container";
+import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 let fleet: Fleet;
@@ -38,6 +40,42 @@ test("podfleet pause, unpause and restart print the container; what cannot be is
   expect(await fleet.cli(["refresh", "web"])).toMatchObject({ exitCode: 0 });
   expect(await inspect("web")).toMatchObject({ state: "running", run: (before.run ?? 0) + 2 });
 });
+
+test("T5, O97: podfleet stop of what does not run prints it, and leaves it as it is", async () => {
+  await fleet.cli(["create", "--name", "idle", "busybox", "true"]);
+  expect(await fleet.cli(["stop", "idle"])).toMatchObject({ stdout: "idle\n", exitCode: 0 });
+  expect((await inspect("idle")).state).toBe("configured");
+  await fleet.cli(["start", "--attach", "idle"]);
+  expect(await fleet.cli(["stop", "idle"])).toMatchObject({ stdout: "idle\n", exitCode: 0 });
+  expect(await inspect("idle")).toMatchObject({ state: "exited", exitCode: 0 });
+});
+
+test("O100: each signal reaches the process, by its number and by its name", async () => {
+  const names =
+    "HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM TSTP TTIN TTOU URG XCPU VTALRM WINCH";
+  const signals = names.split(" ");
+  const script = `for s in ${names}; do trap "echo $s" $s; done; while echo ready; do sleep 600 & wait; done`;
+  const { id } = await runContainer(fleet.client, { command: ["sh", "-c", script] });
+  const received = async () => {
+    const lines = (await fleet.cli(["logs", id])).stdout.split("\n");
+    return lines.filter((line) => signals.includes(line));
+  };
+  await waitFor(async () => (await fleet.cli(["logs", id])).stdout !== "", { what: "the traps" });
+  const forms = [(name: string) => name, (name: string) => `SIG${name}`, numberOf];
+  for (const [round, form] of forms.entries()) {
+    for (const name of signals) {
+      await fleet.client.api.containers.kill.mutate({ container: id, signal: form(name) });
+    }
+    await waitFor(async () => (await received()).length === signals.length * (round + 1), {
+      what: "every trap to run",
+    });
+  }
+  expect((await received()).toSorted()).toEqual([...signals, ...signals, ...signals].toSorted());
+});
+
+function numberOf(name: string): string {
+  return String(constants.signals[`SIG${name}` as NodeJS.Signals]);
+}
 
 test("O131: podfleet cleanup of a container that does not exist is no error", async () => {
   expect(await fleet.cli(["cleanup", "nobody"])).toMatchObject({ exitCode: 0 });

@@ -52,6 +52,30 @@ test("podfleet run gives 10,000 lines of each stream back in full", async () => 
   expect(stderr === numbers.map((number) => `e${number}\n`).join("")).toBe(true);
 });
 
+test("O135: podfleet run ends with 137 when the container is removed by force meanwhile", async () => {
+  const running = fleet.cli(["run", "--name", "victim", "busybox", "sleep", "600"]);
+  await waitFor(
+    async () => (await fleet.cli(["ps", "--filter", "name=victim"])).stdout.includes("Up"),
+    { what: "the container to run", timeoutMs: 10_000 },
+  );
+  expect(await fleet.cli(["rm", "-f", "victim"])).toMatchObject({ exitCode: 0 });
+  expect(await running).toMatchObject({ stdout: "", exitCode: 137 });
+});
+
+test("O138, O140: what a container requires is started before it, and removed with it only", async () => {
+  const host = ["--host", fleet.hosts[0]?.name ?? ""];
+  const sleep = ["busybox", "sleep", "600"];
+  await fleet.cli(["create", "--name", "needed", ...host, ...sleep]);
+  await fleet.cli(["create", "--name", "needing", "--requires", "needed", ...host, ...sleep]);
+  expect(await fleet.cli(["start", "needing"])).toMatchObject({ stdout: "needing\n" });
+  const { stdout } = await fleet.cli(["ps", "--filter", "name=need"]);
+  expect(stdout.match(/ Up /g)).toHaveLength(2);
+  const refused = await fleet.cli(["rm", "-f", "needed"]);
+  expect(refused).toMatchObject({ stderr: expect.stringContaining('"needing"'), exitCode: 2 });
+  expect(await fleet.cli(["rm", "-f", "--depend", "needed"])).toMatchObject({ exitCode: 0 });
+  expect((await fleet.cli(["ps", "-a", "--filter", "name=need"])).stdout).not.toContain("need");
+});
+
 test.each([
   ["a command that does not exist", ["busybox", "nonexistent"], 127],
   ["a command that is a directory", ["busybox", "/etc"], 126],

@@ -21,7 +21,7 @@ const counter = [
   "i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i; usleep 20000; done; exit 3",
 ];
 
-test("running containers keep their pids and lose no output; those that ended meanwhile are found so", async () => {
+test("O77: running containers keep their pids and lose no output; those that ended meanwhile are found so", async () => {
   const { client, hosts } = fleet;
   const counters = await Promise.all(
     hosts.map(async ({ name }) =>

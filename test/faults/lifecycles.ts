@@ -1,19 +1,14 @@
 /** Lives of containers that go on whatever becomes of their host's agent meanwhile. */
-import { systemClock } from "@podfleet/base/clock";
 import type { ApiInputs } from "@podfleet/client/api";
 import type { Client } from "@podfleet/client/client";
-import { persist } from "@podfleet/client/retrying";
+import { persist, retrying } from "@podfleet/client/retrying";
 import { type ErrorCode, hasCode } from "@podfleet/model/errors";
-import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import { outputOf } from "@podfleet/testkit/fleet-container";
 
 type Wish = Partial<ApiInputs["containers"]["create"]["spec"]>;
 type Steps = ApiInputs["containers"]["batch"]["steps"];
 
-/** How long one step may go without an answer. */
-const stepMsMax = 120_000;
-const retryDelayMs = 100;
-const outage = { whenHostSilent: "retry", outageMaxMs: stepMsMax } as const;
+const outage = { whenHostSilent: "retry", outageMaxMs: 120_000 } as const;
 
 /** Each leaves no container, and throws when anything comes out as it must not. */
 export const lifecycles: Readonly<Record<string, (life: Life) => Promise<void>>> = {
@@ -101,8 +96,9 @@ export class Life {
 
   async create(wish: Wish): Promise<void> {
     const spec = { image: "busybox", command: ["sleep", "600"], ...wish };
-    const { container } = await present(
+    const { container } = await retrying(
       async (operationId) => await this.#api.create.mutate({ operationId, spec }),
+      outage,
     );
     this.#container = container.id;
   }
@@ -113,13 +109,17 @@ export class Life {
       | ("pause" | "unpause" | "kill" | "mount" | "cleanup"),
   ): Promise<void> {
     const container = this.#container;
-    await present(async (operationId) => await this.#api[verb].mutate({ operationId, container }));
+    await retrying(
+      async (operationId) => await this.#api[verb].mutate({ operationId, container }),
+      outage,
+    );
   }
 
   async batch(steps: Steps): Promise<void> {
     const container = this.#container;
-    const done = await present(
+    const done = await retrying(
       async (operationId) => await this.#api.batch.mutate({ operationId, container, steps }),
+      outage,
     );
     const failed = done.steps?.find(({ status }) => status === "failed");
     if (failed?.status !== "failed") return;
@@ -135,8 +135,9 @@ export class Life {
     const spec = { command: shell(script) };
     const { exec } = this.#client.api;
     try {
-      const started = await present(
+      const started = await retrying(
         async (operationId) => await exec.start.mutate({ operationId, container, spec }),
+        outage,
       );
       const session = { container, exec: started.exec.id };
       const ended = await persist(async () => await exec.wait.mutate(session), outage);
@@ -158,29 +159,14 @@ export class Life {
 
   async remove(): Promise<void> {
     const request = { container: this.#container, force: true };
-    await present(
+    await retrying(
       async (operationId) => await this.#api.remove.mutate({ operationId, ...request }),
+      outage,
     );
   }
 
   get #api(): Client["api"]["containers"] {
     return this.#client.api.containers;
-  }
-}
-
-/** Presents an operation until its outcome is known, and a new one when it has certainly not reached the host. */
-async function present<T>(mutation: (operationId: OperationId) => Promise<T>): Promise<T> {
-  const deadlineMs = performance.now() + stepMsMax;
-  let operationId = newOperationId();
-  for (;;) {
-    try {
-      return await mutation(operationId);
-    } catch (error) {
-      if (!hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE")) throw error;
-      if (performance.now() > deadlineMs) throw error;
-      if (error.details?.["outcome"] === "not-delivered") operationId = newOperationId();
-    }
-    await systemClock.sleep(retryDelayMs);
   }
 }
 

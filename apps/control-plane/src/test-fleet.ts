@@ -3,30 +3,20 @@ import { connectBus } from "@podfleet/bus/connection";
 import { type Database, openDatabase } from "@podfleet/db/database";
 import { migrateDatabase } from "@podfleet/db/migrate";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
-import type { HostInfo } from "@podfleet/model/host";
-import { imageIdSchema, newHostId } from "@podfleet/model/ids";
-import type { Image } from "@podfleet/model/image";
 import { apiTransformer } from "@podfleet/protocol/api-value";
 import { controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
 import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
+import { SimulatedAgent, type SimulatedAgentOptions } from "@podfleet/testkit/simulated-agent";
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { pino } from "pino";
 
-import { SimulatedAgent } from "./agents/simulated-agent.ts";
 import type { AppRouter } from "./api/router.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { createApiToken } from "./services/api-tokens.ts";
 
 type Inputs = inferRouterInputs<AppRouter>;
 type Outputs = inferRouterOutputs<AppRouter>;
-
-export const busybox: Image = {
-  id: imageIdSchema.parse(`sha256:${"ab".repeat(32)}`),
-  names: ["docker.io/library/busybox:latest"],
-  sizeBytes: 1_000_000,
-  layers: 1,
-};
 
 /** Postgres and nats-server, for all tests of a file. */
 export interface TestServers extends AsyncDisposable {
@@ -105,29 +95,9 @@ export class TestFleet implements AsyncDisposable {
     return this.#stack.use(replica);
   }
 
-  async startAgent(host: Partial<HostInfo> & { readonly name: string }): Promise<SimulatedAgent> {
+  async startAgent(host: SimulatedAgentOptions["host"]): Promise<SimulatedAgent> {
     const { nats } = this.#servers;
-    const id = newHostId();
-    const agent = new SimulatedAgent({
-      natsUrl: nats.url,
-      credentials: await nats.agentCredentials(id),
-      images: [busybox],
-      host: {
-        labels: {},
-        capacity: { cpuMillis: 4_000, memoryBytes: 8 * 1024 ** 3 },
-        agentVersion: "0.1.0",
-        kernelVersion: "6.18",
-        architecture: "x64",
-        cgroupMode: "v2",
-        runtime: { name: "runc", version: "1.1.5" },
-        monitorVersion: "2.1.6",
-        bootId: "boot",
-        ...host,
-        id,
-      },
-    });
-    await agent.start();
-    return this.#stack.use(agent);
+    return this.#stack.use(await SimulatedAgent.start({ nats, host }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -36,6 +36,20 @@ test("every attempt carries the same operation id", async () => {
   expect(new Set(seen).size).toBe(1);
 });
 
+test("after an operation that never reached its host another one is tried, if that is asked for", async () => {
+  const seen: OperationId[] = [];
+  await retrying(
+    async (operationId) => {
+      seen.push(operationId);
+      const outcome = ["pending", "not-delivered", "pending"][seen.length - 1];
+      if (outcome === undefined) return;
+      throw new PodfleetError("HOST_UNREACHABLE", "Cannot reach it", { details: { outcome } });
+    },
+    { clock: new SleepClock(), whenHostSilent: "retry" },
+  );
+  expect(seen.map((id) => seen.indexOf(id))).toEqual([0, 0, 2, 2]);
+});
+
 test("an answer is final, also a bad one that might be better later", async () => {
   let attempts = 0;
   const call = retrying(async () => {

@@ -1,12 +1,15 @@
+import { PodfleetError } from "@podfleet/model/errors";
 import { newOperationId } from "@podfleet/model/ids";
 import type { OperationId } from "@podfleet/model/ids";
+import { isNotDelivered } from "@podfleet/model/operation";
 
 import { Outage } from "./outage.ts";
 import type { OutageOptions } from "./outage.ts";
 
 /**
  * Runs a mutation exactly once although the control plane may be killed in the middle of it: each attempt carries the same
- * operation id, so one that had already taken effect returns its recorded outcome.
+ * operation id, so one that had already taken effect returns its recorded outcome. Only after one that has certainly not reached its host
+ * the next is another operation.
  *
  *     await retrying((operationId) => client.api.containers.start.mutate({ operationId, container: "web" }));
  *
@@ -17,8 +20,15 @@ export async function retrying<T>(
   mutation: (operationId: OperationId) => Promise<T>,
   options: OutageOptions = {},
 ): Promise<T> {
-  const operationId = newOperationId();
-  return await persist(async () => await mutation(operationId), options);
+  let operationId = newOperationId();
+  return await persist(async () => {
+    try {
+      return await mutation(operationId);
+    } catch (error) {
+      if (error instanceof PodfleetError && isNotDelivered(error)) operationId = newOperationId();
+      throw error;
+    }
+  }, options);
 }
 
 /** As `retrying`, for a call that may be repeated because it changes nothing. */

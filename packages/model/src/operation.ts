@@ -11,7 +11,7 @@ import { z } from "zod";
 
 import { healthResultSchema } from "./container/healthcheck.ts";
 import { containerSnapshotSchema } from "./container/snapshot.ts";
-import { wireErrorSchema } from "./errors.ts";
+import { type WireError, wireErrorSchema } from "./errors.ts";
 import { execSessionSchema } from "./exec.ts";
 import { containerIdSchema, hostIdSchema, operationIdSchema, traceIdSchema } from "./ids.ts";
 import { imageSchema } from "./image.ts";
@@ -92,6 +92,14 @@ export const operationOutcomeSchema = z.discriminatedUnion("status", [
   }),
 ]);
 export type OperationOutcome = z.infer<typeof operationOutcomeSchema>;
+
+/** In an error's details: the operation has certainly not reached its host, and never will. */
+export const notDelivered = { outcome: "not-delivered" } as const;
+
+/** Whether the error says so: then another operation may be tried instead. */
+export function isNotDelivered({ details }: Pick<WireError, "details">): boolean {
+  return details?.["outcome"] === notDelivered.outcome;
+}
 
 /** An operation as the control plane shows it. */
 export const operationRecordSchema = z.object({

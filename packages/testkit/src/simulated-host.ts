@@ -1,150 +1,277 @@
 /**
- * A host whose containers are records only: each action changes the state at once and nothing runs. It keeps an agent's
- * promises to the control plane — an operation takes effect once, each commit is an event, events have no gaps — so that
- * a test can have hundreds of hosts. What a container does is up to the test: `exit` ends its process.
+ * A host whose containers are records only: each action changes the state at once and nothing runs. It keeps an agent's promises to
+ * the control plane: an operation takes effect once, each commit is an event, events have no gaps. What a container's process does is up
+ * to the test, and so is when an operation gets its turn.
  */
-import { createHash } from "node:crypto";
+import { randomUUID } from "node:crypto";
 
-import type { Action } from "@podfleet/model/action";
+import { pause } from "@podfleet/base/pause";
+import type { Action, Step } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
-import type { ContainerSpec } from "@podfleet/model/container/spec";
-import { assertAllowed, type ContainerState } from "@podfleet/model/container/state";
+import type { ContainerUsage } from "@podfleet/model/container/usage";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { AgentEvent, EventType } from "@podfleet/model/event";
-import { type ContainerId, imageIdSchema, type OperationId } from "@podfleet/model/ids";
+import type { AgentEvent } from "@podfleet/model/event";
+import type { ExecSession } from "@podfleet/model/exec";
+import type { FileStat } from "@podfleet/model/file";
+import {
+  type ContainerId,
+  type ExecId,
+  imageIdSchema,
+  type OperationId,
+} from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
-import type { OperationOutcome } from "@podfleet/model/operation";
-import type { InspectReply } from "@podfleet/protocol/host/inspect";
+import { notDelivered, type OperationOutcome, type StepResult } from "@podfleet/model/operation";
+import { changeResources } from "@podfleet/model/resources";
+import { type TransferId, transferIdSchema } from "@podfleet/model/transfer";
 import type { SettleReply } from "@podfleet/protocol/host/settle";
 import type { WaitReply, WaitRequest } from "@podfleet/protocol/host/wait";
 
-interface Container {
-  readonly snapshot: ContainerSnapshot;
-  readonly spec: ContainerSpec;
-}
+type ActionOf<Verb extends Action["verb"]> = Extract<Action, { readonly verb: Verb }>;
 
-interface Operation {
-  readonly action: string;
-  readonly outcome: OperationOutcome;
-}
-
-type ContainerAction = Exclude<Action, { verb: "container.create" | "image.load" }>;
-
-/** What of a snapshot a commit sets. */
-type Change = Partial<Omit<ContainerSnapshot, "id" | "revision" | "createdAt">>;
+/** The one image that it has. */
+export const simulatedImage: Image = {
+  id: imageIdSchema.parse(`sha256:${"ab".repeat(32)}`),
+  names: ["docker.io/library/busybox:latest"],
+  sizeBytes: 1_000_000,
+  layers: 1,
+};
 
 export class SimulatedHost {
-  /** Those that were removed too, for whoever waits for them. */
-  readonly #containers = new Map<ContainerId, Container>();
-  readonly #operations = new Map<OperationId, Operation | "refused">();
-  readonly #images: Image[] = [];
-  readonly #events: AgentEvent[] = [];
-  readonly #listeners = new Set<() => void>();
-  #nextPid = 1_000;
+  /** Operations that took effect, in order. */
+  readonly performed: OperationId[] = [];
+  readonly outcomes = new Map<OperationId, OperationOutcome>();
+  /** Given up by `settle`. */
+  readonly refused = new Set<OperationId>();
+  readonly containers = new Map<ContainerId, ContainerSnapshot>();
+  readonly uploads = new Map<OperationId, Uint8Array>();
+  /** The exec sessions that were started. */
+  readonly execs = new Map<ExecId, ExecSession>();
+  /** What each transfer that is open sends; `transferred` when it is opened. */
+  readonly transfers = new Map<TransferId, Uint8Array>();
+  transferred: Uint8Array = new Uint8Array(0);
+  /** What `stat` answers for a path. */
+  readonly files = new Map<string, FileStat>();
+  /** How often `wait` was asked. */
+  waits = 0;
+  readonly #running = new Map<OperationId, Promise<OperationOutcome>>();
+  readonly #forgotten = new Set<OperationId>();
+  #events: AgentEvent[] = [];
+  #seq = 0;
+  #usages = 0;
+  #hold: Promise<void> = Promise.resolve();
+  #failure: PodfleetError | undefined;
 
-  /** Calls `listener` after each commit; returns what ends that. */
-  onCommit(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** Until the returned function is called, operations are taken and not carried out. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#hold = promise;
+    return resolve;
   }
 
-  images(): Image[] {
-    return [...this.#images];
+  /** The next operation fails with `error`. */
+  failNext(error: PodfleetError): void {
+    this.#failure = error;
   }
 
-  snapshots(): ContainerSnapshot[] {
-    const all = [...this.#containers.values()].map(({ snapshot }) => snapshot);
-    return all.filter(({ state }) => state !== "removing");
+  /** Operations are under way. */
+  get isBusy(): boolean {
+    return this.#running.size > 0;
   }
 
-  lastSeq(): number {
-    return this.#events.length;
+  /** Loses an operation that is held, as if its request had never arrived. */
+  forget(id: OperationId): void {
+    this.#forgotten.add(id);
+    this.#running.delete(id);
   }
 
-  eventsAfter(seq: number, limit: number): AgentEvent[] {
-    return this.#events.slice(seq, seq + limit);
+  /** Ends a container's run. */
+  exit(id: ContainerId, exitCode: number): void {
+    const died = this.#change(id, (snapshot) => ended(snapshot, exitCode));
+    this.#append({ type: "container.died", containerId: id, container: died });
   }
 
-  /** @throws PodfleetError CONFLICT when the id stands for another action, or was settled as unknown */
-  perform(request: {
-    readonly operationId: OperationId;
-    readonly action: Action;
-  }): OperationOutcome {
-    const { operationId, action } = request;
-    const known = this.#operations.get(operationId);
-    const text = JSON.stringify(action);
-    if (known === "refused" || (known && known.action !== text)) {
-      throw new PodfleetError(
-        "CONFLICT",
-        `Cannot perform operation "${operationId}": its id is taken`,
-      );
+  get lastSeq(): number {
+    return this.#seq;
+  }
+
+  /** Events that the control plane has not committed yet. */
+  get outbox(): readonly AgentEvent[] {
+    return this.#events;
+  }
+
+  committed(seq: number): void {
+    this.#events = this.#events.filter((event) => event.seq > seq);
+  }
+
+  async perform(id: OperationId, action: Action): Promise<OperationOutcome> {
+    const known = this.outcomes.get(id) ?? this.#running.get(id);
+    if (known) return await known;
+    if (this.refused.has(id)) {
+      const message = "Given up before it reached the host";
+      return failed(new PodfleetError("CANCELLED", message, { details: notDelivered }));
     }
-    if (known) return known.outcome;
-    const outcome = this.#attempt(operationId, action);
-    this.#operations.set(operationId, { action: text, outcome });
+    const running = this.#carryOut(id, action);
+    this.#running.set(id, running);
+    const outcome = await running;
+    this.#running.delete(id);
     return outcome;
   }
 
-  settle(operationId: OperationId): SettleReply {
-    const known = this.#operations.get(operationId);
-    if (known && known !== "refused") return { state: "finished", outcome: known.outcome };
-    this.#operations.set(operationId, "refused");
+  settle(id: OperationId): SettleReply {
+    const outcome = this.outcomes.get(id);
+    if (outcome) return { state: "finished", outcome };
+    if (this.#running.has(id)) return { state: "running" };
+    this.refused.add(id);
     return { state: "unknown" };
   }
 
-  inspect(id: ContainerId): InspectReply {
-    const { snapshot, spec } = this.#get(id);
-    const paths = { bundle: `/simulated/${id}`, journal: `/simulated/${id}/journal` };
-    return { container: snapshot, spec, asOf: new Date().toISOString(), paths };
-  }
-
-  /** Ends the process of a running container, as if it had exited by itself. */
-  exit(id: ContainerId, exitCode: number): void {
-    const { snapshot } = this.#get(id);
-    this.#commit("container.died", id, exited(snapshot, exitCode));
-  }
-
-  /** Resolves as the agent's `wait` does. */
-  async wait(request: WaitRequest, signal: AbortSignal): Promise<WaitReply> {
-    const run = request.run ?? this.#get(request.containerId).snapshot.run;
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(request.timeoutMs)]);
-    for (;;) {
-      const { snapshot } =
-        this.#containers.get(request.containerId) ?? this.#get(request.containerId);
-      if (isMet(request.condition, snapshot, run)) {
-        const { exitCode, exitUnknown } = snapshot;
-        const met = { state: "met", run, exitUnknown, container: snapshot } as const;
-        return exitCode === undefined ? met : { ...met, exitCode };
+  /** Woken by nothing but its own poll: what is tested is the asking side. */
+  async wait(
+    { containerId, condition, run = 1, timeoutMs }: WaitRequest,
+    signal: AbortSignal,
+  ): Promise<WaitReply> {
+    this.waits += 1;
+    const deadlineMs = Date.now() + timeoutMs;
+    while (Date.now() < deadlineMs && !signal.aborted) {
+      const container = this.containers.get(containerId);
+      if (!container) throw notFound(containerId);
+      if (condition !== "removed" && container.exitedRun >= run) {
+        const { exitCode } = container;
+        const known =
+          exitCode === undefined ? { exitUnknown: true } : { exitCode, exitUnknown: false };
+        return { state: "met", run, ...known, container };
       }
-      if (deadline.aborted) return { state: "pending", run };
-      await this.#nextCommit(deadline);
+      await pause(20, signal);
+    }
+    return { state: "pending", run };
+  }
+
+  session(id: ExecId): ExecSession {
+    const session = this.execs.get(id);
+    if (session) return session;
+    throw new PodfleetError("EXEC_NOT_FOUND", `Cannot find exec session "${id}"`);
+  }
+
+  /** A second of CPU time more at each call. */
+  usage(): ContainerUsage {
+    this.#usages += 1;
+    return {
+      at: new Date().toISOString(),
+      ...{ cpuNanos: this.#usages * 1e9, pids: 1, blockReadBytes: 0, blockWriteBytes: 0 },
+      ...{ memoryBytes: 1024 ** 2, memoryLimitBytes: 1024 ** 3 },
+    };
+  }
+
+  openTransfer(): TransferId {
+    const id = transferIdSchema.parse(randomUUID());
+    this.transfers.set(id, this.transferred);
+    return id;
+  }
+
+  /** @returns the length that the upload has then */
+  appendUpload(id: OperationId, offset: number, bytes: Uint8Array): number {
+    const held = this.uploads.get(id) ?? new Uint8Array(0);
+    if (offset !== held.length) return held.length;
+    this.uploads.set(id, Buffer.concat([held, bytes]));
+    return held.length + bytes.length;
+  }
+
+  async #carryOut(id: OperationId, action: Action): Promise<OperationOutcome> {
+    await this.#hold;
+    if (this.#forgotten.delete(id)) return failed(new PodfleetError("INTERNAL", "Forgotten"));
+    const failure = this.#failure;
+    this.#failure = undefined;
+    const outcome = failure ? failed(failure) : this.#act(action);
+    this.performed.push(id);
+    this.outcomes.set(id, outcome);
+    const { container } = outcome;
+    const type = action.verb === "container.remove" ? "container.remove" : "operation.finished";
+    this.#append({
+      type,
+      ...("containerId" in action ? { containerId: action.containerId } : {}),
+      ...(container ? { container } : {}),
+      operation: { id, verb: action.verb, outcome },
+    });
+    return outcome;
+  }
+
+  #act(action: Action): OperationOutcome {
+    switch (action.verb) {
+      case "image.load":
+        return { status: "succeeded", images: [simulatedImage] };
+      case "container.create":
+      case "container.import":
+        return this.#create(action);
+      case "container.remove": {
+        const container = this.#change(action.containerId, (snapshot) => snapshot);
+        this.containers.delete(action.containerId);
+        return succeeded(container);
+      }
+      case "container.start":
+      case "container.restart":
+      case "container.restore":
+        return succeeded(this.#change(action.containerId, started));
+      case "container.stop":
+      case "container.kill":
+        return succeeded(this.#change(action.containerId, (snapshot) => ended(snapshot, 137)));
+      case "container.init":
+      case "container.pause":
+      case "container.unpause":
+      case "container.cleanup":
+      case "container.sync":
+      case "container.refresh":
+      case "container.healthcheck":
+      case "container.checkpoint":
+      case "container.copy":
+      case "artifact.add":
+      case "artifact.remove":
+        return succeeded(this.#change(action.containerId, (snapshot) => snapshot));
+      case "container.mount":
+      case "container.unmount":
+        return succeeded(this.#change(action.containerId, (snapshot) => mounted(snapshot, action)));
+      case "container.rename":
+        return succeeded(
+          this.#change(action.containerId, (snapshot) => ({ ...snapshot, name: action.name })),
+        );
+      case "container.update":
+      case "container.batch":
+        return this.#changeSpec(action);
+      case "exec.start":
+        return this.#keep(startedSession(action));
+      case "exec.kill":
+      case "exec.remove":
+        return this.#keep({ ...this.session(action.execId), state: "exited", exitCode: 137 });
     }
   }
 
-  #attempt(operationId: OperationId, action: Action): OperationOutcome {
-    try {
-      if (action.verb === "container.create") return this.#create(operationId, action);
-      if (action.verb === "image.load") return this.#load(operationId, action.uploadId);
-      return this.#change(operationId, action);
-    } catch (error) {
-      const outcome = { status: "failed", error: PodfleetError.from(error).toWire() } as const;
-      const operation = { id: operationId, verb: action.verb, outcome };
-      this.#append({ type: "operation.finished", operation });
-      return outcome;
-    }
+  #keep(exec: ExecSession): OperationOutcome {
+    this.execs.set(exec.id, exec);
+    return { status: "succeeded", exec };
   }
 
-  #create(
-    operationId: OperationId,
-    action: Extract<Action, { verb: "container.create" }>,
-  ): OperationOutcome {
-    const { containerId, name, spec } = action;
+  /** Of a batch only the changes of names and specs take place. */
+  #changeSpec(action: ActionOf<"container.update" | "container.batch">): OperationOutcome {
+    const changes = action.verb === "container.batch" ? action.steps : [action];
+    const steps: StepResult[] = [];
+    for (const step of changes) {
+      const container = this.#change(action.containerId, (snapshot) => changed(snapshot, step));
+      steps.push({ status: "succeeded", verb: step.verb, container });
+    }
+    const container = this.#change(action.containerId, (snapshot) => snapshot);
+    const outcome = { status: "succeeded", container } as const;
+    return action.verb === "container.batch" ? { ...outcome, steps } : outcome;
+  }
+
+  #create({
+    containerId,
+    name,
+  }: ActionOf<"container.create" | "container.import">): OperationOutcome {
     const snapshot: ContainerSnapshot = {
       id: containerId,
       name,
-      revision: 0,
+      revision: 1,
       state: "configured",
-      imageId: imageIdOf(spec.image),
+      imageId: simulatedImage.id,
       run: 0,
       exitedRun: 0,
       exitUnknown: false,
@@ -153,166 +280,79 @@ export class SimulatedHost {
       restartCount: 0,
       createdAt: new Date().toISOString(),
     };
-    this.#containers.set(containerId, { snapshot, spec });
-    return this.#commit(
-      "container.create",
-      containerId,
-      {},
-      { id: operationId, verb: action.verb },
-    );
+    this.containers.set(containerId, snapshot);
+    return succeeded(snapshot);
   }
 
-  #load(operationId: OperationId, uploadId: OperationId): OperationOutcome {
-    const name = `localhost/simulated-${uploadId}:latest`;
-    const image = { id: imageIdOf(name), names: [name], sizeBytes: 1, layers: 1 };
-    this.#images.push(image);
-    const outcome: OperationOutcome = { status: "succeeded", images: [image] };
-    const operation = { id: operationId, verb: "image.load" as const, outcome };
-    this.#append({ type: "image.load", image, operation });
-    return outcome;
-  }
-
-  #change(operationId: OperationId, action: ContainerAction): OperationOutcome {
-    const { snapshot } = this.#get(action.containerId);
-    const operation = { id: operationId, verb: action.verb };
-    const [type, change] = this.#step(action, snapshot);
-    return this.#commit(type, action.containerId, change, operation);
-  }
-
-  #step(action: ContainerAction, snapshot: ContainerSnapshot): [EventType, Change] {
-    switch (action.verb) {
-      case "container.init":
-        assertAllowed("init", snapshot);
-        return ["container.init", { state: "created", pid: this.#nextPid++ }];
-      case "container.start":
-      case "container.restart":
-        assertAllowed(action.verb === "container.start" ? "start" : "restart", snapshot);
-        return [
-          "container.start",
-          {
-            state: "running",
-            run: snapshot.run + 1,
-            pid: this.#nextPid++,
-            stoppedByUser: false,
-            startedAt: new Date().toISOString(),
-          },
-        ];
-      case "container.pause":
-        assertAllowed("pause", snapshot);
-        return ["container.pause", { state: "paused" }];
-      case "container.unpause":
-        assertAllowed("unpause", snapshot);
-        return ["container.unpause", { state: "running" }];
-      case "container.healthcheck":
-        assertAllowed("healthcheck", snapshot);
-        return ["container.health_status", { health: "healthy" }];
-      case "container.rename":
-        return ["container.rename", { name: action.name }];
-      case "container.stop":
-        assertRunning(snapshot);
-        return ["container.stop", { ...exited(snapshot, 143), stoppedByUser: true }];
-      case "container.kill":
-        assertAllowed("kill", snapshot);
-        return [
-          "container.kill",
-          { ...exited(snapshot, 128 + action.signal), stoppedByUser: true },
-        ];
-      case "container.remove":
-        assertAllowed(action.force ? "forceRemove" : "remove", snapshot);
-        return ["container.remove", { ...exited(snapshot, 137), state: "removing" }];
-      case "container.sync":
-        return ["container.sync", {}];
-      case "container.cleanup":
-      case "container.refresh":
-      case "container.update":
-      case "container.batch":
-        throw new PodfleetError("UNSUPPORTED", `A simulated host has no ${action.verb}`);
-      case "container.mount":
-      case "container.unmount":
-      case "container.copy":
-      case "artifact.add":
-      case "artifact.remove":
-        throw new PodfleetError("UNSUPPORTED", "A simulated host has no files");
-      case "container.checkpoint":
-      case "container.restore":
-      case "container.import":
-        throw new PodfleetError("UNSUPPORTED", "A simulated host has no CRIU");
-      case "exec.start":
-      case "exec.kill":
-      case "exec.remove":
-        throw new PodfleetError("UNSUPPORTED", "A simulated host runs no commands");
-    }
-  }
-
-  #commit(
-    type: EventType,
+  #change(
     id: ContainerId,
-    change: Change,
-    operation?: { readonly id: OperationId; readonly verb: Action["verb"] },
-  ): OperationOutcome {
-    const { snapshot, spec } = this.#get(id);
-    const { pid, ...lasting } = { ...snapshot, ...change };
-    const container: ContainerSnapshot = {
-      ...lasting,
-      ...(pid !== undefined && hasProcess(lasting.state) ? { pid } : {}),
-      revision: snapshot.revision + 1,
-    };
-    this.#containers.set(id, { snapshot: container, spec });
-    const outcome = { status: "succeeded", container } as const;
-    const ended = operation ? { operation: { ...operation, outcome } } : {};
-    this.#append({ type, containerId: id, container, ...ended });
-    return outcome;
+    change: (snapshot: ContainerSnapshot) => ContainerSnapshot,
+  ): ContainerSnapshot {
+    const snapshot = this.containers.get(id);
+    if (!snapshot) throw notFound(id);
+    const next = { ...change(snapshot), revision: snapshot.revision + 1 };
+    this.containers.set(id, next);
+    return next;
   }
 
   #append(event: Omit<AgentEvent, "seq" | "time" | "attributes">): void {
-    const seq = this.#events.length + 1;
-    this.#events.push({ ...event, seq, time: new Date().toISOString(), attributes: {} });
-    for (const listener of this.#listeners) listener();
-  }
-
-  #get(id: ContainerId): Container {
-    const container = this.#containers.get(id);
-    if (container && container.snapshot.state !== "removing") return container;
-    throw new PodfleetError("CONTAINER_NOT_FOUND", `Cannot find container "${id}" on the host`);
-  }
-
-  async #nextCommit(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const stopListening = this.onCommit(resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    await promise;
-    stopListening();
+    this.#seq += 1;
+    const time = new Date().toISOString();
+    this.#events.push({ seq: this.#seq, time, attributes: {}, ...event });
   }
 }
 
-function assertRunning(snapshot: ContainerSnapshot): void {
-  if (snapshot.state === "exited" || snapshot.state === "stopped") {
-    throw new PodfleetError("ALREADY_STOPPED", `Container "${snapshot.name}" has already stopped`);
-  }
-  assertAllowed("stop", snapshot);
+function changed(snapshot: ContainerSnapshot, step: Step): ContainerSnapshot {
+  if (step.verb === "container.rename") return { ...snapshot, name: step.name };
+  if (step.verb !== "container.update") return snapshot;
+  const { resources, restartPolicy } = step;
+  return {
+    ...snapshot,
+    specChanges: {
+      ...snapshot.specChanges,
+      ...(resources ? { resources: changeResources({}, resources) } : {}),
+      ...(restartPolicy ? { restartPolicy } : {}),
+    },
+  };
 }
 
-function exited(snapshot: ContainerSnapshot, exitCode: number): Change {
-  if (!hasProcess(snapshot.state)) return {};
-  const finishedAt = new Date().toISOString();
-  return { state: "exited", exitCode, exitedRun: snapshot.run, finishedAt };
+function mounted(
+  { mount, ...snapshot }: ContainerSnapshot,
+  { verb }: ActionOf<"container.mount" | "container.unmount">,
+): ContainerSnapshot {
+  const count = (mount?.count ?? 0) + (verb === "container.mount" ? 1 : -1);
+  return count > 0 ? { ...snapshot, mount: { path: "/mnt/rootfs", count } } : snapshot;
 }
 
-function hasProcess(state: ContainerState): boolean {
-  return state === "created" || state === "running" || state === "paused";
+function startedSession({ execId, containerId, spec }: ActionOf<"exec.start">): ExecSession {
+  const now = new Date().toISOString();
+  return {
+    ...{ id: execId, containerId, spec, run: 1 },
+    ...{ state: "running", pid: 4243, createdAt: now, startedAt: now },
+    ...{ exitUnknown: false, timedOut: false },
+  };
 }
 
-function isMet(
-  condition: WaitRequest["condition"],
-  snapshot: ContainerSnapshot,
-  run: number,
-): boolean {
-  if (condition === "exit") return snapshot.exitedRun >= run && snapshot.state !== "running";
-  if (condition === "next-exit") return snapshot.exitedRun > run;
-  if (condition === "removed") return snapshot.state === "removing";
-  return snapshot.state === condition;
+function started(snapshot: ContainerSnapshot): ContainerSnapshot {
+  return { ...snapshot, state: "running", run: snapshot.run + 1, pid: 4242 };
 }
 
-function imageIdOf(name: string): Image["id"] {
-  return imageIdSchema.parse(`sha256:${createHash("sha256").update(name).digest("hex")}`);
+function ended(snapshot: ContainerSnapshot, exitCode: number): ContainerSnapshot {
+  return { ...withoutPid(snapshot), state: "exited", exitCode, exitedRun: snapshot.run };
+}
+
+function withoutPid({ pid: _, ...rest }: ContainerSnapshot): ContainerSnapshot {
+  return rest;
+}
+
+function succeeded(container: ContainerSnapshot): OperationOutcome {
+  return { status: "succeeded", container };
+}
+
+function failed(error: PodfleetError): OperationOutcome {
+  return { status: "failed", error: error.toWire() };
+}
+
+function notFound(id: string): PodfleetError {
+  return new PodfleetError("CONTAINER_NOT_FOUND", `Cannot find container "${id}"`);
 }

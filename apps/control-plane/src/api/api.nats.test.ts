@@ -2,17 +2,12 @@ import { newOperationId } from "@podfleet/model/ids";
 import { apiTransformer } from "@podfleet/protocol/api-value";
 import { decodeSpans } from "@podfleet/telemetry/decode-spans";
 import { startTelemetry } from "@podfleet/telemetry/telemetry";
+import { simulatedImage } from "@podfleet/testkit/simulated-host";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import {
-  busybox,
-  type Replica,
-  startTestServers,
-  TestFleet,
-  type TestServers,
-} from "../test-fleet.ts";
+import { type Replica, startTestServers, TestFleet, type TestServers } from "../test-fleet.ts";
 import { appRouter } from "./router.ts";
 
 let servers: TestServers;
@@ -213,7 +208,8 @@ describe("lists", () => {
     });
     const { container } = await replica.mutate("containers", "start", { container: "web" });
     await watching.next();
-    await agent.exit(container.id, 3);
+    agent.host.exit(container.id, 3);
+    await agent.report();
     const third = await watching.next();
     expect(third.value?.data).toMatchObject({ type: "container.died" });
     abort.abort();
@@ -238,8 +234,9 @@ describe("waiting", () => {
     const waiting = Array.from({ length: 3 }, async () =>
       replica.mutate("containers", "wait", { container: "job" }),
     );
-    await waitFor(() => agent.waits > 0, { what: "the agent to be asked" });
-    await agent.exit(container.id, 7);
+    await waitFor(() => agent.host.waits > 0, { what: "the agent to be asked" });
+    agent.host.exit(container.id, 7);
+    await agent.report();
     for (const result of await Promise.all(waiting)) {
       expect(result).toMatchObject({ run: 1, exitCode: 7, exitUnknown: false });
     }
@@ -253,7 +250,8 @@ describe("waiting", () => {
     await using _ = fleet;
     await replica.mutate("containers", "create", { spec: { ...spec, name: "job" } });
     const { container } = await replica.mutate("containers", "start", { container: "job" });
-    await agent.exit(container.id, 7);
+    agent.host.exit(container.id, 7);
+    await agent.report();
     await agent.kill();
     expect(await replica.mutate("containers", "wait", { container: "job" })).toMatchObject({
       run: 1,
@@ -271,10 +269,11 @@ describe("waiting", () => {
       container: container.id,
       condition: "removed",
     });
-    await waitFor(() => agent.waits > 1, { what: "the agent to be asked" });
+    await waitFor(() => agent.host.waits > 1, { what: "the agent to be asked" });
     await agent.kill();
     await agent.start();
-    await agent.exit(container.id, 5);
+    agent.host.exit(container.id, 5);
+    await agent.report();
     expect((await waiting).exitCode).toBe(5);
     await replica.mutate("containers", "remove", { container: "job" });
     expect(await removed).toMatchObject({ run: 1, exitCode: 5 });
@@ -303,17 +302,21 @@ describe("images", () => {
       const result = await load(replica, `?operationId=${operationId}`, whole);
       expect(result, attempt).toMatchObject({
         status: 200,
-        body: { operationId, images: [busybox], hosts: [{ name: "host-1" }, { name: "host-2" }] },
+        body: {
+          operationId,
+          images: [simulatedImage],
+          hosts: [{ name: "host-1" }, { name: "host-2" }],
+        },
       });
     }
-    for (const { uploads, performed } of [agent, other]) {
-      expect(Buffer.from(uploads.get(operationId) ?? []).equals(whole)).toBe(true);
-      expect(performed).toEqual([operationId]);
+    for (const { host } of [agent, other]) {
+      expect(Buffer.from(host.uploads.get(operationId) ?? []).equals(whole)).toBe(true);
+      expect(host.performed).toEqual([operationId]);
     }
     const [operation] = await replica.query("operations", "list", {});
     expect(operation).toMatchObject({ verb: "image.load", status: "succeeded" });
     expect(await replica.query("images", "list", undefined)).toMatchObject([
-      { id: busybox.id, hosts: ["host-1", "host-2"] },
+      { id: simulatedImage.id, hosts: ["host-1", "host-2"] },
     ]);
   });
 
@@ -329,7 +332,7 @@ describe("images", () => {
         hosts: [{ name: "host-1", error: { code: "HOST_UNREACHABLE" } }, { name: "host-2" }],
       },
     });
-    expect(other.performed).toHaveLength(1);
+    expect(other.host.performed).toHaveLength(1);
     expect(await load(replica, "?host=host-9", archive)).toMatchObject({
       status: 404,
       body: { error: { code: "HOST_NOT_FOUND" } },

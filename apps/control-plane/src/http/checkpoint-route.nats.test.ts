@@ -7,11 +7,12 @@ import {
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
 import { newContainerId, newOperationId } from "@podfleet/model/ids";
+import { simulatedImage } from "@podfleet/testkit/simulated-host";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { busybox, startTestServers, TestFleet, type TestServers } from "../test-fleet.ts";
+import { startTestServers, TestFleet, type TestServers } from "../test-fleet.ts";
 
 let servers: TestServers;
 beforeAll(async () => {
@@ -27,7 +28,7 @@ const manifest: CheckpointManifest = checkpointManifestSchema.parse({
   createdAt: new Date(0).toISOString(),
   operationId: newOperationId(),
   container: { id: newContainerId(), name: "web" },
-  imageId: busybox.id,
+  imageId: simulatedImage.id,
   spec: containerSpecSchema.parse({ image: "busybox", name: "web", resources: { cpus: 1 } }),
   runtime: "runc",
   criuVersion: "4.2.1",
@@ -73,11 +74,11 @@ test("an archive makes a new container on a host that has the image, once", asyn
   expect(first.status).toBe(200);
   const result = (await first.json()) as { operationId: string; container: { id: string } };
   expect(result).toMatchObject({ container: { name: "copy", host: { name: "host-1" } } });
-  expect(Buffer.concat([...agent.uploads.values()]).equals(archive)).toBe(true);
+  expect(Buffer.concat([...agent.host.uploads.values()]).equals(archive)).toBe(true);
   const { operationId, container } = result;
   const again: unknown = await (await restore(query, archive)).json();
   expect(again).toMatchObject({ operationId, container: { id: container.id } });
-  expect(agent.performed).toHaveLength(1);
+  expect(agent.host.performed).toHaveLength(1);
   expect(await names()).toEqual(["copy"]);
 });
 
@@ -101,7 +102,7 @@ test.each([
   const response = await restore("name=copy", archive);
   expect(await response.json()).toMatchObject({ error: { code } });
   expect(await names()).toEqual([]);
-  expect(agent.uploads.size).toBe(0);
+  expect(agent.host.uploads.size).toBe(0);
 });
 
 test("a name in use is refused before the archive is sent on", async () => {
@@ -111,13 +112,13 @@ test("a name in use is refused before the archive is sent on", async () => {
   const response = await restore("name=web", await archiveOf(manifest, 20_000_000));
   expect(response.status).toBe(409);
   expect(await response.json()).toMatchObject({ error: { code: "NAME_IN_USE" } });
-  expect(agent.uploads.size).toBe(0);
+  expect(agent.host.uploads.size).toBe(0);
 });
 
 test("a host that fails frees the name", async () => {
   const { fleet, agent, restore, names } = await startFleet();
   await using _ = fleet;
-  agent.failNext(new PodfleetError("CHECKPOINT_FAILED", "CRIU says no"));
+  agent.host.failNext(new PodfleetError("CHECKPOINT_FAILED", "CRIU says no"));
   const response = await restore("name=copy", await archiveOf(manifest));
   expect(await response.json()).toMatchObject({ error: { code: "CHECKPOINT_FAILED" } });
   expect(await names()).toEqual([]);
@@ -145,11 +146,11 @@ test("a stream whose agent has lost it breaks the connection off", async () => {
   const { fleet, replica, agent } = await startFleet();
   await using _ = fleet;
   await replica.mutate("containers", "create", { spec: { image: "busybox", name: "web" } });
-  agent.transferred = Buffer.alloc(32 * 1024 * 1024);
+  agent.host.transferred = Buffer.alloc(32 * 1024 * 1024);
   const response = await replica.fetch("/containers/web/checkpoint");
   const reader = response.body?.getReader();
   await reader?.read();
-  agent.transfers.clear();
+  agent.host.transfers.clear();
   const drain = async (): Promise<void> => {
     for (let part = await reader?.read(); part?.done === false;) part = await reader?.read();
   };

@@ -32,38 +32,42 @@ describe("out of a container", () => {
   ])("%s is sent as it comes", async (_name, path, contentType) => {
     const { fleet, replica, agent } = await startFleet();
     await using _ = fleet;
-    agent.transferred = randomBytes(1_500_000);
+    agent.host.transferred = randomBytes(1_500_000);
     const response = await replica.fetch(path);
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toBe(contentType);
     const body = Buffer.from(await response.arrayBuffer());
-    expect(body.equals(agent.transferred)).toBe(true);
-    await waitFor(() => agent.transfers.size === 0, { what: "the transfer to be closed" });
+    expect(body.equals(agent.host.transferred)).toBe(true);
+    await waitFor(() => agent.host.transfers.size === 0, { what: "the transfer to be closed" });
   });
 
   test("M4: a caller that breaks off ends it on the host", async () => {
     const { fleet, replica, agent } = await startFleet();
     await using _ = fleet;
-    agent.transferred = randomBytes(32 * 1024 * 1024);
+    agent.host.transferred = randomBytes(32 * 1024 * 1024);
     const abort = new AbortController();
     const response = await replica.fetch("/containers/web/export", { signal: abort.signal });
     await response.body?.getReader().read();
-    expect(agent.transfers.size).toBe(1);
+    expect(agent.host.transfers.size).toBe(1);
     abort.abort();
-    await waitFor(() => agent.transfers.size === 0, { what: "the transfer to be closed" });
+    await waitFor(() => agent.host.transfers.size === 0, { what: "the transfer to be closed" });
   });
 
   test("changes and artifacts come as values too", async () => {
     const { fleet, replica, agent } = await startFleet();
     await using _ = fleet;
-    agent.transferred = Buffer.from('{"kind":"C","path":"/etc"}\n{"kind":"A","path":"/etc/new"}\n');
+    agent.host.transferred = Buffer.from(
+      '{"kind":"C","path":"/etc"}\n{"kind":"A","path":"/etc/new"}\n',
+    );
     expect(await replica.query("containers", "diff", { container: "web" })).toEqual([
       { kind: "C", path: "/etc" },
       { kind: "A", path: "/etc/new" },
     ]);
     const get = { container: "web", name: "report" };
-    expect(Buffer.from(await replica.query("artifacts", "get", get))).toEqual(agent.transferred);
-    agent.transferred = Buffer.alloc(5 * 1024 * 1024);
+    expect(Buffer.from(await replica.query("artifacts", "get", get))).toEqual(
+      agent.host.transferred,
+    );
+    agent.host.transferred = Buffer.alloc(5 * 1024 * 1024);
     await expect(replica.query("artifacts", "get", get)).rejects.toMatchObject({
       code: "INVALID_INPUT",
     });
@@ -86,12 +90,12 @@ describe("into a container", () => {
       await replica.fetch(url, { method: "PUT", headers: octets, body: bytes });
     const response = await put();
     expect(await response.json()).toMatchObject({ operationId, container: { id } });
-    expect(Buffer.from(agent.uploads.get(operationId) ?? []).equals(bytes)).toBe(true);
+    expect(Buffer.from(agent.host.uploads.get(operationId) ?? []).equals(bytes)).toBe(true);
     const operation = await replica.query("operations", "get", { operationId });
     expect(operation).toMatchObject({ verb, status: "succeeded" });
     // Sent again, it takes effect no second time.
     expect((await put()).status).toBe(200);
-    expect(agent.performed.filter((each) => each === operationId)).toHaveLength(1);
+    expect(agent.host.performed.filter((each) => each === operationId)).toHaveLength(1);
   });
 
   test("an artifact can be a value", async () => {
@@ -100,7 +104,7 @@ describe("into a container", () => {
     const bytes = new Uint8Array([1, 2, 3]);
     const add = { container: "web", name: "report", bytes };
     const { operationId } = await replica.mutate("artifacts", "add", add);
-    expect([...(agent.uploads.get(operationId) ?? [])]).toEqual([1, 2, 3]);
+    expect([...(agent.host.uploads.get(operationId) ?? [])]).toEqual([1, 2, 3]);
   });
 });
 
@@ -152,7 +156,7 @@ test("what is at a path, and nothing", async () => {
     kind: "directory",
     modifiedAt: new Date(0).toISOString(),
   };
-  agent.files.set("/link", stat);
+  agent.host.files.set("/link", stat);
   const ask = async (path: string) =>
     await replica.query("containers", "stat", { container: "web", path });
   expect(await ask("/link")).toEqual(stat);

@@ -44,8 +44,8 @@ describe("rename", () => {
     const { fleet, replica, agent, create } = await startFleet();
     await using _ = fleet;
     await create("web");
-    agent.failNext(new PodfleetError("STORAGE_FAILED", "The disk is full"));
-    const release = agent.hold();
+    agent.host.failNext(new PodfleetError("STORAGE_FAILED", "The disk is full"));
+    const release = agent.host.hold();
     const rename = replica.mutate("containers", "rename", { container: "web", name: "www" });
     const failed = expect(rename).rejects.toMatchObject({ code: "STORAGE_FAILED" });
     await waitFor(
@@ -103,13 +103,13 @@ describe("update", () => {
     await using _ = fleet;
     await create("web", { resources: { cpus: 2 } });
     await create("job", { resources: { cpus: 1 } });
-    const performed = agent.performed.length;
+    const performed = agent.host.performed.length;
     const greedy = { container: "web", resources: { cpus: 3.5 } };
     await expect(replica.mutate("containers", "update", greedy)).rejects.toMatchObject({
       code: "NO_HOST_FITS",
       message: 'Cannot update container "web": host-1: needs 1.5 CPUs, 1 of 4 are free',
     });
-    expect(agent.performed).toHaveLength(performed);
+    expect(agent.host.performed).toHaveLength(performed);
     expect(await reservedOn(replica)).toMatchObject({ cpuMillis: 3_000 });
     await replica.mutate("containers", "update", { ...greedy, resources: { cpus: 3 } });
     expect(await reservedOn(replica)).toMatchObject({ cpuMillis: 4_000 });
@@ -119,7 +119,7 @@ describe("update", () => {
     const { fleet, replica, agent, create } = await startFleet();
     await using _ = fleet;
     await create("web", { resources: { cpus: 1 } });
-    agent.failNext(new PodfleetError("RUNTIME_FAILED", "The kernel refuses"));
+    agent.host.failNext(new PodfleetError("RUNTIME_FAILED", "The kernel refuses"));
     const update = { container: "web", resources: { cpus: 4 } };
     await expect(replica.mutate("containers", "update", update)).rejects.toMatchObject({
       code: "RUNTIME_FAILED",
@@ -175,13 +175,13 @@ describe("batch", () => {
     const { fleet, replica, agent, create } = await startFleet();
     await using _ = fleet;
     await create("web");
-    const performed = agent.performed.length;
+    const performed = agent.host.performed.length;
     const steps = [{ verb: "container.start" }, { verb: "container.remove" }];
     const batch = replica.mutate("containers", "batch", { container: "web", steps } as never);
     await expect(batch).rejects.toMatchObject({
       code: "INVALID_INPUT",
       message: expect.stringContaining('steps[1].verb is "container.remove"') as string,
     });
-    expect(agent.performed).toHaveLength(performed);
+    expect(agent.host.performed).toHaveLength(performed);
   });
 });

@@ -16,10 +16,10 @@ import type { Action } from "@podfleet/model/action";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
 import type { OperationId } from "@podfleet/model/ids";
-import type { OperationOutcome } from "@podfleet/model/operation";
+import { isNotDelivered, type OperationOutcome } from "@podfleet/model/operation";
 
 import type { HostWatch, WatchedHost } from "./host-watch.ts";
-import { failUndelivered, outcomePending, undelivered } from "./unreachable.ts";
+import { failedOutcome, failUndelivered, outcomePending, undelivered } from "./unreachable.ts";
 
 export interface DrivenOperation {
   readonly id: OperationId;
@@ -107,7 +107,7 @@ export class OperationDriver {
         return await this.#hosts.request(host.id, "do", call);
       });
       if (watched.type !== "done") return watched;
-      const { outcome } = watched.value;
+      const outcome = outcomeOf(watched.value.outcome, operation.host);
       await applyOutcome(this.#database, host.id, { id, outcome });
       return { type: "outcome", outcome };
     } catch (error) {
@@ -133,6 +133,12 @@ export class OperationDriver {
     const isFailed = await failUndelivered(this.#database, host, id);
     return isFailed ? undelivered(host) : outcomePending(host);
   }
+}
+
+/** It was given up by whoever settled it, before this attempt reached the agent. */
+function outcomeOf(outcome: OperationOutcome, host: HostLiveness): OperationOutcome {
+  const isGivenUp = outcome.status === "failed" && isNotDelivered(outcome.error);
+  return isGivenUp ? failedOutcome(undelivered(host)) : outcome;
 }
 
 type Answer =

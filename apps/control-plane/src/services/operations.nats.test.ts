@@ -43,7 +43,7 @@ describe("an operation takes effect once", () => {
     expect(listed).toEqual([{ ...started.container, observedAt: listed[0]?.observedAt }]);
     await replica.mutate("containers", "remove", { container: "web", force: true });
     expect(await replica.query("containers", "list", { all: true })).toEqual([]);
-    expect(agent.performed).toHaveLength(3);
+    expect(agent.host.performed).toHaveLength(3);
     const operations = await replica.query("operations", "list", {});
     expect(operations.map(({ verb, status, caller }) => [verb, status, caller])).toEqual([
       ["container.remove", "succeeded", "tester"],
@@ -64,7 +64,7 @@ describe("an operation takes effect once", () => {
     await replica.mutate("containers", "remove", removal);
     const removedAgain = await replica.mutate("containers", "remove", removal);
     expect(removedAgain.container.id).toBe(first.container.id);
-    expect(agent.performed).toEqual([operationId, removal.operationId]);
+    expect(agent.host.performed).toEqual([operationId, removal.operationId]);
   });
 
   test("the same id and another request is CONFLICT", async () => {
@@ -90,14 +90,14 @@ describe("an operation takes effect once", () => {
       ),
     );
     expect(new Set(results.map(({ container }) => container.id)).size).toBe(1);
-    expect(agent.performed).toEqual([operationId]);
+    expect(agent.host.performed).toEqual([operationId]);
     expect(await replica.query("containers", "list", { all: true })).toHaveLength(1);
   });
 
   test("a failure is recorded and returned again, and a failed creation frees the name", async () => {
     const { fleet, replica, agent } = await startFleet();
     await using _ = fleet;
-    agent.failNext(new PodfleetError("STORAGE_FAILED", "The disk is full"));
+    agent.host.failNext(new PodfleetError("STORAGE_FAILED", "The disk is full"));
     const request = { operationId: newOperationId(), spec: { ...spec, name: "web" } };
     for (const attempt of ["first", "again"]) {
       await expect(replica.mutate("containers", "create", request), attempt).rejects.toMatchObject({
@@ -128,14 +128,14 @@ describe("the host does not answer", () => {
     const operation = await replica.query("operations", "get", { operationId });
     expect(operation).toMatchObject({ status: "failed", error: { code: "HOST_UNREACHABLE" } });
     await agent.start();
-    expect(agent.performed).toHaveLength(1);
+    expect(agent.host.performed).toHaveLength(1);
   });
 
   test("a host that falls silent under an operation is told at once, and settled when it is back", async () => {
     const { fleet, replica, agent } = await startFleet();
     await using _ = fleet;
     const { container } = await replica.mutate("containers", "create", { spec });
-    const release = agent.hold();
+    const release = agent.host.hold();
     agent.silence();
     const operationId = newOperationId();
     const startedMs = performance.now();
@@ -161,7 +161,7 @@ describe("the host does not answer", () => {
       },
       { what: "the operation to be settled" },
     );
-    expect(agent.performed.filter((id) => id === operationId)).toHaveLength(1);
+    expect(agent.host.performed.filter((id) => id === operationId)).toHaveLength(1);
   });
 
   test("an operation that the host has never seen is failed for good, and frees the name", async () => {
@@ -173,7 +173,7 @@ describe("the host does not answer", () => {
       operationId,
       spec: { ...spec, name: "web", placement: { host: "host-1" } },
     };
-    const release = agent.hold();
+    const release = agent.host.hold();
     agent.silence();
     await expect(replica.mutate("containers", "create", request)).rejects.toMatchObject({
       details: { outcome: "pending" },
@@ -181,7 +181,7 @@ describe("the host does not answer", () => {
     await expect(
       replica.mutate("containers", "create", { spec: { ...spec, name: "web" } }),
     ).rejects.toMatchObject({ code: "NAME_IN_USE" });
-    agent.forget(operationId);
+    agent.host.forget(operationId);
     await agent.kill();
     release();
     await agent.start();
@@ -196,30 +196,47 @@ describe("the host does not answer", () => {
       code: "HOST_UNREACHABLE",
       details: { outcome: "not-delivered" },
     });
-    expect(agent.refused).toContain(operationId);
+    expect(agent.host.refused).toContain(operationId);
     const again = await replica.mutate("containers", "create", {
       spec: { ...spec, name: "web", placement: { host: "host-2" } },
     });
     expect(again.container.host.name).toBe("host-2");
-    expect(other.performed).toHaveLength(1);
+    expect(other.host.performed).toHaveLength(1);
+  });
+
+  test("an operation that was given up while it was on its way has not been delivered", async () => {
+    const { fleet, replica, agent } = await startFleet();
+    await using _ = fleet;
+    const operationId = newOperationId();
+    agent.host.settle(operationId);
+    const request = { operationId, spec };
+    for (const attempt of ["the first", "a repetition"]) {
+      await expect(replica.mutate("containers", "create", request), attempt).rejects.toMatchObject({
+        code: "HOST_UNREACHABLE",
+        details: { outcome: "not-delivered", operationId },
+      });
+    }
+    expect(await replica.query("operations", "get", { operationId })).toMatchObject({
+      status: "failed",
+    });
   });
 
   test("an agent that restarts under an operation is asked again", async () => {
     const { fleet, replica, agent } = await startFleet();
     await using _ = fleet;
     const { container } = await replica.mutate("containers", "create", { spec });
-    const release = agent.hold();
+    const release = agent.host.hold();
     const operationId = newOperationId();
     const starting = replica.mutate("containers", "start", {
       operationId,
       container: container.id,
     });
-    await waitFor(() => agent.isBusy, { what: "the agent to have the operation" });
+    await waitFor(() => agent.host.isBusy, { what: "the agent to have the operation" });
     await agent.kill();
     release();
     await agent.start();
     expect((await starting).container.state).toBe("running");
-    expect(agent.performed.filter((id) => id === operationId)).toHaveLength(1);
+    expect(agent.host.performed.filter((id) => id === operationId)).toHaveLength(1);
   });
 
   test("the fleet stays in sight", async () => {

@@ -3,7 +3,7 @@ import { lockSoleAttempt } from "@podfleet/db/operations";
 import { applyOutcome } from "@podfleet/db/projection";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { HostId, OperationId } from "@podfleet/model/ids";
-import type { OperationOutcome } from "@podfleet/model/operation";
+import { notDelivered, type OperationOutcome } from "@podfleet/model/operation";
 
 interface UnreachableHost {
   readonly id: HostId;
@@ -24,7 +24,7 @@ export function undelivered(host: UnreachableHost): PodfleetError {
   return new PodfleetError(
     "HOST_UNREACHABLE",
     `Cannot reach host "${host.name}": its agent does not answer; nothing was done`,
-    { details: { host: host.name, outcome: "not-delivered" } },
+    { details: { host: host.name, ...notDelivered } },
   );
 }
 

@@ -7,7 +7,7 @@ import { invariant } from "@podfleet/base/invariant";
 import type { Action } from "@podfleet/model/action";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
-import type { OperationOutcome } from "@podfleet/model/operation";
+import { notDelivered, type OperationOutcome } from "@podfleet/model/operation";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import type { JournalledOperation } from "../state/operation-journal.ts";
@@ -195,7 +195,7 @@ function givenUp(id: OperationId): PodfleetError {
   return new PodfleetError(
     "CANCELLED",
     `Cannot perform operation "${id}": it was given up before it reached the host`,
-    { details: { operationId: id } },
+    { details: { operationId: id, ...notDelivered } },
   );
 }
 

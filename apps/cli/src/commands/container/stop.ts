@@ -36,7 +36,7 @@ export function stopCommand(shell: Shell): Command {
             );
           } catch (error) {
             // Safe to ignore: it is as the caller wants it, as podman has it.
-            if (hasCode(error, "ALREADY_STOPPED")) return;
+            if (hasCode(error, "ALREADY_STOPPED") || hasNeverRun(error)) return;
             if (flags.ignore && hasCode(error, "CONTAINER_NOT_FOUND")) return;
             throw error;
           }
@@ -44,4 +44,8 @@ export function stopCommand(shell: Shell): Command {
         return exitCodeOf(failures);
       }),
     );
+}
+
+function hasNeverRun(error: unknown): boolean {
+  return hasCode(error, "STATE_INVALID") && error.details?.["state"] === "configured";
 }
