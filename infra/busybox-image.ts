@@ -12,6 +12,14 @@ import tar from "tar-stream";
 
 export const busyboxImageName = "localhost/busybox:latest";
 
+export interface BusyboxImageOptions {
+  readonly name?: string;
+  /** Over the defaults of the image's run configuration: `Cmd`, `Entrypoint`, `Env`, `User`, `WorkingDir`, `StopSignal`. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Beside what is in its root filesystem: texts by path. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
 export interface ImageArchive {
   /** Digest of the image's configuration. */
   readonly id: string;
@@ -20,13 +28,14 @@ export interface ImageArchive {
 }
 
 /** @throws Error when no busybox is installed */
-export async function makeBusyboxImage(name = busyboxImageName): Promise<ImageArchive> {
-  const layer = await makeLayer();
+export async function makeBusyboxImage(options: BusyboxImageOptions = {}): Promise<ImageArchive> {
+  const { name = busyboxImageName } = options;
+  const layer = await makeLayer({ ...accounts, ...options.files });
   const config = Buffer.from(
     JSON.stringify({
-      architecture: "amd64",
+      architecture: process.arch === "x64" ? "amd64" : process.arch,
       os: "linux",
-      config: { Cmd: ["sh"], Env: ["PATH=/bin"] },
+      config: { Cmd: ["sh"], Env: ["PATH=/bin"], ...options.config },
       rootfs: { type: "layers", diff_ids: [`sha256:${sha256(layer)}`] },
       history: [{ created_by: "podfleet: static busybox" }],
     }),
@@ -41,7 +50,7 @@ export async function makeBusyboxImage(name = busyboxImageName): Promise<ImageAr
   return { id: `sha256:${sha256(config)}`, bytes };
 }
 
-async function makeLayer(): Promise<Buffer> {
+async function makeLayer(files: Readonly<Record<string, string>>): Promise<Buffer> {
   const busybox = ["/bin/busybox", "/usr/bin/busybox"].find((path) => existsSync(path));
   if (busybox === undefined) {
     throw new Error('Cannot find busybox: install the Debian package "busybox-static"');
@@ -49,19 +58,29 @@ async function makeLayer(): Promise<Buffer> {
   const { stdout } = await execa(busybox, ["--list"], { timeout: 10_000 });
   const applets = stdout.split("\n").filter((applet) => applet !== "busybox");
   return await pack([
-    ...["bin", "dev", "etc", "proc", "sys", "var"].map((name) => ({ name, mode: 0o755 })),
+    ...directories.map((name) => ({ name })),
     { name: "root", mode: 0o700 },
     { name: "tmp", mode: 0o1777 },
-    { name: "etc/passwd", content: Buffer.from(accounts.passwd) },
-    { name: "etc/group", content: Buffer.from(accounts.group) },
+    ...Object.entries(files).map(([path, text]) => ({ name: path, content: Buffer.from(text) })),
     { name: "bin/busybox", mode: 0o755, content: await readFile(busybox) },
     ...applets.map((applet) => ({ name: `bin/${applet}`, linkTo: "busybox" })),
   ]);
 }
 
+const directories = "bin dev etc home home/app proc sys usr usr/bin var".split(" ");
+
 const accounts = {
-  passwd: "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-  group: "root:x:0:\nnogroup:x:65534:\n",
+  "etc/passwd": `root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/bin/false
+app:x:1000:1000:app:/home/app:/bin/sh
+nobody:x:65534:65534:nobody:/:/bin/false
+`,
+  "etc/group": `root:x:0:
+daemon:x:1:
+staff:x:50:app
+app:x:1000:
+nogroup:x:65534:
+`,
 };
 
 /** A file with `content`, a symbolic link with `linkTo`, else a directory. */

@@ -417,6 +417,25 @@ test("a link closes while the server is away", async () => {
   await nats.restart();
 });
 
+test("a request that is open when its link is closed fails as perhaps delivered, a later one as not", async () => {
+  const hostId = newHostId();
+  const never = Promise.withResolvers<never>();
+  const agent = await connectAgent(hostId);
+  await serveHost(agent, hostId, hostHandlers({ ping: async () => await never.promise }));
+  const bus = await connectControlPlane();
+  const client = new HostClient(bus);
+  const request = async () => await client.request(hostId, "ping", { payload: {}, ...quick });
+  const open = request();
+  await Promise.all([
+    expect(open).rejects.toMatchObject({ code: "UNAVAILABLE", details: { delivered: "unknown" } }),
+    bus.close(),
+  ]);
+  await expect(request()).rejects.toMatchObject({
+    code: "UNAVAILABLE",
+    details: { delivered: false },
+  });
+});
+
 test("connecting gives up at its deadline with the reason", async () => {
   const connecting = connectBus({
     servers: "127.0.0.1:1",

@@ -84,12 +84,16 @@ export class Link {
   }
 
   get connected(): boolean {
-    return !this.#up.signal.aborted && !this.#connection.isClosed();
+    return !this.#up.signal.aborted && !this.#isEnding;
+  }
+
+  get #isEnding(): boolean {
+    return this.#connection.isClosed() || this.#connection.isDraining();
   }
 
   /**
    * Sends a request and waits for its one reply.
-   * @throws PodfleetError what `unreachable` makes; UNAVAILABLE when the link is down or goes down; CANCELLED when `signal` is aborted;
+   * @throws PodfleetError what `unreachable` makes; UNAVAILABLE when the link is down or goes down, also because it is closed; CANCELLED when `signal` is aborted;
    *   INVALID_INPUT when the payload exceeds the server's limit. `details.delivered` says whether it may have arrived
    */
   async request(subject: string, payload: Uint8Array, options: LinkRequestOptions): Promise<Msg> {
@@ -112,6 +116,7 @@ export class Link {
         throw options.unreachable(false, error);
       }
       if (error instanceof errors.TimeoutError) throw options.unreachable("unknown", error);
+      if (this.#isEnding) throw linkDown("unknown");
       throw PodfleetError.from(error);
     }
   }

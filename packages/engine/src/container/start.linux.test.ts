@@ -163,7 +163,7 @@ describe("start", () => {
   test("S10: a workdir that does not exist is named; the image's own is created", async () => {
     const missing = await under.create({ workdir: "/no/such/dir" });
     expect(failureOf(await under.perform(missing, start)).message).toContain("/no/such/dir");
-    await under.load({ reference: "localhost/workdir:1", config: { WorkingDir: "/made/here" } });
+    await under.load({ name: "localhost/workdir:1", config: { WorkingDir: "/made/here" } });
     const id = await under.create({ image: "localhost/workdir:1", command: ["pwd"] });
     await under.start(id);
     await under.exited(id);
@@ -181,7 +181,7 @@ describe("start", () => {
 
   test("S12: argv is entrypoint and command; an empty entrypoint clears the image's", async () => {
     await under.load({
-      reference: "localhost/entry:1",
+      name: "localhost/entry:1",
       config: { Entrypoint: ["echo", "from-image"], Cmd: ["default"] },
     });
     const image = "localhost/entry:1";
@@ -222,7 +222,7 @@ describe("start", () => {
   });
 
   test("S14: environment defaults, and the spec's over the image's", async () => {
-    await under.load({ reference: "localhost/env:1", config: { Env: ["A=image", "B=image"] } });
+    await under.load({ name: "localhost/env:1", config: { Env: ["A=image", "B=image"] } });
     const id = await under.run("env", {
       image: "localhost/env:1",
       env: { A: "1" },

@@ -78,7 +78,7 @@ describe("stop", () => {
   test("T4, O98: the stop signal of the spec, else of the image, is what the process sees", async () => {
     const own = await runReady(trapping("QUIT", "exit 9"), { stopSignal: "QUIT" });
     expect((await under.stop(own)).exitCode).toBe(9);
-    await under.load({ reference: "localhost/usr2:1", config: { StopSignal: "SIGUSR2" } });
+    await under.load({ name: "localhost/usr2:1", config: { StopSignal: "SIGUSR2" } });
     const image = await runReady(trapping("USR2", "exit 8"), { image: "localhost/usr2:1" });
     expect((await under.stop(image)).exitCode).toBe(8);
   });
