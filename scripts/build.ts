@@ -47,7 +47,7 @@ async function buildApp(app: App): Promise<BuiltApp> {
   // Made beside the old one, which running processes still read, and at the same depth, which source maps count on.
   const made = join(root, "apps", app, `.dist-${process.pid}`);
   try {
-    const inputs = await bundle(app, made);
+    const inputs = await bundleApp(app, made);
     const hash = await hashFiles(inputs);
     const manifest = JSON.stringify({ hash, inputs } satisfies Manifest, null, 2);
     await writeFile(join(made, "manifest.json"), manifest);
@@ -66,9 +66,20 @@ async function replaceFolder(folder: string, replacement: string): Promise<void>
 }
 
 /** @returns the files the bundle was made from, relative to the root */
-async function bundle(app: App, outdir: string): Promise<string[]> {
+async function bundleApp(app: App, outdir: string): Promise<string[]> {
+  const sources = await bundleProgram(join(root, "apps", app, "src/main.ts"), outdir);
+  const asset = assets[app];
+  const assetInputs = asset ? await copyAsset(asset, outdir) : [];
+  return [...sources, ...assetInputs, ...sharedInputs].toSorted();
+}
+
+/**
+ * Bundles a program of this workspace as `main.mjs` of a folder, with the addons that it loads beside it.
+ * @returns its sources, relative to the root
+ */
+export async function bundleProgram(entry: string, outdir: string): Promise<string[]> {
   const result = await build({
-    entryPoints: [join(root, "apps", app, "src/main.ts")],
+    entryPoints: [entry],
     outfile: join(outdir, "main.mjs"),
     absWorkingDir: root,
     bundle: true,
@@ -87,12 +98,7 @@ async function bundle(app: App, outdir: string): Promise<string[]> {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
     },
   });
-  const asset = assets[app];
-  const assetInputs = asset ? await copyAsset(asset, outdir) : [];
-  const sources = Object.keys(result.metafile.inputs).filter(
-    (path) => !path.includes("node_modules/"),
-  );
-  return [...sources, ...assetInputs, ...sharedInputs].toSorted();
+  return Object.keys(result.metafile.inputs).filter((path) => !path.includes("node_modules/"));
 }
 
 /** better-sqlite3's entry for one platform requires its prebuilt addon by a fixed path, so that it can be copied beside the bundle. */

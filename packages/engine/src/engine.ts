@@ -183,7 +183,9 @@ export class Engine {
     const untidy = await reconcile(parts, continuity);
     store.saveBootId(bootId);
     const engine = new Engine({ assembly, facts, problems, opened: opened.move() });
-    const resumed = runner.resume();
+    const resumed = runner.resume((id) => {
+      if (untidy.has(id)) reaper.cleanUp(id);
+    });
     for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
     assembly.restarts.open();
     assembly.health.open();

@@ -1,39 +1,23 @@
-/**
- * An engine in a process of its own, to be killed on the way: it opens, says "open", performs operations side by side, and
- * ends. With `dieAfter` it kills itself right after the commit of an event of that type.
- */
+/** Engines that are killed on the way. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync, writeSync } from "node:fs";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
-import { Engine } from "@podfleet/engine/engine";
-import { actionSchema } from "@podfleet/model/action";
-import { operationIdSchema } from "@podfleet/model/ids";
-import { z } from "zod";
+import { bundleProgram } from "../../../scripts/build.ts";
+import type { EnginePlan } from "./crashing-engine-program.ts";
 
-const planSchema = z.object({
-  options: z.object({
-    dataRoot: z.string(),
-    runRoot: z.string(),
-    cgroupParent: z.string(),
-    runtime: z.enum(["runc", "crun"]),
-    toolDirectories: z.array(z.string()).readonly().exactOptional(),
-    runtimeTimeoutMs: z.number().exactOptional(),
-  }),
-  requests: z.array(z.object({ operationId: operationIdSchema, action: actionSchema })),
-  dieAfter: z.string().optional(),
-  /** Gets its process id before it opens. */
-  pidFile: z.string().optional(),
-});
-
-export type CrashPlan = z.infer<typeof planSchema> & {
+export type CrashPlan = EnginePlan & {
   /** Called when it has opened; SIGKILL follows when it resolves. Without it and `dieAfter` the operations are left to end. */
   readonly killWhen?: () => Promise<unknown>;
 };
 
-/** Resolves when the process has ended. */
-export async function performAndCrash({ killWhen, ...plan }: CrashPlan): Promise<void> {
-  const child = spawn(process.execPath, [import.meta.filename, JSON.stringify(plan)], {
+/** Resolves when the process has ended: with whether it was killed. */
+export async function performAndCrash({ killWhen, ...plan }: CrashPlan): Promise<boolean> {
+  program ??= bundleOnce();
+  const child = spawn(process.execPath, [await program, JSON.stringify(plan)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
@@ -48,20 +32,15 @@ export async function performAndCrash({ killWhen, ...plan }: CrashPlan): Promise
   const [code, signal] = await exited;
   if (signal !== "SIGKILL" && code !== 0)
     throw new Error(`The engine's process ended with ${code}`);
+  return signal === "SIGKILL";
 }
 
-if (import.meta.main) {
-  const { options, requests, dieAfter, pidFile } = planSchema.parse(
-    JSON.parse(process.argv[2] ?? ""),
-  );
-  if (pidFile !== undefined) writeFileSync(pidFile, String(process.pid));
-  const engine = await Engine.open(options);
-  const { outbox } = engine;
-  outbox.onAppend(() => {
-    const [event] = outbox.after(outbox.lastSeq() - 1, 1);
-    if (event?.type === dieAfter) process.kill(process.pid, "SIGKILL");
-  });
-  writeSync(1, "open\n");
-  await Promise.all(requests.map(async (request) => await engine.perform(request)));
-  await engine.close();
+/** The bundle's path. From its sources the program would start seven times as slowly. */
+let program: Promise<string> | undefined;
+
+async function bundleOnce(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "podfleet-crashing-engine-"));
+  process.once("exit", () => rmSync(folder, { recursive: true }));
+  await bundleProgram(join(import.meta.dirname, "crashing-engine-program.ts"), folder);
+  return join(folder, "main.mjs");
 }

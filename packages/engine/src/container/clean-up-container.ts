@@ -4,14 +4,14 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import { identityOf, isAlive } from "../host/process-identity.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { cleanUpLocked, discardRemains } from "./cleanup.ts";
+import { discardRemains } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { startLocked, unwindLocked } from "./start.ts";
 import { isRestarting } from "./stop.ts";
 
 /**
- * Takes down whatever there is of a container beside its storage: created → configured, stopped → exited; the state of one that has
- * been cleaned up stays. One that its restart policy is about to start again is started instead, at once.
+ * Takes down whatever there is of a container beside its storage: created and stopped → exited, or configured when it has never run; the
+ * state of one that has been cleaned up stays. One that its restart policy is about to start again is started instead, at once.
  * @throws PodfleetError STATE_INVALID; EXEC_IN_USE that names the exec session whose command is alive
  */
 export async function cleanUpContainerLocked(
@@ -31,9 +31,8 @@ export async function cleanUpContainerLocked(
   const ends = "succeeded";
   switch (snapshot.state) {
     case "created":
-      return await unwindLocked(parts, id, { operation, ends });
     case "stopped":
-      return await cleanUpLocked(parts, id, { operation, ends });
+      return await unwindLocked(parts, id, { operation, ends });
     default:
       await discardRemains(parts, id);
       parts.store.note(id, { event: "container.cleanup", operation, ends });

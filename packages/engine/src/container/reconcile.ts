@@ -20,7 +20,7 @@ export type HostContinuity = "same" | "rebooted" | "lost";
 export async function reconcile(
   parts: EngineParts,
   continuity: HostContinuity,
-): Promise<ContainerId[]> {
+): Promise<Set<ContainerId>> {
   const rows = continuity === "same" ? await parts.runtime.list() : [];
   const known = new Map<string, RuntimeStatus>(rows.map(({ id, status }) => [id, status]));
   const ids = parts.store.list().map(({ snapshot }) => snapshot.id);
@@ -33,7 +33,7 @@ export async function reconcile(
       });
     }),
   );
-  return untidy.flat();
+  return new Set(untidy.flat());
 }
 
 async function reconcileLocked(

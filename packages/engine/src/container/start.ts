@@ -79,7 +79,7 @@ export async function startLocked(
   commitStartedLocked(parts, id);
 }
 
-/** created → what it was before: configured, or exited when it has run. */
+/** created, stopped → what it was before: configured, or exited when it has run. */
 export async function unwindLocked(
   parts: EngineParts,
   id: ContainerId,

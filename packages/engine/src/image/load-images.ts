@@ -25,6 +25,8 @@ export async function loadImages(
     ends: "succeeded",
     images,
   });
+  // Not before the commit: an engine that is killed in between leaves it to the next one.
+  await parts.images.uploads.drop(action.uploadId);
 }
 
 async function load(
@@ -34,6 +36,7 @@ async function load(
   try {
     return await parts.images.load(uploadId, sizeBytes);
   } catch (error) {
+    if (!hasCode(error, "INVALID_INPUT")) await parts.images.uploads.drop(uploadId);
     if (!resumed || !hasCode(error, "INVALID_INPUT")) throw error;
     throw new PodfleetError(
       "INTERRUPTED",

@@ -73,14 +73,18 @@ export class OperationRunner {
     return { state: "unknown" };
   }
 
-  /** Carries on the operations that an earlier engine left without an outcome; tells which containers they are about. */
-  resume(): Set<ContainerId> {
+  /**
+   * Carries on the operations that an earlier engine left without an outcome. Returns the containers that they are about; `onEnd` is told
+   * each time that one of them has ended.
+   */
+  resume(onEnd: (id: ContainerId) => void): Set<ContainerId> {
     const containers = new Set<ContainerId>();
     for (const { id, action } of this.#parts.store.operations.unfinished()) {
-      if ("containerId" in action) containers.add(action.containerId);
-      this.#launch(id, { action, resumed: true }).catch((error: unknown) =>
-        this.#onDefect(error, id),
-      );
+      const containerId = "containerId" in action ? action.containerId : undefined;
+      if (containerId) containers.add(containerId);
+      this.#launch(id, { action, resumed: true })
+        .catch((error: unknown) => this.#onDefect(error, id))
+        .finally(() => containerId && onEnd(containerId));
     }
     return containers;
   }

@@ -73,7 +73,7 @@ export class ImageStore {
   }
 
   /**
-   * Takes in the images of an uploaded archive, and drops the upload. An image that is here already stays as it is and gets
+   * Takes in the images of an uploaded archive; the upload stays. An image that is here already stays as it is and gets
    * the archive's names; a name that another image had moves to the new one.
    * @throws PodfleetError INVALID_INPUT when the upload has not `sizeBytes`; IMAGE_INVALID; STORAGE_FAILED
    */
@@ -82,11 +82,7 @@ export class ImageStore {
       return await storing("load the image archive", async () => {
         const length = await this.uploads.length(uploadId);
         if (length !== sizeBytes) throw incomplete(uploadId, length, sizeBytes);
-        try {
-          return await this.#loadArchive(this.uploads.path(uploadId));
-        } finally {
-          await this.uploads.drop(uploadId);
-        }
+        return await this.#loadArchive(this.uploads.path(uploadId));
       });
     });
   }
