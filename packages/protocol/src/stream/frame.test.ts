@@ -41,6 +41,7 @@ const frames: fc.Arbitrary<Frame> = fc.oneof(
   }),
   fc.record({ type: fc.constant("credit"), offset: position, window: fc.nat(2 ** 32 - 1) }),
   fc.constant({ type: "detach" }),
+  fc.constant({ type: "lost" }),
 );
 
 test("what is encoded is decoded", () => {

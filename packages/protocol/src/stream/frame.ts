@@ -19,6 +19,7 @@
  *     resize     0x22  ▶          height 2, width 2
  *     credit     0x23  ▶          offset 8, window 4
  *     detach     0x24  ▶          (none); the last frame
+ *     lost       0x25  relay ▶    (none); the last frame: the client's connection is gone
  *
  * Offsets are positions in the journal file; a seq is the number of bytes of input before the frame's own. Both name a byte for ever.
  *
@@ -31,6 +32,9 @@
  * - Input is the client's to keep until it is acknowledged. The agent takes the part after what it has, ignores the rest, and refuses a
  *   frame that leaves a hole. The client sends nothing beyond `limit`.
  * - A beat, every `beatIntervalMs`, says how far output was sent and input was taken, so that the loss of a last frame is noticed.
+ * - The relay says `lost` when a client goes away without detach, so that the agent need not wait for its silence.
+ * - A frame between relay and agent is lost only when the bulk link of one of them is. That side then ends each connection with the error
+ *   UNAVAILABLE: the relay at once, the agent when the link is back. The client opens the session again.
  * - The exit comes after the client has acknowledged, by credit, every byte before `offset`. The client answers it with detach.
  */
 import type { JournalStream } from "@podfleet/base/journal-record";
@@ -66,7 +70,8 @@ export type Frame =
   | { readonly type: "inputEnd"; readonly seq: number }
   | { readonly type: "resize"; readonly size: TerminalSize }
   | { readonly type: "credit"; readonly offset: number; readonly window: number }
-  | { readonly type: "detach" };
+  | { readonly type: "detach" }
+  | { readonly type: "lost" };
 
 export interface OutputFrame {
   readonly type: "output";
@@ -91,6 +96,7 @@ const types = {
   resize: 0x22,
   credit: 0x23,
   detach: 0x24,
+  lost: 0x25,
 } as const satisfies Record<Frame["type"], number>;
 
 const names = new Map<number, Frame["type"]>(
@@ -133,7 +139,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "credit":
       return encodeCredit(frame.offset, frame.window);
     case "detach":
-      return Uint8Array.of(types.detach);
+    case "lost":
+      return Uint8Array.of(types[frame.type]);
   }
 }
 
@@ -189,6 +196,7 @@ function decodeFields(type: Frame["type"], reader: FieldReader): Frame {
     case "credit":
       return { type, offset: reader.number(), window: reader.uint32() };
     case "detach":
+    case "lost":
       return { type };
   }
 }
