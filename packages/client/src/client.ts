@@ -27,6 +27,7 @@ import { followLogChunks, followLogs, journalEnd } from "./logs.ts";
 import type { LogRecord, LogsRequest } from "./logs.ts";
 import type { OutageOptions } from "./outage.ts";
 import { persist } from "./retrying.ts";
+import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts";
 import { watchStats } from "./stats.ts";
 import type { Stats, StatsRequest } from "./stats.ts";
 import { subscribe } from "./subscription.ts";
@@ -59,6 +60,12 @@ export interface Client {
    *     const { exitCode } = await ls.wait();
    */
   exec(request: ExecRequest, options?: OutageOptions): Promise<ExecRun>;
+  /**
+   * Opens a session with a container's command or an exec session's, or resumes one; resolves when it is there.
+   * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND, SESSION_NOT_FOUND, SESSION_ENDED, SESSION_IN_USE, STATE_INVALID,
+   *   FORBIDDEN when another caller opened it, HOST_UNREACHABLE, UNAVAILABLE
+   */
+  openSession(request: SessionRequest, options?: SessionOptions): Promise<SessionStream>;
   /** Streams of a container's files, out and in. */
   files(container: string): ContainerFiles;
   /** What containers use, again and again, until the signal is aborted; once with `once`. */

@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { type LogRecord, recordsOfChunk, bytesOfChunk } from "./logs.ts";
 import type { OutageOptions } from "./outage.ts";
 import { persist, retrying } from "./retrying.ts";
+import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts";
 import { subscribe } from "./subscription.ts";
 
 export interface ExecRequest {
@@ -25,6 +26,11 @@ export interface ExecRun {
   readonly container: string;
   /** Both streams from byte 0, as many records at a time as arrived together, until the session has ended. May be read more than once. */
   output(options?: OutageOptions): AsyncGenerator<LogRecord[], void>;
+  /** A session with the command: its output from byte 0 unless `spec` says otherwise, its input when `spec` asks for it. */
+  attach(
+    spec?: Omit<NonNullable<SessionRequest["spec"]>, "execId" | "run">,
+    options?: SessionOptions,
+  ): Promise<SessionStream>;
   /** What the command writes to `descriptor`, from 3 on, of those that `preserveFds` opened, until the session has ended. */
   written(descriptor: number, options?: OutageOptions): AsyncGenerator<Uint8Array, void>;
   /** Resolves when the session has ended: `exitCode` is absent when it is unknown (`exitUnknown`), or its time was up (`timedOut`). */
