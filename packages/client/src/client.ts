@@ -27,6 +27,7 @@ import { followLogChunks, followLogs, journalEnd } from "./logs.ts";
 import type { LogRecord, LogsRequest } from "./logs.ts";
 import type { OutageOptions } from "./outage.ts";
 import { persist } from "./retrying.ts";
+import { openSession } from "./session.ts";
 import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts";
 import { watchStats } from "./stats.ts";
 import type { Stats, StatsRequest } from "./stats.ts";
@@ -96,6 +97,8 @@ export function createClient(options: ConnectionOptions): Client {
     watchEvents: (request, outage) => watchEvents({ api, connection }, request, outage),
     wait: async (request, outage) => await wait(api, request, outage),
     exec: async (request, outage) => await startExec({ api, connection }, request, outage),
+    openSession: async (request, options) =>
+      await openSession({ api, connection }, request, options),
     files: (container) => containerFiles(connection, container),
     watchStats: (request, outage) => watchStats(connection, request, outage),
     downloadCheckpoint: (container, signal) => downloadCheckpoint(connection, container, signal),

@@ -5,6 +5,7 @@
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Span } from "@opentelemetry/api";
 import { PodfleetError } from "@podfleet/model/errors";
+import { streamSubprotocol, tokenSubprotocolPrefix } from "@podfleet/protocol/stream/open";
 
 export interface ConnectionOptions {
   /** Where the control plane listens: `http://127.0.0.1:7575`. */
@@ -29,13 +30,13 @@ const tracer = trace.getTracer("podfleet.client");
 export class Connection {
   /** Without a slash at its end. */
   readonly url: string;
-  readonly #authorization: string;
+  readonly #token: string;
   readonly #traceparent: string | undefined;
 
   /** @throws PodfleetError INVALID_INPUT when the URL is not an http or https one */
   constructor(options: ConnectionOptions) {
     this.url = parseUrl(options.url);
-    this.#authorization = `Bearer ${options.token}`;
+    this.#token = options.token;
     this.#traceparent = options.traceparent;
   }
 
@@ -60,8 +61,8 @@ export class Connection {
       context.active(),
     );
     const headers = new Headers(init.headers);
-    headers.set("authorization", this.#authorization);
-    const traceparent = traceparentOf(span) ?? this.#traceparent;
+    headers.set("authorization", `Bearer ${this.#token}`);
+    const traceparent = this.traceparent(span);
     if (traceparent) headers.set("traceparent", traceparent);
     try {
       const response = await fetch(url, { ...init, headers });
@@ -76,6 +77,26 @@ export class Connection {
     } finally {
       span.end();
     }
+  }
+
+  /**
+   * With the token, which a browser can send as a subprotocol only.
+   * @throws PodfleetError UNAUTHENTICATED when the token has characters that no token has
+   */
+  webSocket(path: string): WebSocket {
+    const subprotocols = [streamSubprotocol, `${tokenSubprotocolPrefix}${this.#token}`];
+    try {
+      return new WebSocket(`${this.url.replace(/^http/, "ws")}${path}`, subprotocols);
+    } catch (cause) {
+      throw new PodfleetError("UNAUTHENTICATED", "Cannot send the API token: it is none", {
+        cause,
+      });
+    }
+  }
+
+  /** The trace context of `span`, or of the caller when it is not recorded. */
+  traceparent(span: Span): string | undefined {
+    return traceparentOf(span) ?? this.#traceparent;
   }
 
   /** The error for an answer that is not the API's: another server, or a proxy that stands before the control plane. */

@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { type LogRecord, recordsOfChunk, bytesOfChunk } from "./logs.ts";
 import type { OutageOptions } from "./outage.ts";
 import { persist, retrying } from "./retrying.ts";
+import { openSession } from "./session.ts";
 import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts";
 import { subscribe } from "./subscription.ts";
 
@@ -55,6 +56,12 @@ export async function startExec(
     id: session.exec,
     container: session.container,
     output: (outage) => followOutput(connection, session, outage),
+    attach: async (spec, outage) =>
+      await openSession(
+        { api, connection },
+        { container: session.container, spec: { from: "start", ...spec, execId: session.exec } },
+        outage,
+      ),
     written: (descriptor, outage) =>
       followDescriptor(connection, { ...session, descriptor }, outage),
     wait: async (outage) =>

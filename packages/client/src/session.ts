@@ -6,15 +6,18 @@
  *     for await (const piece of session.output) if (piece.type === "output") show(piece.stream, piece.bytes);
  *     const { exitCode } = await session.exit;
  */
-import type { PodfleetError } from "@podfleet/model/errors";
+import { SpanKind, trace } from "@opentelemetry/api";
+import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
-import type { SessionId } from "@podfleet/model/ids";
+import { newSessionId, type SessionId } from "@podfleet/model/ids";
 import type { CommandExit, sessionSpecSchema } from "@podfleet/model/session";
-import type { Frame } from "@podfleet/protocol/stream/frame";
-import type { Opened } from "@podfleet/protocol/stream/open";
+import { type Frame, windowMax } from "@podfleet/protocol/stream/frame";
+import { type Opened, type OpenRequest, openRequestSchema } from "@podfleet/protocol/stream/open";
 import type { z } from "zod";
 
 import type { OutageOptions } from "./outage.ts";
+import { ResumingSession } from "./session/resuming-session.ts";
+import type { Caller } from "./session/stream-socket.ts";
 
 export interface SessionRequest {
   /** Name, id or id prefix. */
@@ -74,10 +77,64 @@ export interface SessionStream {
   readonly input: WritableStream<Uint8Array>;
   /** How the command ended. Comes after the last output was read. Rejects with CANCELLED when the session was left by then. */
   readonly exit: Promise<CommandExit>;
-  /** Of the command's terminal, in order with the input; the last one is set again after an outage. */
+  /** Of the command's terminal, the last one is set again after an outage. */
   resize(size: TerminalSize): void;
   /** Leaves the session on purpose: the command runs on, and the session can be resumed. `output` ends. */
   detach(): Promise<void>;
   /** Ends the session; the command runs on. `output` ends. Harmless when it has ended. */
   close(): Promise<void>;
+}
+
+const windowMin = 64 * 1024;
+const windowDefault = 2 * 1024 * 1024;
+
+const tracer = trace.getTracer("podfleet.client");
+
+/**
+ * Resolves when the session is there.
+ * @throws PodfleetError the control plane's refusal; INVALID_INPUT
+ */
+export async function openSession(
+  caller: Caller,
+  request: SessionRequest,
+  options: SessionOptions = {},
+): Promise<SessionStream> {
+  const span = tracer.startSpan("open session", { kind: SpanKind.CLIENT });
+  try {
+    const traceparent = caller.connection.traceparent(span);
+    const session = new ResumingSession(
+      caller,
+      openRequest(request, options, traceparent),
+      options,
+    );
+    await session.opened();
+    return session;
+  } catch (error) {
+    span.setAttribute("error.type", PodfleetError.from(error).code);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+function openRequest(
+  { session = newSessionId(), spec = {}, ...request }: SessionRequest,
+  { windowBytes = windowDefault }: SessionOptions,
+  traceparent: string | undefined,
+): OpenRequest {
+  if (windowBytes < windowMin || windowBytes > windowMax) {
+    throw refused(`windowBytes is ${windowBytes}, must be from ${windowMin} to ${windowMax}`);
+  }
+  const parsed = openRequestSchema.safeParse({
+    ...request,
+    ...{ session, spec, window: windowBytes },
+    ...(traceparent === undefined ? {} : { traceparent }),
+  });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw refused(`${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+function refused(reason: string): PodfleetError {
+  return new PodfleetError("INVALID_INPUT", `Cannot open a session: ${reason}`);
 }

@@ -1,0 +1,90 @@
+/** Output that has arrived and waits for its reader. */
+import { hasCode, type PodfleetError } from "@podfleet/model/errors";
+
+import type { SessionOutput } from "../session.ts";
+
+export class OutputQueue {
+  readonly stream: ReadableStream<SessionOutput>;
+  readonly #onTaken: () => void;
+  #controller: ReadableStreamDefaultController<SessionOutput> | undefined;
+  #pieces: SessionOutput[] = [];
+  /** The reader waits for the next piece. */
+  #isAwaited = false;
+  #isCancelled = false;
+  #end: { readonly error?: PodfleetError } | undefined;
+  #received = 0;
+  #taken = 0;
+
+  /** `onTaken` is called when `taken` has moved. */
+  constructor(onTaken: () => void) {
+    this.#onTaken = onTaken;
+    this.stream = new ReadableStream(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#pull(),
+        cancel: () => this.#cancel(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  /** The journal's position after what has arrived. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** The journal's position after what the reader has taken. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Where the first piece begins. */
+  begin(offset: number): void {
+    this.#received = offset;
+    this.#taken = offset;
+  }
+
+  push(piece: SessionOutput): void {
+    this.#received = endOf(piece);
+    this.#pieces.push(piece);
+    if (this.#isCancelled) this.#cancel();
+    else if (this.#isAwaited) this.#pull();
+  }
+
+  /** The reader gets what has arrived, unless the caller gave up, and then the end or the error. */
+  end(error?: PodfleetError): void {
+    if (this.#end) return;
+    this.#end = error ? { error } : {};
+    if (hasCode(error, "CANCELLED")) this.#pieces = [];
+    this.#finish();
+  }
+
+  #pull(): void {
+    const piece = this.#pieces.shift();
+    this.#isAwaited = piece === undefined;
+    if (!piece) return;
+    this.#taken = endOf(piece);
+    this.#controller?.enqueue(piece);
+    this.#onTaken();
+    this.#finish();
+  }
+
+  #cancel(): void {
+    this.#isCancelled = true;
+    this.#pieces = [];
+    this.#taken = this.#received;
+    this.#onTaken();
+  }
+
+  #finish(): void {
+    if (!this.#end || this.#isCancelled || this.#pieces.length > 0) return;
+    if (this.#end.error) this.#controller?.error(this.#end.error);
+    else this.#controller?.close();
+  }
+}
+
+function endOf(piece: SessionOutput): number {
+  return piece.type === "gap" ? piece.to : piece.next;
+}

@@ -1,0 +1,287 @@
+/** A session that is opened again, where it was, each time its connection is lost. */
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import type { TerminalSize } from "@podfleet/model/exec";
+import type { SessionId } from "@podfleet/model/ids";
+import type { CommandExit } from "@podfleet/model/session";
+import type { Frame } from "@podfleet/protocol/stream/frame";
+import type { Opened, OpenRequest } from "@podfleet/protocol/stream/open";
+
+import { Outage } from "../outage.ts";
+import { persist } from "../retrying.ts";
+import type { SessionOptions, SessionOutput, SessionStream } from "../session.ts";
+import { Credit } from "./credit.ts";
+import { InputQueue } from "./input-queue.ts";
+import { OutputQueue } from "./output-queue.ts";
+import { type Caller, StreamSocket } from "./stream-socket.ts";
+
+export class ResumingSession implements SessionStream {
+  readonly id: SessionId;
+  readonly exit: Promise<CommandExit>;
+  readonly output: ReadableStream<SessionOutput>;
+  readonly input: WritableStream<Uint8Array>;
+  readonly #caller: Caller;
+  readonly #request: OpenRequest;
+  readonly #options: SessionOptions;
+  readonly #outage: Outage;
+  readonly #credit: Credit;
+  readonly #outputQueue = new OutputQueue(() => this.#onTaken());
+  readonly #inputQueue = new InputQueue();
+  readonly #opening = Promise.withResolvers<void>();
+  readonly #exit = Promise.withResolvers<CommandExit>();
+  /** Settled when the session is of no more use to this client. */
+  readonly #over = Promise.withResolvers<void>();
+  #opened: Opened | undefined;
+  /** Undefined during an outage. */
+  #socket: StreamSocket | undefined;
+  #downSinceMs: number | undefined;
+  #size: TerminalSize | undefined;
+  #leaving: "detach" | "close" | undefined;
+
+  /** @param request of the first opening; its `window` is that of later ones too */
+  constructor(caller: Caller, request: OpenRequest, options: SessionOptions) {
+    this.id = request.session;
+    this.exit = this.#exit.promise;
+    this.output = this.#outputQueue.stream;
+    this.input = this.#inputQueue.stream;
+    this.#caller = caller;
+    this.#request = request;
+    this.#options = options;
+    this.#outage = new Outage(options);
+    this.#credit = new Credit(request.window, () => this.#giveCredit());
+    for (const { promise } of [this.#exit, this.#over]) {
+      // Safe to ignore: both streams fail with the same error, and so does whoever awaits these.
+      promise.catch(() => undefined);
+    }
+    void this.#run();
+  }
+
+  /** Resolves when the session is there. */
+  async opened(): Promise<void> {
+    await this.#opening.promise;
+  }
+
+  get container(): Opened["container"] {
+    return this.#known.container;
+  }
+
+  get host(): Opened["host"] {
+    return this.#known.host;
+  }
+
+  get run(): number {
+    return this.#known.session.run;
+  }
+
+  get tty(): boolean {
+    return this.#known.session.tty;
+  }
+
+  get takesInput(): boolean {
+    return this.#known.input !== undefined;
+  }
+
+  get offset(): number {
+    return this.#outputQueue.taken;
+  }
+
+  resize(size: TerminalSize): void {
+    this.#size = size;
+    this.#socket?.send({ type: "resize", size });
+  }
+
+  async detach(): Promise<void> {
+    this.#leaving = "detach";
+    if (this.#socket) this.#leave();
+    await this.#over.promise;
+  }
+
+  async close(): Promise<void> {
+    this.#leaving = "close";
+    const reference = { session: this.id, container: this.#known.container.id };
+    const { sessions } = this.#caller.api;
+    await persist(async () => await sessions.close.mutate(reference), this.#options);
+    this.#finish();
+  }
+
+  get #known(): Opened {
+    if (this.#opened) return this.#opened;
+    throw new Error(`Session "${this.id}" is not open yet`);
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (;;) {
+        const failure = await this.#connect();
+        if (!failure) return;
+        this.#notifyDown(failure);
+        await this.#outage.survive(failure);
+      }
+    } catch (error) {
+      this.#end(PodfleetError.from(error));
+    }
+  }
+
+  /** Holds one connection. Resolves with the failure that ended it, or with nothing when the session is over. */
+  async #connect(): Promise<PodfleetError | undefined> {
+    const { signal } = this.#options;
+    const failed = Promise.withResolvers<PodfleetError>();
+    const abort = (): void => failed.resolve(givenUp());
+    if (signal?.aborted) return givenUp();
+    signal?.addEventListener("abort", abort);
+    const socket = new StreamSocket(this.#caller, this.#nextRequest(), {
+      onOpened: (opened) => this.#onOpened(socket, opened),
+      onFrame: (frame) => this.#onFrame(frame),
+      onFailure: failed.resolve,
+    });
+    try {
+      return (await Promise.race([this.#over.promise, failed.promise])) ?? undefined;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#socket = undefined;
+      this.#inputQueue.disconnect();
+      this.#credit.stop();
+      socket.close();
+    }
+  }
+
+  #nextRequest(): OpenRequest {
+    if (!this.#opened) return this.#request;
+    const { received, taken } = this.#outputQueue;
+    return {
+      ...this.#request,
+      container: this.#opened.container.id,
+      resume: true,
+      offset: received,
+      window: Math.max(0, taken + this.#request.window - received),
+    };
+  }
+
+  #onOpened(socket: StreamSocket, opened: Opened): void {
+    const isFirst = this.#opened === undefined;
+    this.#opened ??= opened;
+    if (isFirst) this.#outputQueue.begin(opened.offset);
+    else this.#goOnAt(opened.offset);
+    this.#socket = socket;
+    this.#credit.gave(this.#outputQueue.taken);
+    this.#inputQueue.connect(opened.input, (frame) => socket.send(frame));
+    if (this.#size) socket.send({ type: "resize", size: this.#size });
+    this.#outage.end();
+    this.#notifyBack();
+    this.#opening.resolve();
+    if (this.#leaving === "detach") this.#leave();
+  }
+
+  /** After an outage: the journal may have been cut short meanwhile. */
+  #goOnAt(offset: number): void {
+    const from = this.#outputQueue.received;
+    if (offset < from) throw misplaced(from, offset);
+    if (offset > from) this.#outputQueue.push({ type: "gap", from, to: offset });
+  }
+
+  #onFrame(frame: Frame): void {
+    const { received } = this.#outputQueue;
+    switch (frame.type) {
+      case "output":
+        if (frame.offset !== received) throw lostFrame(received, frame.offset);
+        return this.#outputQueue.push(frame);
+      case "gap":
+        if (frame.from !== received) throw lostFrame(received, frame.from);
+        return this.#outputQueue.push(frame);
+      case "ack":
+        return this.#inputQueue.acknowledge(frame.seq, frame.limit);
+      case "beat":
+        if (frame.offset > received) throw lostFrame(received, frame.offset);
+        if (this.#inputQueue.isMissedAt(frame.seq)) throw lostInput(frame.seq);
+        return this.#credit.beat();
+      case "exit":
+        if (frame.offset > received) throw lostFrame(received, frame.offset);
+        this.#exit.resolve(frame.exit);
+        return this.#leave();
+      case "error":
+        if (this.#leaving === "close" && frame.error.code === "SESSION_ENDED") return;
+        throw PodfleetError.fromWire(frame.error);
+      default:
+        throw new PodfleetError(
+          "INTERNAL",
+          `The agent sent a frame of the client's: "${frame.type}"`,
+        );
+    }
+  }
+
+  #onTaken(): void {
+    const { taken, received } = this.#outputQueue;
+    if (this.#socket) this.#credit.taken(taken, taken === received);
+  }
+
+  #giveCredit(): void {
+    const { taken } = this.#outputQueue;
+    this.#credit.gave(taken);
+    this.#socket?.send({ type: "credit", offset: taken, window: this.#request.window });
+  }
+
+  #notifyDown(error: PodfleetError): void {
+    if (!this.#opened || this.#downSinceMs !== undefined) return;
+    if (!hasCode(error, "UNAVAILABLE", "HOST_UNREACHABLE")) return;
+    this.#downSinceMs = performance.now();
+    this.#options.onOutage?.({ type: "down", error });
+  }
+
+  #notifyBack(): void {
+    if (this.#downSinceMs === undefined) return;
+    const downMs = performance.now() - this.#downSinceMs;
+    this.#downSinceMs = undefined;
+    this.#options.onOutage?.({ type: "back", downMs });
+  }
+
+  /** The connection is there, and this is the last frame on it. */
+  #leave(): void {
+    this.#socket?.send({ type: "detach" });
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#outputQueue.end();
+    this.#inputQueue.end(over(this.id));
+    this.#exit.reject(left(this.id));
+    this.#over.resolve();
+  }
+
+  #end(error: PodfleetError): void {
+    this.#opening.reject(error);
+    this.#outputQueue.end(error);
+    this.#inputQueue.end(error);
+    this.#exit.reject(error);
+    this.#over.reject(error);
+  }
+}
+
+function givenUp(): PodfleetError {
+  return new PodfleetError("CANCELLED", "The caller gave up");
+}
+
+function left(id: SessionId): PodfleetError {
+  return new PodfleetError("CANCELLED", `Session "${id}" was left before its command ended`);
+}
+
+function over(id: SessionId): PodfleetError {
+  return new PodfleetError("STATE_INVALID", `Cannot write: session "${id}" is over`);
+}
+
+/** The connection is of no more use, and the next one begins where this one went wrong. */
+function lostFrame(expected: number, found: number): PodfleetError {
+  return new PodfleetError(
+    "UNAVAILABLE",
+    `Lost output on the way: it goes on at ${found} instead of ${expected}`,
+  );
+}
+
+function lostInput(seq: number): PodfleetError {
+  return new PodfleetError("UNAVAILABLE", `Lost input on the way, after byte ${seq}`);
+}
+
+function misplaced(from: number, offset: number): PodfleetError {
+  return new PodfleetError(
+    "INTERNAL",
+    `The agent went back to ${offset} in a journal that was read up to ${from}`,
+  );
+}
