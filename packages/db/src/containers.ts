@@ -122,6 +122,19 @@ export async function findContainerById(
   return row;
 }
 
+/** Of those that are on record, removed ones too while they are kept. */
+export async function findContainerNames(
+  database: Database,
+  ids: readonly ContainerId[],
+): Promise<ReadonlyMap<ContainerId, string>> {
+  if (ids.length === 0) return new Map();
+  const rows = await database
+    .select({ id: containers.id, name: containers.name })
+    .from(containers)
+    .where(inArray(containers.id, [...ids]));
+  return new Map(rows.map(({ id, name }) => [id, name]));
+}
+
 export async function findContainerSpec(
   database: Database,
   id: ContainerId,

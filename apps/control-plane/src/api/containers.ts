@@ -4,6 +4,7 @@ import { restartPolicySchema } from "@podfleet/model/container/restart-policy";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { containerStateSchema } from "@podfleet/model/container/state";
 import { waitConditionSchema } from "@podfleet/model/container/wait";
+import { terminalSizeSchema } from "@podfleet/model/exec";
 import { containerPathSchema } from "@podfleet/model/file";
 import { containerNameSchema } from "@podfleet/model/name";
 import { resourceChangesSchema } from "@podfleet/model/resources";
@@ -11,7 +12,12 @@ import { signalSchema } from "@podfleet/model/signal";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 
-import { diffContainer, listProcesses, statFile } from "../services/host-answers.ts";
+import {
+  diffContainer,
+  listProcesses,
+  resizeContainer,
+  statFile,
+} from "../services/host-answers.ts";
 import { inspectContainer } from "../services/inspect.ts";
 import { readLogs } from "../services/logs.ts";
 import type { PlainVerb } from "../services/mutation.ts";
@@ -240,6 +246,11 @@ export const containersRouter = router({
       const mutation = { verb: "container.unmount", ...rest } as const;
       return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
+
+  /** Sets the size of the terminal of a created or running container. */
+  resize: procedure
+    .input(oneContainer.extend(terminalSizeSchema.shape))
+    .mutation(async ({ ctx, input }) => await resizeContainer(ctx.fleet, input)),
 
   /** What is at a path in the container, symbolic links followed; null when there is nothing. */
   stat: procedure

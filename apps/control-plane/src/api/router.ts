@@ -5,6 +5,7 @@ import { execRouter } from "./exec.ts";
 import { hostsRouter } from "./hosts.ts";
 import { imagesRouter } from "./images.ts";
 import { operationsRouter } from "./operations.ts";
+import { sessionsRouter } from "./sessions.ts";
 import { systemRouter } from "./system.ts";
 import { tracesRouter } from "./traces.ts";
 import { router } from "./trpc.ts";
@@ -13,6 +14,7 @@ export const appRouter = router({
   containers: containersRouter,
   artifacts: artifactsRouter,
   exec: execRouter,
+  sessions: sessionsRouter,
   hosts: hostsRouter,
   operations: operationsRouter,
   events: eventsRouter,

@@ -3,15 +3,14 @@ import { createHash } from "node:crypto";
 
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
-import { type ContainerRow, findContainerById } from "@podfleet/db/containers";
+import { findContainerById } from "@podfleet/db/containers";
 import { hasCode } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import { type ExecId, execIdSchema, type OperationId } from "@podfleet/model/ids";
 
 import { cutShort, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
-import { unreachable } from "./unreachable.ts";
-import { getKnownContainer } from "./wait.ts";
+import { getKnownContainer, getReachableContainer } from "./known-container.ts";
 
 export interface ExecReference {
   /** Name, id or id prefix; the full id finds one that was removed lately too. */
@@ -34,7 +33,7 @@ export async function listExecs(
   fleet: Fleet,
   { container, all }: { readonly container: string; readonly all: boolean },
 ): Promise<ExecSession[]> {
-  const row = await getReachable(fleet, container);
+  const row = await getReachableContainer(fleet, container);
   const call = { payload: { containerId: row.id }, timeoutMs };
   const { sessions } = await fleet.hosts.request(row.host.id, "exec.list", call);
   return all ? sessions : sessions.filter(({ state }) => state !== "exited");
@@ -45,7 +44,7 @@ export async function inspectExec(
   fleet: Fleet,
   { container, exec }: ExecReference,
 ): Promise<ExecSession> {
-  const row = await getReachable(fleet, container);
+  const row = await getReachableContainer(fleet, container);
   const call = { payload: { containerId: row.id, execId: exec }, timeoutMs };
   const { session } = await fleet.hosts.request(row.host.id, "exec.inspect", call);
   return session;
@@ -56,7 +55,7 @@ export async function resizeExec(
   fleet: Fleet,
   { container, exec, ...size }: ExecReference & TerminalSize,
 ): Promise<void> {
-  const row = await getReachable(fleet, container);
+  const row = await getReachableContainer(fleet, container);
   const call = { payload: { containerId: row.id, execId: exec, size }, timeoutMs };
   await fleet.hosts.request(row.host.id, "exec.resize", call);
 }
@@ -95,10 +94,4 @@ export async function waitForExec(
     await pause(backoffMs(attempt, retryDelay), signal);
     host = (await findContainerById(fleet.database, row.id))?.host ?? host;
   }
-}
-
-async function getReachable(fleet: Fleet, container: string): Promise<ContainerRow> {
-  const row = await getKnownContainer(fleet, container);
-  if (row.host.state === "unreachable") throw unreachable(row.host);
-  return row;
 }

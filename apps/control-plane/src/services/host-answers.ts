@@ -3,6 +3,7 @@ import { type ContainerRow, getContainer } from "@podfleet/db/containers";
 import type { Artifact } from "@podfleet/model/artifact";
 import type { ContainerProcess } from "@podfleet/model/container/usage";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { TerminalSize } from "@podfleet/model/exec";
 import { type FileChange, fileChangeSchema, type FileStat } from "@podfleet/model/file";
 import type { TransferRequest } from "@podfleet/model/transfer";
 
@@ -25,6 +26,16 @@ export async function statFile(
   const row = await getReachable(fleet, container);
   const call = { payload: { containerId: row.id, path }, timeoutMs: mountTimeoutMs };
   return (await fleet.hosts.request(row.host.id, "stat", call)).stat ?? null;
+}
+
+/** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE, STATE_INVALID */
+export async function resizeContainer(
+  fleet: Fleet,
+  { container, ...size }: { readonly container: string } & TerminalSize,
+): Promise<void> {
+  const row = await getReachable(fleet, container);
+  const call = { payload: { containerId: row.id, size }, timeoutMs };
+  await fleet.hosts.request(row.host.id, "container.resize", call);
 }
 
 /** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE, STATE_INVALID */

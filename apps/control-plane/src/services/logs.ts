@@ -11,8 +11,8 @@ import type { ExecId } from "@podfleet/model/ids";
 
 import { cutShort, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
+import { getReachableContainer } from "./known-container.ts";
 import { unreachable } from "./unreachable.ts";
-import { getKnownContainer } from "./wait.ts";
 
 export interface LogsRequest {
   readonly container: string;
@@ -50,8 +50,7 @@ export async function* readLogs(
   caller: AbortSignal,
 ): AsyncGenerator<LogChunk, void> {
   const signal = AbortSignal.any([caller, fleet.draining]);
-  const row = await getKnownContainer(fleet, request.container);
-  if (row.host.state === "unreachable") throw unreachable(row.host);
+  const row = await getReachableContainer(fleet, request.container);
   let next = request.offset ?? (await locate(fleet, row, request));
   let host: WatchedHost = row.host;
   for (let attempt = 0; ; attempt += 1) {

@@ -4,21 +4,16 @@
  */
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
-import {
-  type ContainerRow,
-  findContainerById,
-  getContainer,
-  summaryOf,
-} from "@podfleet/db/containers";
+import { type ContainerRow, findContainerById, summaryOf } from "@podfleet/db/containers";
 import { applySnapshot } from "@podfleet/db/projection";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import type { WaitCondition } from "@podfleet/model/container/wait";
 import { hasCode } from "@podfleet/model/errors";
-import { containerIdSchema } from "@podfleet/model/ids";
 import type { WaitReply } from "@podfleet/protocol/host/wait";
 
 import { cutShort, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
+import { getKnownContainer } from "./known-container.ts";
 
 export interface WaitRequest {
   /** Name, id or id prefix; the full id finds a container that was removed lately too. */
@@ -85,22 +80,6 @@ export async function waitForContainer(
     const met = metByRecord(row, request.condition, run);
     if (met) return met;
     await pause(backoffMs(attempt, retryDelay), signal);
-  }
-}
-
-/**
- * By name, id or id prefix; by the full id also one that was removed lately.
- * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID
- */
-export async function getKnownContainer(fleet: Fleet, reference: string): Promise<ContainerRow> {
-  try {
-    return await getContainer(fleet.database, reference);
-  } catch (error) {
-    const id = containerIdSchema.safeParse(reference);
-    if (!hasCode(error, "CONTAINER_NOT_FOUND") || !id.success) throw error;
-    const removed = await findContainerById(fleet.database, id.data);
-    if (!removed) throw error;
-    return removed;
   }
 }
 
