@@ -31,6 +31,7 @@ import { ImageLoads } from "./services/image-load.ts";
 import { OperationDriver } from "./services/operation-driver.ts";
 import { Operations } from "./services/operations.ts";
 import { Traces } from "./services/traces.ts";
+import { streamRoute } from "./sessions/stream-route.ts";
 
 export interface ControlPlane {
   /** Where it listens. */
@@ -90,6 +91,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     operations: new Operations(database, driver),
     imageLoads: new ImageLoads(fleet, driver),
     imports: new ContainerImports(fleet, driver),
+    upgrades: [streamRoute({ fleet, bus, logger })],
     health: async () => await checkHealth(database, bus, reconcilers),
   });
 

@@ -14,10 +14,12 @@ import { checkpointRoute } from "./checkpoint-route.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { imageRoute } from "./image-route.ts";
 import { traceRoute } from "./trace-route.ts";
+import { findUpgradeRoute, serveUpgrades, type UpgradeRoute } from "./upgrades.ts";
 
 export interface HttpServerOptions extends ApiServices {
   readonly imageLoads: ImageLoads;
   readonly imports: ContainerImports;
+  readonly upgrades: readonly UpgradeRoute[];
   readonly logger: Logger;
   /** What an operator may want to know; `isHealthy` decides the status. */
   readonly health: () => Promise<{ readonly isHealthy: boolean }>;
@@ -29,13 +31,15 @@ const bodyBytesMax = 8 * 1024 * 1024;
 const pathLengthMax = 1_000;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { fleet, operations, feed, traces, logger } = options;
+  const { fleet, operations, feed, traces, upgrades, logger } = options;
   const { database } = fleet;
   const server = fastify({
     bodyLimit: bodyBytesMax,
     routerOptions: { maxParamLength: pathLengthMax },
+    http: { shouldUpgradeCallback: (request) => findUpgradeRoute(upgrades, request) !== undefined },
   });
   addErrorReplies(server, logger);
+  serveUpgrades(server.server, upgrades, (error, path) => logDefect(logger, error, path));
 
   server.get("/healthz", async (_request, reply) => {
     const health = await options.health();

@@ -41,6 +41,7 @@ import type { JournalStream } from "@podfleet/base/journal-record";
 import { PodfleetError, type WireError, wireErrorSchema } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { CommandExit } from "@podfleet/model/session";
+import { ZodError } from "zod";
 
 import { type Opened, openedSchema, type OpenRequest, openRequestSchema } from "./open.ts";
 
@@ -105,8 +106,8 @@ const names = new Map<number, Frame["type"]>(
 
 /** Bytes of an output frame before its payload: a writer may leave that room and fill it with `writeOutputHeader`. */
 export const outputHeaderBytes = 18;
-/** Of an open, opened or error frame, so that none is larger than a message may be. */
-const jsonBytesMax = 64 * 1024;
+/** JSON of an open, opened or error frame, so that none is larger than a message may be. */
+export const jsonBytesMax = 64 * 1024;
 
 export function encodeFrame(frame: Frame): Uint8Array {
   switch (frame.type) {
@@ -142,6 +143,11 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "lost":
       return Uint8Array.of(types[frame.type]);
   }
+}
+
+/** Whether it is the last frame to the client; of a frame that is passed on, this is all that a relay reads. */
+export function isErrorFrame(bytes: Uint8Array): boolean {
+  return bytes[0] === types.error;
 }
 
 /** Fills the first `outputHeaderBytes` of `bytes`. */
@@ -273,8 +279,7 @@ class FieldReader {
     try {
       return schema.parse(JSON.parse(text));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw malformed(`"${this.#type}": ${reason}`, error);
+      throw malformed(`"${this.#type}": ${reasonOf(error)}`, error);
     }
   }
 
@@ -289,6 +294,14 @@ class FieldReader {
     if (this.#at <= this.#bytes.length) return at;
     throw malformed(`"${this.#type}" is cut off after ${this.#bytes.length} bytes`);
   }
+}
+
+/** Of a value that is not as it should be, the first field that is wrong. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof ZodError)) return error instanceof Error ? error.message : String(error);
+  const [issue] = error.issues;
+  const path = issue?.path.join(".") ?? "";
+  return path === "" ? (issue?.message ?? "") : `${path}: ${issue?.message}`;
 }
 
 function json(type: number, value: unknown): Uint8Array {

@@ -1,0 +1,64 @@
+/**
+ * Connections that leave HTTP for another protocol (RFC 9110, section 7.8). A request that no route here takes is answered as one
+ * without an upgrade is.
+ */
+import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+
+import { httpStatusOf, wireErrorOf } from "../api/error-shape.ts";
+
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What came after the request's head. */
+  readonly head: Buffer;
+}
+
+export interface UpgradeRoute {
+  /** The protocol that is asked for, in lower case: `websocket`, `tcp`. */
+  readonly protocol: string;
+  readonly method: "GET" | "POST";
+  /** Of the whole path, without the query. */
+  readonly path: RegExp;
+  /** Takes the connection over. What it throws becomes an HTTP error, as long as it has written nothing. */
+  readonly take: (upgrade: Upgrade) => Promise<void>;
+}
+
+export function findUpgradeRoute(
+  routes: readonly UpgradeRoute[],
+  { headers, method, url = "" }: IncomingMessage,
+): UpgradeRoute | undefined {
+  const protocol = headers.upgrade?.toLowerCase();
+  const [path = ""] = url.split("?");
+  return routes.find((route) => {
+    return route.protocol === protocol && route.method === method && route.path.test(path);
+  });
+}
+
+export function serveUpgrades(
+  server: Server,
+  routes: readonly UpgradeRoute[],
+  onDefect: (error: unknown, path: string | undefined) => void,
+): void {
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    const taking = findUpgradeRoute(routes, request)?.take({ request, socket, head });
+    taking?.catch((error: unknown) => {
+      onDefect(error, request.url);
+      refuse(socket, error);
+    });
+  });
+}
+
+function refuse(socket: Duplex, error: unknown): void {
+  const wire = wireErrorOf(error);
+  const status = httpStatusOf(wire);
+  const body = JSON.stringify({ error: wire });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    "content-type: application/json; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}

@@ -1,0 +1,167 @@
+/**
+ * One client's connection to a session, relayed between its WebSocket and its host's agent. The two speak the protocol; here the caller
+ * and the host are found, and frames are passed on unread. Nothing but the connection is held: the session itself is the agent's.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+
+import { type ClientStream, openClientStream } from "@podfleet/bus/client-stream";
+import type { Bus } from "@podfleet/bus/connection";
+import { PodfleetError } from "@podfleet/model/errors";
+import { newConnectionId } from "@podfleet/model/ids";
+import { encodeFrame, isErrorFrame, windowMax } from "@podfleet/protocol/stream/frame";
+import type { Opened, OpenRequest } from "@podfleet/protocol/stream/open";
+import type { Logger } from "pino";
+
+import { wireErrorOf } from "../api/error-shape.ts";
+import type { Caller } from "../services/api-tokens.ts";
+import { cutShort, type Fleet } from "../services/fleet.ts";
+import { getReachableContainer } from "../services/known-container.ts";
+import { unreachable } from "../services/unreachable.ts";
+import { inServerSpan } from "../trace-context.ts";
+import type { ClientSocket } from "./client-socket.ts";
+
+export interface RelayServices {
+  readonly fleet: Fleet;
+  readonly bus: Bus;
+  readonly logger: Logger;
+}
+
+export interface RelayedClient {
+  readonly client: ClientSocket;
+  readonly caller: Caller;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** The agent may have to wait for the container's lock. */
+const openTimeoutMs = 10_000;
+/** What may come from the agent before its answer does, which takes another way. */
+const earlyBytesMax = 2 * windowMax;
+/** A client that sends faster than NATS takes it is held up after so much. */
+const unflushedBytesMax = 1024 * 1024;
+
+/** Resolves when nothing of the connection is left here. The client is told why it ended, unless it left by itself. */
+export async function relaySession(services: RelayServices, peer: RelayedClient): Promise<void> {
+  const { fleet, logger } = services;
+  const { client } = peer;
+  try {
+    await hold(services, peer, await client.opening());
+  } catch (error) {
+    if (client.gone.aborted) return;
+    const failure = fleet.draining.aborted ? cutShort(fleet, error) : error;
+    const wire = wireErrorOf(failure);
+    if (wire.code === "INTERNAL")
+      logger.error({ err: failure }, "defect in a session's connection");
+    client.fail(wire);
+  }
+}
+
+/** @throws PodfleetError why the connection ended */
+async function hold(
+  { fleet, bus }: RelayServices,
+  { client, caller, headers }: RelayedClient,
+  request: OpenRequest,
+): Promise<void> {
+  const { id: containerId, name, host } = await getReachableContainer(fleet, request.container);
+  const connectionId = newConnectionId();
+  const lost = new AbortController();
+  const toClient = new HeldFrames((frame) => {
+    client.send(frame);
+    if (isErrorFrame(frame)) client.close();
+  });
+  const stream = await openClientStream(bus, {
+    hostId: host.id,
+    connectionId,
+    onFrame: (frame) => toClient.take(frame),
+    onLost: (error) => lost.abort(error),
+  });
+  try {
+    const signal = AbortSignal.any([client.gone, fleet.draining, lost.signal]);
+    const watched = await fleet.watch.during(host, signal, async (ending) => {
+      const { session: sessionId, container: _, traceparent, ...rest } = request;
+      const payload = { sessionId, connectionId, containerId, caller: caller.name, ...rest };
+      const parent = headers["traceparent"] === undefined ? { traceparent } : headers;
+      // Not cut short when the client goes away: the agent could not be told then of a connection that it is about to have.
+      const reply = await inServerSpan("session open", parent, async () => {
+        const call = { payload, timeoutMs: openTimeoutMs };
+        return await fleet.hosts.request(host.id, "session.open", call);
+      });
+      const opened: Opened = {
+        ...reply,
+        container: { id: containerId, name },
+        host: { id: host.id, name: host.name },
+      };
+      client.send(encodeFrame({ type: "opened", opened }));
+      toClient.release();
+      client.pass(toAgent(client, stream, lost));
+      await aborted(ending);
+    });
+    if (watched.type === "silent") throw unreachable(host);
+    throw restarted(host.name);
+  } finally {
+    stream.send(encodeFrame({ type: "lost" }));
+    stream.close();
+  }
+}
+
+/** Frames that are held back at first. */
+class HeldFrames {
+  readonly #pass: (frame: Uint8Array) => void;
+  #held: Uint8Array[] | undefined = [];
+  #heldBytes = 0;
+
+  constructor(pass: (frame: Uint8Array) => void) {
+    this.#pass = pass;
+  }
+
+  take(frame: Uint8Array): void {
+    if (!this.#held) return this.#pass(frame);
+    this.#heldBytes += frame.length;
+    // The client finds the hole.
+    if (this.#heldBytes <= earlyBytesMax) this.#held.push(frame);
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const frame of held) this.#pass(frame);
+  }
+}
+
+/** Passes the client's frames on, at the pace at which NATS takes them. */
+function toAgent(
+  client: ClientSocket,
+  stream: ClientStream,
+  lost: AbortController,
+): (frame: Uint8Array) => void {
+  let unflushed = 0;
+  const flush = async (): Promise<void> => {
+    client.pause();
+    try {
+      await stream.flush();
+      unflushed = 0;
+      client.resume();
+    } catch (error) {
+      lost.abort(error);
+    }
+  };
+  return (frame) => {
+    stream.send(frame);
+    unflushed += frame.length;
+    if (unflushed > unflushedBytesMax && unflushed - frame.length <= unflushedBytesMax)
+      void flush();
+  };
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+async function aborted(signal: AbortSignal): Promise<never> {
+  signal.throwIfAborted();
+  return await new Promise<never>((_resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+function restarted(host: string): PodfleetError {
+  return new PodfleetError("UNAVAILABLE", `The agent of host "${host}" has connected anew`, {
+    details: { host },
+  });
+}
