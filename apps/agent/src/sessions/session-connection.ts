@@ -107,13 +107,15 @@ export class SessionConnection {
       case "credit":
         if (frame.offset > this.#sent) throw beyond(frame.offset, this.#sent);
         this.#acknowledged = Math.max(this.#acknowledged, frame.offset);
-        this.#limit = this.#acknowledged + effectiveWindow(frame.window);
+        this.#limit = frame.offset + effectiveWindow(frame.window);
         this.#attachment.acknowledge(this.#acknowledged);
         return this.pump();
       case "detach":
         return this.#close(() =>
           this.#exitSent ? this.#attachment.finish() : this.#attachment.detach(),
         );
+      case "lost":
+        return this.lose();
       case "input":
       case "inputEnd":
       case "resize":

@@ -5,6 +5,8 @@ import type { SessionOutput } from "../session.ts";
 
 export class OutputQueue {
   readonly stream: ReadableStream<SessionOutput>;
+  /** Resolves when the end has come without an error, and everything before it was taken. */
+  readonly drained: Promise<void>;
   readonly #onTaken: () => void;
   #controller: ReadableStreamDefaultController<SessionOutput> | undefined;
   #pieces: SessionOutput[] = [];
@@ -12,12 +14,14 @@ export class OutputQueue {
   #isAwaited = false;
   #isCancelled = false;
   #end: { readonly error?: PodfleetError } | undefined;
+  readonly #drained = Promise.withResolvers<void>();
   #received = 0;
   #taken = 0;
 
   /** `onTaken` is called when `taken` has moved. */
   constructor(onTaken: () => void) {
     this.#onTaken = onTaken;
+    this.drained = this.#drained.promise;
     this.stream = new ReadableStream(
       {
         start: (controller) => {
@@ -76,10 +80,13 @@ export class OutputQueue {
     this.#pieces = [];
     this.#taken = this.#received;
     this.#onTaken();
+    this.#finish();
   }
 
   #finish(): void {
-    if (!this.#end || this.#isCancelled || this.#pieces.length > 0) return;
+    if (!this.#end || this.#pieces.length > 0) return;
+    if (!this.#end.error) this.#drained.resolve();
+    if (this.#isCancelled) return;
     if (this.#end.error) this.#controller?.error(this.#end.error);
     else this.#controller?.close();
   }

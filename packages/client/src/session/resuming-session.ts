@@ -100,7 +100,7 @@ export class ResumingSession implements SessionStream {
     const reference = { session: this.id, container: this.#known.container.id };
     const { sessions } = this.#caller.api;
     await persist(async () => await sessions.close.mutate(reference), this.#options);
-    this.#finish();
+    this.#leaveBehind();
   }
 
   get #known(): Opened {
@@ -195,8 +195,7 @@ export class ResumingSession implements SessionStream {
         return this.#credit.beat();
       case "exit":
         if (frame.offset > received) throw lostFrame(received, frame.offset);
-        this.#exit.resolve(frame.exit);
-        return this.#leave();
+        return this.#onExit(frame.exit);
       case "error":
         if (this.#leaving === "close" && frame.error.code === "SESSION_ENDED") return;
         throw PodfleetError.fromWire(frame.error);
@@ -206,6 +205,13 @@ export class ResumingSession implements SessionStream {
           `The agent sent a frame of the client's: "${frame.type}"`,
         );
     }
+  }
+
+  /** What has arrived counts as acknowledged when the session is resumed: the reader may have some of it before it. */
+  #onExit(exit: CommandExit): void {
+    void this.#outputQueue.drained.then(() => this.#exit.resolve(exit));
+    this.#socket?.send({ type: "detach" });
+    this.#finish();
   }
 
   #onTaken(): void {
@@ -236,13 +242,17 @@ export class ResumingSession implements SessionStream {
   /** The connection is there, and this is the last frame on it. */
   #leave(): void {
     this.#socket?.send({ type: "detach" });
+    this.#leaveBehind();
+  }
+
+  #leaveBehind(): void {
+    this.#exit.reject(left(this.id));
     this.#finish();
   }
 
   #finish(): void {
     this.#outputQueue.end();
     this.#inputQueue.end(over(this.id));
-    this.#exit.reject(left(this.id));
     this.#over.resolve();
   }
 
