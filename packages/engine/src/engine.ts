@@ -130,7 +130,7 @@ export class Engine {
     const { parts, reaper, restarts, health, runner } = assembly;
     this.outbox = parts.store.outbox;
     this.execs = new ExecSessions(parts);
-    this.sessions = new Sessions(parts, new SessionStore(parts.store));
+    this.sessions = new Sessions(parts, (error) => problems({ error }));
     this.#parts = parts;
     this.#facts = facts;
     this.#runner = runner;
@@ -140,6 +140,7 @@ export class Engine {
     });
     this.#opened = opened;
     this.#activities = [
+      this.sessions,
       { close: async () => await this.#transfers.closeAll() },
       runner,
       new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
@@ -392,6 +393,7 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
     exits,
     execs,
     execWatcher,
+    sessions: new SessionStore(store),
     cgroups,
     hostLimits,
     locks: new ContainerLocks(clock),

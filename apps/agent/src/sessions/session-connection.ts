@@ -4,18 +4,19 @@
  */
 import type { Attachment } from "@podfleet/engine/session/attachment";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import type { SessionOpenReply } from "@podfleet/protocol/host/session";
 import {
   clientSilenceMaxMs,
   decodeFrame,
   encodeFrame,
   type Frame,
-  outputHeaderBytes,
   windowMax,
   windowMin,
   writeOutputHeader,
 } from "@podfleet/protocol/stream/frame";
 
 export interface SessionConnectionOptions {
+  /** Credit for the beginning. */
   readonly window: number;
   /** @throws PodfleetError UNAVAILABLE when it cannot be sent */
   readonly send: (frame: Uint8Array) => void;
@@ -24,6 +25,9 @@ export interface SessionConnectionOptions {
   /** Told of defects. */
   readonly onFailure: (error: unknown) => void;
 }
+
+/** Frames that wait for one before them: changes of the terminal's size, and what was typed between them. */
+const waitingMax = 1_024;
 
 export class SessionConnection {
   readonly #attachment: Attachment;
@@ -34,10 +38,15 @@ export class SessionConnection {
   #acknowledged: number;
   /** Up to where output was sent. */
   #sent: number;
+  /** What the client was last told of its input. */
+  #told = { seq: 0, limit: 0 };
   #exitSent = false;
   #isClosed = false;
-  #heardAtMs = performance.now();
   #isPumping = false;
+  #isAckDue = false;
+  #heardAtMs = performance.now();
+  /** What has come and is not done yet, when something takes its time. */
+  #waiting: Frame[] | undefined;
 
   constructor(attachment: Attachment, options: SessionConnectionOptions) {
     this.#attachment = attachment;
@@ -47,23 +56,39 @@ export class SessionConnection {
     this.#limit = attachment.offset + effectiveWindow(options.window);
   }
 
+  opened(): SessionOpenReply {
+    const { session, offset, input } = this.#attachment;
+    const position = input?.position();
+    if (position) this.#told = position;
+    return { session, offset, ...(position ? { input: position } : {}) };
+  }
+
   /** Sends what there is to send. */
   pump(): void {
     if (this.#isPumping || this.#isClosed) return;
     this.#isPumping = true;
-    this.#attempt(() => this.#sendOutput());
+    this.#attempt(() => {
+      this.#sendAck();
+      this.#sendOutput();
+    });
     this.#isPumping = false;
   }
 
   receive(bytes: Uint8Array): void {
     this.#heardAtMs = performance.now();
-    this.#attempt(() => this.#handle(decodeFrame(bytes)));
+    this.#attempt(() => {
+      const frame = decodeFrame(bytes);
+      if (this.#waiting && this.#waiting.length >= waitingMax) throw tooMany();
+      if (this.#waiting) this.#waiting.push(frame);
+      else this.#handle(frame);
+    });
   }
 
   /** Tells the client how far things are; a client that has been silent for too long counts as lost. */
   beat(): void {
     if (performance.now() - this.#heardAtMs > clientSilenceMaxMs) return this.lose();
-    this.#attempt(() => this.#send({ type: "beat", offset: this.#sent, seq: 0 }));
+    const { seq } = this.#told;
+    this.#attempt(() => this.#send({ type: "beat", offset: this.#sent, seq }));
   }
 
   /** Tells the client that the connection is over, and lets go of the session. */
@@ -90,7 +115,7 @@ export class SessionConnection {
       this.#options.send(bytes);
       this.#sent = piece.next;
     }
-    // One piece a turn of the event loop, so that others have theirs.
+    // A part in a turn of the event loop, so that others have theirs.
     if (pieces.length > 0) setImmediate(() => this.pump());
     else this.#sendExit();
   }
@@ -102,27 +127,71 @@ export class SessionConnection {
     this.#exitSent = true;
   }
 
+  #sendAck(): void {
+    const position = this.#attachment.input?.position();
+    if (!position) return;
+    const { seq, limit } = position;
+    if (seq === this.#told.seq && limit === this.#told.limit) return;
+    this.#told = { seq, limit };
+    this.#send({ type: "ack", seq, limit });
+  }
+
   #handle(frame: Frame): void {
     switch (frame.type) {
       case "credit":
-        if (frame.offset > this.#sent) throw beyond(frame.offset, this.#sent);
-        this.#acknowledged = Math.max(this.#acknowledged, frame.offset);
-        this.#limit = frame.offset + effectiveWindow(frame.window);
-        this.#attachment.acknowledge(this.#acknowledged);
-        return this.pump();
+        return this.#credit(frame.offset, frame.window);
+      case "input":
+        this.#attachment.input?.write(frame.seq, frame.bytes);
+        return this.#ackSoon();
+      case "inputEnd":
+        return this.#attachment.input?.end(frame.seq);
+      case "resize":
+        return this.#handleLater(this.#attachment.resize(frame.size));
       case "detach":
         return this.#close(() =>
           this.#exitSent ? this.#attachment.finish() : this.#attachment.detach(),
         );
       case "lost":
         return this.lose();
-      case "input":
-      case "inputEnd":
-      case "resize":
-        return;
       default:
         throw new PodfleetError("INVALID_INPUT", `A client may not send "${frame.type}" here`);
     }
+  }
+
+  #credit(offset: number, window: number): void {
+    if (offset > this.#sent) throw beyond(offset, this.#sent);
+    this.#acknowledged = Math.max(this.#acknowledged, offset);
+    this.#limit = offset + effectiveWindow(window);
+    this.#attachment.acknowledge(this.#acknowledged);
+    this.pump();
+  }
+
+  /** Once for all frames that the link has brought at once. */
+  #ackSoon(): void {
+    if (this.#isAckDue) return;
+    this.#isAckDue = true;
+    queueMicrotask(() => {
+      this.#isAckDue = false;
+      this.#attempt(() => this.#sendAck());
+    });
+  }
+
+  /** Has the frames that come meanwhile wait for the end of `work`. */
+  #handleLater(work: Promise<void>): void {
+    const waiting: Frame[] = (this.#waiting ??= []);
+    work.then(
+      () => {
+        this.#waiting = undefined;
+        this.#attempt(() => {
+          // One that takes its time has the rest wait again.
+          for (const frame of waiting) {
+            if (this.#waiting) (this.#waiting as Frame[]).push(frame);
+            else this.#handle(frame);
+          }
+        });
+      },
+      (reason: unknown) => this.#failFor(reason),
+    );
   }
 
   #send(frame: Frame): void {
@@ -135,10 +204,14 @@ export class SessionConnection {
     try {
       body();
     } catch (reason) {
-      const error = PodfleetError.from(reason);
-      if (error.code === "INTERNAL") this.#options.onFailure(reason);
-      this.fail(error);
+      this.#failFor(reason);
     }
+  }
+
+  #failFor(reason: unknown): void {
+    const error = PodfleetError.from(reason);
+    if (error.code === "INTERNAL") this.#options.onFailure(reason);
+    this.fail(error);
   }
 
   #close(leave: () => void): void {
@@ -149,9 +222,6 @@ export class SessionConnection {
   }
 }
 
-/** What has to be left free before output. */
-export const headroom = outputHeaderBytes;
-
 function effectiveWindow(window: number): number {
   return window === 0 ? 0 : Math.min(windowMax, Math.max(windowMin, window));
 }
@@ -160,5 +230,12 @@ function beyond(offset: number, sent: number): PodfleetError {
   return new PodfleetError(
     "INVALID_INPUT",
     `Cannot take credit from offset ${offset}: output was sent up to ${sent}`,
+  );
+}
+
+function tooMany(): PodfleetError {
+  return new PodfleetError(
+    "INVALID_INPUT",
+    `Cannot take a frame: ${waitingMax} of them wait for a change of the terminal's size`,
   );
 }

@@ -6,10 +6,10 @@ import type { HostHandlers } from "@podfleet/bus/host-server";
 import type { Engine } from "@podfleet/engine/engine";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ConnectionId, HostId } from "@podfleet/model/ids";
-import { beatIntervalMs, encodeFrame } from "@podfleet/protocol/stream/frame";
+import { beatIntervalMs, encodeFrame, outputHeaderBytes } from "@podfleet/protocol/stream/frame";
 import type { Logger } from "pino";
 
-import { headroom, SessionConnection } from "./session-connection.ts";
+import { SessionConnection } from "./session-connection.ts";
 
 type SessionHandlers = Pick<HostHandlers, "session.open" | "session.list" | "session.close">;
 
@@ -55,11 +55,16 @@ export class SessionServer {
   handlers(): SessionHandlers {
     return {
       "session.open": async ({ connectionId, window, ...opening }) => {
+        let ended: PodfleetError | undefined;
         const attachment = await this.#sessions.open(opening, {
-          headroom,
+          headroom: outputHeaderBytes,
           onChange: () => this.#connections.get(connectionId)?.pump(),
-          onEnd: (error) => this.#connections.get(connectionId)?.fail(error),
+          onEnd: (error) => {
+            ended = error;
+            this.#connections.get(connectionId)?.fail(error);
+          },
         });
+        if (ended) throw ended as PodfleetError;
         const connection = new SessionConnection(attachment, {
           window,
           send: (frame) => this.#send(connectionId, frame),
@@ -70,10 +75,10 @@ export class SessionServer {
         this.#connections.set(connectionId, connection);
         // After the reply.
         setImmediate(() => connection.pump());
-        return { session: attachment.session, offset: attachment.offset };
+        return connection.opened();
       },
       "session.list": async (filter) => ({ sessions: this.#sessions.list(filter) }),
-      "session.close": async ({ sessionId }) => ({ session: this.#sessions.close(sessionId) }),
+      "session.close": async ({ sessionId }) => ({ session: this.#sessions.end(sessionId) }),
     };
   }
 

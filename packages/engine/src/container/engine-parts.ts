@@ -11,6 +11,7 @@ import type { CgroupHierarchies, HoldingCgroup } from "../oci/cgroup.ts";
 import type { HostLimits } from "../oci/host-limits.ts";
 import type { OciRuntime } from "../oci/runtime.ts";
 import type { RootfsUses } from "../rootfs/rootfs-uses.ts";
+import type { SessionStore } from "../session/session-store.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { ContainerStorage } from "../storage/container-storage.ts";
 import type { ImageStore } from "../storage/image-store.ts";
@@ -26,6 +27,7 @@ export interface EngineParts {
   readonly exits: ExitWatcher;
   readonly execs: ExecStore;
   readonly execWatcher: ExecWatcher;
+  readonly sessions: SessionStore;
   readonly runtime: OciRuntime;
   readonly images: ImageStore;
   readonly storage: ContainerStorage;

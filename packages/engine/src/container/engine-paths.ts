@@ -15,9 +15,10 @@ export class EnginePaths {
   readonly execs: string;
   /** Where healthchecks run. */
   readonly health: string;
-  /** What exec sessions need while they run. */
+  /** Below it are the bundles of containers. */
+  readonly bundles: string;
+  /** Below it are those of exec sessions. */
   readonly execBundles: string;
-  readonly #bundles: string;
 
   constructor(roots: { readonly dataRoot: string; readonly runRoot: string }) {
     this.database = join(roots.dataRoot, "engine.sqlite");
@@ -29,12 +30,12 @@ export class EnginePaths {
     this.tarCell = join(roots.runRoot, "tar-cell");
     this.execs = join(roots.dataRoot, "execs");
     this.health = join(roots.runRoot, "health");
-    this.#bundles = join(roots.runRoot, "bundles");
+    this.bundles = join(roots.runRoot, "bundles");
     this.execBundles = join(roots.runRoot, "execs");
   }
 
   bundle(id: ContainerId): string {
-    return join(this.#bundles, id);
+    return join(this.bundles, id);
   }
 
   /** The container's last checkpoint; it goes with the rest of the container's storage. */

@@ -94,7 +94,9 @@ export async function createProcess(
     const rootfs = await parts.storage.mountRootfs(id, imageId);
     const cgroup = `${parts.cgroupParent}/${id}`;
     const network = revival && (await prepareRevival(parts, record));
-    await writeBundle({ id, spec, image, rootfs, bundle, host: parts.hostLimits, cgroup, network });
+    const host = parts.hostLimits;
+    const terminalSize = parts.sessions.findTerminalSize(id, record.snapshot.run + 1);
+    await writeBundle({ id, spec, image, rootfs, bundle, host, cgroup, network, terminalSize });
   };
   const [command = ""] = containerCommand(spec, image);
   const ready = prepare();

@@ -48,11 +48,12 @@ function hasOption(argv: readonly string[], option: string, value: string): bool
   return argv.some((argument, position) => argument === option && argv[position + 1] === value);
 }
 
-interface RunningProcess extends ProcessIdentity {
+export interface RunningProcess extends ProcessIdentity {
   readonly argv: readonly string[];
 }
 
-function listProcesses(): RunningProcess[] {
+/** Every process of the host. */
+export function listProcesses(): RunningProcess[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     const pid = Number(name);

@@ -9,6 +9,7 @@ import { normalize, relative } from "node:path/posix";
 import { hasErrno } from "@podfleet/base/errno";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ImageConfig } from "../storage/image-config.ts";
@@ -34,6 +35,8 @@ export interface BundleOptions {
   readonly cgroup: string;
   /** A network namespace that is there already, for a container that is to have one of its own. */
   readonly network?: string | undefined;
+  /** Of the command's terminal at the beginning. */
+  readonly terminalSize?: TerminalSize | undefined;
 }
 
 /**

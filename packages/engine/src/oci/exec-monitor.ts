@@ -87,7 +87,7 @@ export function execMonitorArguments(options: ExecMonitorOptions): string[] {
     "--full-attach",
     ...["--exec", "--exec-attach", "--exec-process-spec", join(bundle, execProcessFile)],
     ...(spec.timeoutSeconds === undefined ? [] : ["--timeout", String(spec.timeoutSeconds)]),
-    ...(spec.stdin ? ["--stdin", "--leave-stdin-open"] : []),
+    ...(spec.stdin ? ["--stdin"] : []),
     ...(spec.tty ? ["--terminal"] : []),
   ];
 }

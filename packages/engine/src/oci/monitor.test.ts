@@ -30,9 +30,9 @@ test("conmon's arguments", () => {
 });
 
 test.each([
-  [{ stdin: true }, ["--stdin", "--leave-stdin-open"]],
+  [{ stdin: true }, ["--stdin"]],
   [{ tty: true }, ["--terminal"]],
-  [{ stdin: true, tty: true }, ["--stdin", "--leave-stdin-open", "--terminal"]],
+  [{ stdin: true, tty: true }, ["--stdin", "--terminal"]],
 ])("with %o", (more, added) => {
   expect(monitorArguments({ ...options, ...more })).toEqual([
     ...monitorArguments(options),

@@ -37,7 +37,7 @@ export interface MonitorOptions {
   readonly journal: string;
   readonly exitDirectory: string;
   readonly tty: boolean;
-  /** Keeps the command's standard input open, also while nobody is attached. */
+  /** Keeps the command's standard input open, until its feeder ends (see input/feeder). */
   readonly stdin: boolean;
   readonly runtime: Pick<OciRuntime, "monitorArguments">;
   /** Has the runtime revive the processes of a checkpoint instead of creating one. */
@@ -101,7 +101,7 @@ export function monitorArguments(options: MonitorOptions): string[] {
     ...["--log-path", `k8s-file:${options.journal}`],
     ...["--log-level", "warn"],
     "--full-attach",
-    ...(options.stdin ? ["--stdin", "--leave-stdin-open"] : []),
+    ...(options.stdin ? ["--stdin"] : []),
     ...(options.tty ? ["--terminal"] : []),
     ...revivalArguments(options.revival),
   ];

@@ -1,4 +1,5 @@
 /** The parts of the OCI runtime specification's `config.json` that podfleet writes. */
+import type { TerminalSize } from "@podfleet/model/exec";
 
 export interface RuntimeSpec {
   readonly ociVersion: string;
@@ -21,6 +22,7 @@ export interface RuntimeSpec {
 
 export interface RuntimeProcess {
   readonly terminal: boolean;
+  readonly consoleSize?: TerminalSize;
   readonly user: {
     readonly uid: number;
     readonly gid: number;

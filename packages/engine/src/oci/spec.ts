@@ -3,7 +3,7 @@ import type { linuxCapabilities } from "@podfleet/model/container/capability";
 import { defaultCapabilities } from "@podfleet/model/container/capability";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { ExecSpec } from "@podfleet/model/exec";
+import type { ExecSpec, TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ImageConfig } from "../storage/image-config.ts";
@@ -29,6 +29,8 @@ export interface RuntimeSpecInput {
   readonly seccompTarget: SeccompTarget;
   /** The host's devices, for a privileged container. */
   readonly devices: readonly RuntimeDevice[];
+  /** Of the command's terminal at the beginning. */
+  readonly terminalSize?: TerminalSize | undefined;
 }
 
 export interface EtcFiles {
@@ -66,14 +68,18 @@ export function buildRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
   };
 }
 
-export type ProcessInput = Pick<RuntimeSpecInput, "id" | "spec" | "image" | "user" | "host">;
+export type ProcessInput = Pick<
+  RuntimeSpecInput,
+  "id" | "spec" | "image" | "user" | "host" | "terminalSize"
+>;
 
 /** The first process of a container, its command the spec's or the image's. */
 function containerProcess(input: ProcessInput): RuntimeProcess {
-  const { spec, image, user, host } = input;
+  const { spec, image, user, host, terminalSize } = input;
   const bounding = boundingCapabilities(spec, host.capabilities);
   return {
     terminal: spec.tty,
+    ...(terminalSize ? { consoleSize: terminalSize } : {}),
     user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: user.additionalGids },
     args: containerCommand(spec, image),
     env: containerEnvironment(input),
@@ -102,7 +108,8 @@ export function execProcess(input: ProcessInput, exec: ExecSpec): RuntimeProcess
     privileged: spec.privileged || privileged,
     capabilitiesAdd: [...spec.capabilitiesAdd, ...exec.capabilitiesAdd],
   };
-  return { ...containerProcess({ ...input, spec: like }), terminal: tty };
+  const { terminalSize } = exec;
+  return { ...containerProcess({ ...input, spec: like, terminalSize }), terminal: tty };
 }
 
 export function containerHostname(id: ContainerId, spec: ContainerSpec): string {

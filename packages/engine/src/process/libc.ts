@@ -20,6 +20,7 @@ export const libc = {
   ),
   umount2: library.func("int umount2(const char *target, int flags)"),
   pipe2: library.func("int pipe2(_Out_ int *descriptors, int flags)"),
+  fallocate: library.func("int fallocate(int descriptor, int mode, long offset, long length)"),
   waitpid: library.func("int waitpid(int pid, _Out_ int *status, int options)"),
   posixSpawn: library.func(
     `int posix_spawn(_Out_ int *pid, const char *path, ${opaque} actions, ${opaque} attributes, ${strings} argv, ${strings} envp)`,

@@ -116,10 +116,15 @@ function addDescriptors(actions: Buffer, sources: readonly (number | "null")[]):
 
 const fileFlags = { O_RDWR: 0o2, O_CLOEXEC: 0o2000000 } as const;
 
-function makePipe(descriptor: "reads" | "writes"): { theirs: number; ours: Socket } {
+/** A pipe between two processes that are yet to be spawned: to be closed when they are. Others do not inherit it. */
+export function openPipe(): [reading: number, writing: number] {
   const ends: [number, number] = [0, 0];
   if (libc.pipe2(ends, fileFlags.O_CLOEXEC) !== 0) throw systemFailure("make a pipe");
-  const [reading, writing] = ends;
+  return ends;
+}
+
+function makePipe(descriptor: "reads" | "writes"): { theirs: number; ours: Socket } {
+  const [reading, writing] = openPipe();
   return descriptor === "reads"
     ? { theirs: reading, ours: new Socket({ fd: writing, readable: false, writable: true }) }
     : { theirs: writing, ours: new Socket({ fd: reading, readable: true, writable: false }) };

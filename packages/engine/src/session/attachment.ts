@@ -1,30 +1,33 @@
 /**
- * A client's hold on a session, through which it reads and writes. A session has one at a time. It never waits: its holder is told when
- * there is something to do.
+ * A client's hold on a session, through which it reads and writes. A session has one at a time. It never waits for output: its holder is
+ * told when there is something to do.
  */
-import { invariant } from "@podfleet/base/invariant";
-import type { PodfleetError } from "@podfleet/model/errors";
+import { hasCode, type PodfleetError } from "@podfleet/model/errors";
+import type { TerminalSize } from "@podfleet/model/exec";
 import type { Session } from "@podfleet/model/session";
 
 import type { OutputPiece } from "../journal/compact.ts";
 import { JournalFollower } from "../journal/follower.ts";
+import { resizeTerminal } from "../oci/terminal.ts";
 import type { CommandEnd } from "../state/session-record.ts";
+import type { SessionInput } from "./session-input.ts";
 import type { SessionTarget } from "./session-target.ts";
 
 export interface Holder {
   /** Bytes left free before the bytes of each piece of output. */
   readonly headroom: number;
-  /** There may be output to read, or the command may have ended. */
+  /** There may be output to read, more input may be taken, or the command may have ended. */
   readonly onChange: () => void;
   /** The hold is over, and why: somebody else has taken the session, or it has ended. */
   readonly onEnd: (error: PodfleetError) => void;
 }
 
-/** What an attachment has done to its session. */
+/** What becomes of the session by what its client does. */
 export interface AttachmentOwner {
   readonly acknowledged: (offset: number) => void;
   /** The command never ran, and will not. */
   readonly gone: () => void;
+  readonly resized: (size: TerminalSize) => void;
   readonly left: (how: "exited" | "detached" | "lost") => void;
 }
 
@@ -35,12 +38,21 @@ export interface AttachmentOptions {
   readonly owner: AttachmentOwner;
   /** Where output begins. */
   readonly offset: number;
+  /** When that is known already. */
+  readonly commandEnd: CommandEnd | undefined;
+  /** Undefined for a session that does not write. */
+  readonly input: SessionInput | undefined;
 }
+
+/** How long input that was taken before a change of the terminal's size is given to reach the command before it. */
+const inputPassedMsMax = 100;
 
 export class Attachment {
   readonly session: Session;
+  readonly target: SessionTarget;
   /** Offset in the journal at which output begins. */
   readonly offset: number;
+  readonly input: SessionInput | undefined;
   readonly #options: AttachmentOptions;
   readonly #follower: JournalFollower;
   readonly #unsubscribe: () => void;
@@ -50,8 +62,11 @@ export class Attachment {
   constructor(options: AttachmentOptions) {
     const { session, offset, target, holder } = options;
     this.session = session;
+    this.target = target;
     this.offset = offset;
+    this.input = options.input;
     this.#options = options;
+    this.#end = options.commandEnd;
     this.#follower = new JournalFollower(target.journal, {
       offset,
       headroom: holder.headroom,
@@ -76,6 +91,23 @@ export class Attachment {
   /** The client has all output before `offset`. */
   acknowledge(offset: number): void {
     if (!this.#isOver) this.#options.owner.acknowledged(offset);
+  }
+
+  /** Sets the size of the command's terminal, after what was written before; harmless when there is none, or none any more. */
+  async resize(size: TerminalSize): Promise<void> {
+    if (this.#isOver || !this.session.tty) return;
+    this.#options.owner.resized(size);
+    await this.input?.passed(inputPassedMsMax);
+    try {
+      await resizeTerminal(this.target.bundle, size);
+    } catch (error) {
+      if (!hasCode(error, "STATE_INVALID")) throw error;
+    }
+  }
+
+  /** Something has changed for its holder that it does not see itself. */
+  changed(): void {
+    if (!this.#isOver) this.#options.holder.onChange();
   }
 
   /** The client has taken the exit: the session has ended. */
@@ -107,7 +139,6 @@ export class Attachment {
   }
 
   #close(): void {
-    invariant(!this.#isOver, "an attachment is closed once");
     this.#isOver = true;
     this.#follower.close();
     this.#unsubscribe();

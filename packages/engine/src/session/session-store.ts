@@ -1,10 +1,14 @@
 /** The sessions of a host: those that may be resumed, and those that ended not long ago. Reads never wait. */
 import { PodfleetError } from "@podfleet/model/errors";
-import type { SessionId } from "@podfleet/model/ids";
+import type { TerminalSize } from "@podfleet/model/exec";
+import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import type { Session } from "@podfleet/model/session";
 
-import type { SessionRecord } from "../state/session-record.ts";
+import type { CommandEnd, SessionRecord } from "../state/session-record.ts";
 import type { StateStore } from "../state/state-store.ts";
+
+/** New values of a session's fields; undefined clears one. */
+export type SessionChanges = { readonly [K in keyof Session]?: Session[K] | undefined };
 
 export interface SessionNote {
   readonly event: "container.attach" | "container.detach";
@@ -13,6 +17,8 @@ export interface SessionNote {
 export class SessionStore {
   readonly #store: StateStore;
   readonly #records = new Map<SessionId, SessionRecord>();
+  /** Sessions of which something is known that has not been committed. */
+  readonly #noted = new Set<SessionId>();
 
   constructor(store: StateStore) {
     this.#store = store;
@@ -39,8 +45,53 @@ export class SessionStore {
     return [...this.#records.values()];
   }
 
-  /** Commits a session as it is now, with an event of its container when there is a `note`. */
-  save(record: SessionRecord, note?: SessionNote): void {
+  /** The size that the terminal of a run is to have from the beginning: that of the last session that waits for it with one. */
+  findTerminalSize(containerId: ContainerId, run: number): TerminalSize | undefined {
+    const waiting = this.list().filter(({ session }) => {
+      const isOpen = session.end === undefined && session.spec.execId === undefined;
+      return isOpen && session.containerId === containerId && session.run === run;
+    });
+    return waiting.findLast(({ session }) => session.spec.terminalSize)?.session.spec.terminalSize;
+  }
+
+  /** Commits a new session. */
+  add(session: Session): void {
+    this.#commit({ session }, { event: "container.attach" });
+  }
+
+  /** Commits changes of a session; returns it as it is then. */
+  update(id: SessionId, changes: SessionChanges, note?: SessionNote): Session {
+    const session = changed(this.get(id).session, changes);
+    this.#commit({ ...this.get(id), session }, note);
+    return session;
+  }
+
+  /** Takes note of what may be forgotten by a crash; it is committed by `commitNoted`, or with the next change. */
+  note(
+    id: SessionId,
+    news: { readonly changes?: SessionChanges; readonly commandEnd?: CommandEnd },
+  ) {
+    const record = this.get(id);
+    const session = changed(record.session, news.changes ?? {});
+    this.#records.set(id, { session, commandEnd: news.commandEnd ?? record.commandEnd });
+    this.#noted.add(id);
+  }
+
+  /** In one transaction. */
+  commitNoted(): void {
+    if (this.#noted.size === 0) return;
+    this.#store.sessionTable.saveAll([...this.#noted].map((id) => this.get(id)));
+    this.#noted.clear();
+  }
+
+  /** Drops a session that has been kept for long enough. */
+  forget(id: SessionId): void {
+    this.#store.sessionTable.remove(id);
+    this.#records.delete(id);
+    this.#noted.delete(id);
+  }
+
+  #commit(record: SessionRecord, note: SessionNote | undefined): void {
     const { id, containerId, spec } = record.session;
     const write = (): void => this.#store.sessionTable.save(record);
     if (note) {
@@ -50,31 +101,11 @@ export class SessionStore {
       write();
     }
     this.#records.set(id, record);
+    this.#noted.delete(id);
   }
+}
 
-  /** Commits changes of a session that is on record; undefined clears a field. Returns it as it is then. */
-  update(
-    id: SessionId,
-    changes: { readonly [K in keyof Session]?: Session[K] | undefined },
-    note?: SessionNote,
-  ): Session {
-    const record = this.get(id);
-    const merged = Object.entries({ ...record.session, ...changes });
-    const session = Object.fromEntries(
-      merged.filter(([, value]) => value !== undefined),
-    ) as Session;
-    this.save({ ...record, session }, note);
-    return session;
-  }
-
-  /** Takes note of an acknowledgement; it is committed with the next change of the session. */
-  acknowledge(id: SessionId, acknowledged: number): void {
-    const record = this.get(id);
-    this.#records.set(id, { ...record, session: { ...record.session, acknowledged } });
-  }
-
-  forget(id: SessionId): void {
-    this.#store.sessionTable.remove(id);
-    this.#records.delete(id);
-  }
+function changed(session: Session, changes: SessionChanges): Session {
+  const fields = Object.entries({ ...session, ...changes });
+  return Object.fromEntries(fields.filter(([, value]) => value !== undefined)) as Session;
 }

@@ -20,6 +20,11 @@ export interface SessionTarget {
   /** The same for sessions of one target. */
   readonly key: string;
   readonly journal: string;
+  /** Where the command's monitor works. */
+  readonly bundle: string;
+  /** The command has a standard input. */
+  readonly stdin: boolean;
+  readonly tty: boolean;
   readonly state: () => TargetState;
   /** Calls the listener when `state` may have changed; returns what ends that. */
   readonly subscribe: (listener: () => void) => () => void;
@@ -50,8 +55,10 @@ function runTarget({ paths, store }: Parts, id: ContainerId, run: number): Sessi
     if (present === undefined) return { is: "gone" };
     return { is: present.run === run ? "running" : "waiting" };
   };
+  const spec = store.find(id)?.spec;
   return {
     ...{ key: `${id} ${run}`, journal, state },
+    ...{ bundle: paths.bundle(id), stdin: spec?.stdin ?? false, tty: spec?.tty ?? false },
     subscribe: (listener) => store.onChange(id, listener),
   };
 }
@@ -79,8 +86,10 @@ function execTarget({ execs, paths }: Parts, id: ExecId): SessionTarget {
       }
     }
   };
+  const spec = execs.find(id)?.session.spec;
   return {
     ...{ key: id, journal, state },
+    ...{ bundle: paths.execBundle(id), stdin: spec?.stdin ?? false, tty: spec?.tty ?? false },
     subscribe: (listener) => execs.onChange(id, listener),
   };
 }

@@ -1,17 +1,18 @@
 /** The sessions of a host: see model/session. None of it takes a container's lock. */
-import { closeSync, openSync, readSync } from "node:fs";
-
-import { hasErrno } from "@podfleet/base/errno";
 import { assertAllowed } from "@podfleet/model/container/state";
-import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
-import type { Session, SessionSpec } from "@podfleet/model/session";
+import type { CommandExit, Session, SessionSpec } from "@podfleet/model/session";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { NEWLINE, wholeJournalLength } from "../journal/whole-length.ts";
+import { assertBoundary } from "../journal/boundary.ts";
+import { wholeJournalLength } from "../journal/whole-length.ts";
 import { traced } from "../trace.ts";
-import { Attachment, type Holder } from "./attachment.ts";
-import type { SessionStore } from "./session-store.ts";
+import { Attachment, type AttachmentOwner, type Holder } from "./attachment.ts";
+import { endUnattended } from "./end-unattended.ts";
+import { SessionInput } from "./session-input.ts";
+import { SessionInputs } from "./session-inputs.ts";
+import { SessionKeeper } from "./session-keeper.ts";
+import { assertInputFree, assertResumable, sessionEnded, takenOver } from "./session-refusal.ts";
 import { type SessionTarget, targetOf } from "./session-target.ts";
 
 export interface SessionOpening {
@@ -28,26 +29,40 @@ export interface SessionOpening {
 export interface SessionFilter {
   readonly containerId?: ContainerId | undefined;
   readonly sessionId?: SessionId | undefined;
+  /** Those that have ended too. */
   readonly all: boolean;
 }
 
 export class Sessions {
   readonly #parts: EngineParts;
-  readonly #store: SessionStore;
+  readonly #onFailure: (error: unknown) => void;
   readonly #attachments = new Map<SessionId, Attachment>();
+  readonly #inputs: SessionInputs;
+  readonly #keeper: SessionKeeper;
 
-  constructor(parts: EngineParts, store: SessionStore) {
+  constructor(parts: EngineParts, onFailure: (error: unknown) => void) {
     this.#parts = parts;
-    this.#store = store;
-    for (const { session } of store.list()) {
-      if (session.connected) store.update(session.id, this.#disconnected());
+    this.#onFailure = onFailure;
+    for (const { session } of parts.sessions.list()) {
+      if (session.connected) parts.sessions.update(session.id, this.#disconnected());
     }
+    this.#inputs = new SessionInputs({
+      parts,
+      onRoom: (key) => this.#changed(key),
+      onFailure,
+    });
+    this.#keeper = new SessionKeeper({
+      parts,
+      end: (session, how) => void this.#end(session, how),
+      onFailure,
+    });
   }
 
   /**
-   * Makes a session, or resumes the one of that id; an attachment that it has had ends with SESSION_IN_USE.
-   * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; STATE_INVALID when the container has no such run;
-   * SESSION_NOT_FOUND, SESSION_ENDED, FORBIDDEN for another caller's; INVALID_INPUT for an offset that is no record boundary
+   * Makes a session, or resumes the one of that id; the attachment that it has had ends with SESSION_IN_USE.
+   * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; STATE_INVALID when the container has no such run; SESSION_IN_USE when
+   * another session has the input to itself; SESSION_NOT_FOUND, SESSION_ENDED; FORBIDDEN for another caller's; INVALID_INPUT for an
+   * offset that is no record boundary
    */
   async open(opening: SessionOpening, holder: Holder): Promise<Attachment> {
     const attributes = {
@@ -57,96 +72,123 @@ export class Sessions {
     return await traced("session.open", attributes, async () => this.#open(opening, holder));
   }
 
-  /** Oldest first; those that have ended only with `all`. */
-  list(filter: SessionFilter): Session[] {
-    return this.#store
+  /** Oldest first. */
+  list({ containerId, sessionId, all }: SessionFilter): (Session & { exit?: CommandExit })[] {
+    return this.#parts.sessions
       .list()
-      .map(({ session }) => session)
-      .filter(
-        ({ id, containerId, end }) =>
-          (filter.containerId ?? containerId) === containerId &&
-          (filter.sessionId ?? id) === id &&
-          (filter.all || end === undefined),
-      );
+      .filter(({ session }) => (containerId ?? session.containerId) === session.containerId)
+      .filter(({ session }) => (sessionId ?? session.id) === session.id)
+      .filter(({ session }) => all || session.end === undefined)
+      .map(({ session, commandEnd }) => ({
+        ...session,
+        ...(commandEnd ? { exit: commandEnd.exit } : {}),
+      }));
   }
 
-  /** Ends the session; the command runs on. @throws PodfleetError SESSION_NOT_FOUND */
-  close(id: SessionId): Session {
-    const { session } = this.#store.get(id);
+  /** Ends the session; the command runs on. Harmless when it has ended. @throws PodfleetError SESSION_NOT_FOUND */
+  end(id: SessionId): Session {
+    const { session } = this.#parts.sessions.get(id);
     return session.end === undefined ? this.#end(session, "closed") : session;
   }
 
+  /** Ends what goes on here; sessions and feeders outlive it. */
+  async close(): Promise<void> {
+    await this.#keeper.close();
+    for (const attachment of this.#attachments.values()) attachment.lose();
+    await this.#inputs.close();
+  }
+
   #open(opening: SessionOpening, holder: Holder): Attachment {
-    const known = this.#store.find(opening.sessionId)?.session;
-    if (!known && opening.resume) this.#store.get(opening.sessionId);
+    const { sessions } = this.#parts;
+    const known = opening.resume
+      ? sessions.get(opening.sessionId).session
+      : sessions.find(opening.sessionId)?.session;
     if (known) assertResumable(known, opening);
     const session = known ?? this.#newSession(opening);
     const target = targetOf(this.#parts, session);
     const offset = opening.offset ?? session.acknowledged;
-    assertBoundary(target, offset);
-    const taken = this.#attachments.get(session.id);
-    taken?.end(takenOver(session.id));
-    if (known) {
-      this.#store.update(session.id, {
-        connected: true,
-        disconnectedAt: undefined,
-        detached: false,
-      });
-    } else {
-      this.#store.save({ session }, { event: "container.attach" });
-    }
+    assertBoundary(target.journal, offset);
+    this.#attachments.get(session.id)?.end(takenOver(session.id));
+    const isNew = known === undefined;
+    if (isNew) sessions.add(session);
+    const changes = { connected: true, detached: false, disconnectedAt: undefined };
     const attachment = new Attachment({
-      ...{ session, target, offset, holder },
-      owner: {
-        acknowledged: (upTo) => this.#store.acknowledge(session.id, upTo),
-        gone: () => void this.#end(session, "gone"),
-        left: (how) => {
-          this.#attachments.delete(session.id);
-          if (how === "exited") this.#end(session, "exited");
-          else this.#store.update(session.id, this.#disconnected(how === "detached"));
-        },
-      },
+      ...{ target, holder, offset, commandEnd: sessions.get(session.id).commandEnd },
+      session: isNew ? session : sessions.update(session.id, changes),
+      input: this.#inputOf(session, target),
+      owner: this.#ownerOf(session, target),
     });
     this.#attachments.set(session.id, attachment);
+    if (isNew && session.spec.terminalSize) {
+      attachment.resize(session.spec.terminalSize).catch(this.#onFailure);
+    }
     return attachment;
   }
 
   #newSession({ sessionId, containerId, caller, spec }: SessionOpening): Session {
     const run = this.#chooseRun(containerId, spec);
     const target = targetOf(this.#parts, { containerId, run, spec });
+    assertInputFree({ spec }, this.#inputs.writers(target));
     return {
-      ...{ id: sessionId, containerId, run, spec, caller },
-      tty: this.#isTerminal(containerId, spec),
+      ...{ id: sessionId, containerId, run, spec, caller, tty: target.tty },
       openedAt: this.#now(),
-      connected: true,
-      detached: false,
+      ...{ connected: true, detached: false },
       acknowledged: firstOffset(target, spec.from),
     };
   }
 
   #chooseRun(containerId: ContainerId, { execId, run }: SessionSpec): number {
     const { execs, store } = this.#parts;
-    if (execId !== undefined) return Math.max(1, execs.get(containerId, execId).session.run);
+    if (execId !== undefined) return execs.get(containerId, execId).session.run;
     const { snapshot } = store.get(containerId);
     assertAllowed(run === "next" ? "attachNext" : "attach", snapshot);
     return snapshot.state === "running" ? snapshot.run : snapshot.run + 1;
   }
 
-  #isTerminal(containerId: ContainerId, { execId }: SessionSpec): boolean {
-    const { execs, store } = this.#parts;
-    return execId === undefined
-      ? store.get(containerId).spec.tty
-      : execs.get(containerId, execId).session.spec.tty;
+  #inputOf(session: Session, target: SessionTarget): SessionInput | undefined {
+    if (session.spec.input === "none" || !target.stdin) return undefined;
+    return new SessionInput({ session, target, inputs: this.#inputs });
   }
 
-  #end({ id }: Session, end: NonNullable<Session["end"]>): Session {
-    const ended = this.#store.update(id, {
-      ...this.#disconnected(),
+  #ownerOf(session: Session, target: SessionTarget): AttachmentOwner {
+    const { sessions } = this.#parts;
+    const { id, spec } = session;
+    return {
+      acknowledged: (acknowledged) => sessions.note(id, { changes: { acknowledged } }),
+      gone: () => void this.#end(session, "gone"),
+      resized: (terminalSize) => {
+        // The next run is made with it, when there is no terminal yet.
+        if (target.state().is !== "waiting") return;
+        sessions.note(id, { changes: { spec: { ...spec, terminalSize } } });
+      },
+      left: (how) => {
+        this.#attachments.delete(id);
+        if (how === "exited") return void this.#end(session, "exited");
+        const note = how === "detached" ? { event: "container.detach" as const } : undefined;
+        sessions.update(id, this.#disconnected(how === "detached"), note);
+        this.#keeper.look();
+      },
+    };
+  }
+
+  #end(session: Session, end: NonNullable<Session["end"]>): Session {
+    const { id } = session;
+    const target = targetOf(this.#parts, session);
+    if (end === "expired") endUnattended(this.#parts, session, { target, inputs: this.#inputs });
+    const ended = this.#parts.sessions.update(id, {
+      ...this.#disconnected(session.detached),
       ...{ end, endedAt: this.#now() },
     });
     this.#attachments.get(id)?.end(sessionEnded(ended));
     this.#attachments.delete(id);
+    if (session.spec.input !== "none") this.#inputs.conclude(target);
     return ended;
+  }
+
+  #changed(key: string): void {
+    for (const attachment of this.#attachments.values()) {
+      if (attachment.target.key === key) attachment.changed();
+    }
   }
 
   #disconnected(detached = false) {
@@ -161,66 +203,4 @@ export class Sessions {
 function firstOffset({ journal }: SessionTarget, from: SessionSpec["from"]): number {
   if (from === "start") return 0;
   return from === "now" ? wholeJournalLength(journal) : from;
-}
-
-function assertResumable(session: Session, { caller, containerId, spec }: SessionOpening): void {
-  const { id } = session;
-  if (session.caller !== caller) {
-    throw new PodfleetError(
-      "FORBIDDEN",
-      `Cannot resume session "${id}": it was opened by another caller`,
-    );
-  }
-  if (session.containerId !== containerId || session.spec.execId !== spec.execId) {
-    throw new PodfleetError(
-      "INVALID_INPUT",
-      `Cannot open session "${id}": a session of that id is about another command, must be a new one`,
-      { details: { field: "session", sessionId: id } },
-    );
-  }
-  if (session.end !== undefined) throw sessionEnded(session);
-}
-
-function assertBoundary({ journal }: SessionTarget, offset: number): void {
-  if (offset === 0 || byteBefore(journal, offset) === NEWLINE) return;
-  throw new PodfleetError(
-    "INVALID_INPUT",
-    `Cannot read output from offset ${offset}: must be 0, a located offset or one that a session has got to`,
-    { details: { field: "offset", offset } },
-  );
-}
-
-/** Undefined beyond the end of the journal. */
-function byteBefore(journal: string, offset: number): number | undefined {
-  try {
-    const file = openSync(journal, "r");
-    try {
-      const byte = Buffer.alloc(1);
-      return readSync(file, byte, 0, 1, offset - 1) === 1 ? byte[0] : undefined;
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-}
-
-const endings: Readonly<Record<NonNullable<Session["end"]>, string>> = {
-  exited: "its command has ended and its exit was delivered",
-  closed: "it was closed",
-  expired: "no client came back in time",
-  gone: "its container, or its exec session, was removed",
-};
-
-function sessionEnded({ id, end = "closed" }: Session): PodfleetError {
-  return new PodfleetError("SESSION_ENDED", `Session "${id}" has ended: ${endings[end]}`, {
-    details: { sessionId: id, end },
-  });
-}
-
-function takenOver(id: SessionId): PodfleetError {
-  return new PodfleetError("SESSION_IN_USE", `Session "${id}" goes on over another connection`, {
-    details: { sessionId: id },
-  });
 }

@@ -61,6 +61,30 @@ export class TestSession {
     return session;
   }
 
+  /** Writes when there is room, and resolves when it was taken. */
+  async write(data: string | Buffer): Promise<void> {
+    const bytes = Buffer.from(data);
+    const { input } = this.attachment;
+    if (!input) throw new Error("The session takes no input");
+    for (let sent = 0; sent < bytes.length;) {
+      const { seq, limit } = await waitFor(
+        () => {
+          const position = input.position();
+          return position && position.limit > position.seq ? position : undefined;
+        },
+        { what: "room for input", intervalMs: 2, timeoutMs: 20_000 },
+      );
+      const piece = bytes.subarray(sent, sent + Math.min(limit - seq, 32 * 1024));
+      input.write(seq, piece);
+      sent += piece.length;
+    }
+  }
+
+  /** Ends the session's input. */
+  endInput(): void {
+    this.attachment.input?.end(this.attachment.input.position()?.seq ?? 0);
+  }
+
   get id(): SessionId {
     return this.attachment.session.id;
   }

@@ -1,0 +1,137 @@
+/**
+ * What passes the input of a command on to its monitor, byte by byte from the first one on:
+ *
+ *     input file ──▶ tail -f ──pipe──▶ socat ──▶ conmon's socket ──▶ the command's standard input
+ *
+ * Both processes outlive the agent. They are the only client that conmon ever has, so when they end, it closes the command's input.
+ * socat reads, and drops, what conmon sends to its clients: one that did not would stop the command. There is one feeder for a
+ * command: a second one would pass everything on again.
+ */
+import { closeSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import { basename, dirname } from "node:path";
+
+import { hasErrno } from "@podfleet/base/errno";
+import { invariant } from "@podfleet/base/invariant";
+
+import { listProcesses } from "../host/leftovers.ts";
+import {
+  findStartTicks,
+  isAlive,
+  type ProcessIdentity,
+  sendSignal,
+} from "../host/process-identity.ts";
+import type { HoldingCgroup } from "../oci/cgroup.ts";
+import { findTool, toolEnvironment } from "../oci/run-command.ts";
+import { type Descriptor, openPipe, spawnProcess } from "../process/spawn-process.ts";
+
+/** conmon cuts off what is longer than 32 KiB. */
+const packetBytes = 8 * 1024;
+/** How often tail looks at the file on a host that has no inotify instance left. */
+const pollSeconds = 0.02;
+
+export class Feeder {
+  readonly #tail: ProcessIdentity;
+
+  constructor(tail: ProcessIdentity) {
+    this.#tail = tail;
+  }
+
+  /** @param input path of an empty file in the monitor's bundle */
+  static start(input: string, cgroup: HoldingCgroup): Feeder {
+    const [reading, writing] = openPipe();
+    try {
+      const args = ["-c", "+1", "-f", "-s", String(pollSeconds), "--", input];
+      // tail first: if the agent ends now, the pipe has somebody at its end, and the next engine starts the other.
+      const tail = spawn("tail", { args, descriptors: ["null", writing, "null"], cgroup });
+      startSocat({ input, reading, cgroup });
+      return new Feeder(tail);
+    } finally {
+      closeSync(reading);
+      closeSync(writing);
+    }
+  }
+
+  /** How many bytes were passed on, to the pipe at least; undefined when it has ended. */
+  passedOn(): number | undefined {
+    if (!isAlive(this.#tail)) return undefined;
+    try {
+      const io = readFileSync(`/proc/${this.#tail.pid}/io`, "latin1");
+      return Number(/^wchar: (\d+)$/m.exec(io)?.[1]);
+    } catch (error) {
+      if (hasErrno(error, "ENOENT", "ESRCH")) return undefined;
+      throw error;
+    }
+  }
+
+  /** What was passed on still arrives, and then its end. */
+  end(): void {
+    if (isAlive(this.#tail)) sendSignal(this.#tail.pid, "SIGKILL");
+  }
+}
+
+/** The feeders that an earlier engine has left below `directory`, by their files; one that it was just starting is completed. */
+export function findFeeders(directory: string, cgroup: HoldingCgroup): Map<string, Feeder> {
+  const processes = listProcesses();
+  const socats = processes.filter(({ argv }) => basename(argv[0] ?? "") === "socat");
+  const served = new Set(socats.map(({ pid }) => workingDirectory(pid)));
+  const feeders = new Map<string, Feeder>();
+  for (const { argv, ...tail } of processes) {
+    const input = argv.find((argument) => argument.startsWith(`${directory}/`));
+    if (basename(argv[0] ?? "") !== "tail" || input === undefined) continue;
+    if (!served.has(dirname(input))) completeFeeder(tail, input, cgroup);
+    feeders.set(input, new Feeder(tail));
+  }
+  return feeders;
+}
+
+function completeFeeder({ pid }: ProcessIdentity, input: string, cgroup: HoldingCgroup): void {
+  const reading = openSync(`/proc/${pid}/fd/1`, "r");
+  try {
+    startSocat({ input, reading, cgroup });
+  } finally {
+    closeSync(reading);
+  }
+}
+
+interface SocatOptions {
+  readonly input: string;
+  readonly reading: number;
+  readonly cgroup: HoldingCgroup;
+}
+
+function startSocat({ input, reading, cgroup }: SocatOptions): void {
+  spawn("socat", {
+    // From within the bundle: the socket's path may be longer than an address may be.
+    args: ["-b", String(packetBytes), "-", "UNIX-CONNECT:attach,type=5"],
+    cwd: dirname(input),
+    descriptors: [reading, "null", "null"],
+    cgroup,
+  });
+}
+
+interface SpawnOptions {
+  readonly args: readonly string[];
+  readonly cwd?: string;
+  readonly descriptors: readonly Descriptor[];
+  readonly cgroup: HoldingCgroup;
+}
+
+function spawn(tool: string, { args, cgroup, ...options }: SpawnOptions): ProcessIdentity {
+  const env = toolEnvironment;
+  const { pid, reap } = spawnProcess(findTool(tool), args, { ...options, env, session: true });
+  const startTicks = findStartTicks(pid);
+  invariant(startTicks !== undefined, "a child that nobody has reaped has a start");
+  cgroup.join(pid);
+  // Safe to ignore: how it ends is of no interest, only its process id is to be freed.
+  reap().catch(() => undefined);
+  return { pid, startTicks };
+}
+
+function workingDirectory(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch (error) {
+    if (hasErrno(error, "ENOENT", "ESRCH", "EACCES")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,61 @@
+/** Why a session cannot be opened, resumed or gone on with. */
+import { PodfleetError } from "@podfleet/model/errors";
+import type { SessionId } from "@podfleet/model/ids";
+import type { Session } from "@podfleet/model/session";
+
+import type { SessionOpening } from "./sessions.ts";
+
+/** @throws PodfleetError FORBIDDEN for another caller's; INVALID_INPUT when it is about another command; SESSION_ENDED */
+export function assertResumable(
+  session: Session,
+  { caller, containerId, spec }: SessionOpening,
+): void {
+  const { id } = session;
+  if (session.caller !== caller) {
+    throw new PodfleetError(
+      "FORBIDDEN",
+      `Cannot resume session "${id}": it was opened by another caller`,
+      { details: { sessionId: id } },
+    );
+  }
+  if (session.containerId !== containerId || session.spec.execId !== spec.execId) {
+    throw new PodfleetError(
+      "INVALID_INPUT",
+      `Cannot open session "${id}": it is about another command, must be one that was never used`,
+      { details: { field: "session", sessionId: id } },
+    );
+  }
+  if (session.end !== undefined) throw sessionEnded(session);
+}
+
+/** @throws PodfleetError SESSION_IN_USE when one of them or this one is to have the input to itself */
+export function assertInputFree({ spec }: Pick<Session, "spec">, others: readonly Session[]): void {
+  if (spec.input === "none") return;
+  const other = others.find(({ spec: { input } }) => [input, spec.input].includes("exclusive"));
+  if (!other) return;
+  const how = other.spec.input === "exclusive" ? "has the input to itself" : "writes to it";
+  throw new PodfleetError(
+    "SESSION_IN_USE",
+    `Cannot write to the command: session "${other.id}" of "${other.caller}" ${how}, close it first or only watch`,
+    { details: { sessionId: other.id } },
+  );
+}
+
+const endings: Readonly<Record<NonNullable<Session["end"]>, string>> = {
+  exited: "its command has ended and its exit was delivered",
+  closed: "it was closed",
+  expired: "no client came back in time",
+  gone: "what it was about was removed",
+};
+
+export function sessionEnded({ id, end = "closed" }: Session): PodfleetError {
+  return new PodfleetError("SESSION_ENDED", `Session "${id}" has ended: ${endings[end]}`, {
+    details: { sessionId: id, end },
+  });
+}
+
+export function takenOver(id: SessionId): PodfleetError {
+  return new PodfleetError("SESSION_IN_USE", `Session "${id}" goes on over another connection`, {
+    details: { sessionId: id },
+  });
+}
