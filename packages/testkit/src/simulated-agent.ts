@@ -9,6 +9,7 @@ import { agentInboxPrefix } from "@podfleet/protocol/subject";
 
 import type { TestNatsServer } from "./nats-server.ts";
 import { SimulatedHost, simulatedImage } from "./simulated-host.ts";
+import { SimulatedSessions } from "./simulated-sessions.ts";
 
 export interface SimulatedAgentOptions {
   readonly nats: TestNatsServer;
@@ -23,6 +24,7 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly hostId: HostId;
   /** What it remembers from one start to the next. */
   readonly host = new SimulatedHost();
+  readonly sessions = new SimulatedSessions();
   readonly #info: HostInfo;
   readonly #natsUrl: string;
   readonly #credentials: string;
@@ -55,6 +57,7 @@ export class SimulatedAgent implements AsyncDisposable {
       name: this.#info.name,
     });
     await serveHost(this.#bus, this.hostId, this.#handlers());
+    await this.sessions.connect(this.#bus, this.hostId);
     const client = new AgentClient(this.#bus, this.hostId);
     const hello = { host: this.#info, images: [simulatedImage] };
     const { committedSeq } = await client.hello(hello, { timeoutMs: requestTimeoutMs });
@@ -130,13 +133,9 @@ export class SimulatedAgent implements AsyncDisposable {
         return {};
       },
       "container.resize": async () => ({}),
-      "session.open": async () => {
-        throw new PodfleetError("UNSUPPORTED", "A simulated host has no sessions");
-      },
-      "session.list": async () => ({ sessions: [] }),
-      "session.close": async ({ sessionId }) => {
-        throw new PodfleetError("SESSION_NOT_FOUND", `Cannot find session "${sessionId}"`);
-      },
+      "session.open": async (request) => await this.sessions.open(request),
+      "session.list": async (filter) => ({ sessions: this.sessions.list(filter) }),
+      "session.close": async ({ sessionId }) => ({ session: this.sessions.close(sessionId) }),
       "operation.settle": async ({ operationId }) => host.settle(operationId),
       stat: async ({ path }) => ({ stat: host.files.get(path) }),
       top: async () => ({ processes: [] }),

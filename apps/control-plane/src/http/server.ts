@@ -14,7 +14,12 @@ import { checkpointRoute } from "./checkpoint-route.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { imageRoute } from "./image-route.ts";
 import { traceRoute } from "./trace-route.ts";
-import { findUpgradeRoute, serveUpgrades, type UpgradeRoute } from "./upgrades.ts";
+import {
+  findMissingUpgrade,
+  findUpgradeRoute,
+  serveUpgrades,
+  type UpgradeRoute,
+} from "./upgrades.ts";
 
 export interface HttpServerOptions extends ApiServices {
   readonly imageLoads: ImageLoads;
@@ -38,7 +43,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: pathLengthMax },
     http: { shouldUpgradeCallback: (request) => findUpgradeRoute(upgrades, request) !== undefined },
   });
-  addErrorReplies(server, logger);
+  addErrorReplies(server, options);
   serveUpgrades(server.server, upgrades, (error, path) => logDefect(logger, error, path));
 
   server.get("/healthz", async (_request, reply) => {
@@ -65,15 +70,21 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   return server;
 }
 
-function addErrorReplies(server: FastifyInstance, logger: Logger): void {
+function addErrorReplies(
+  server: FastifyInstance,
+  { upgrades, logger }: Pick<HttpServerOptions, "upgrades" | "logger">,
+): void {
   server.setErrorHandler(async (error, request, reply) => {
     logDefect(logger, error, request.routeOptions.url);
     const wire = wireErrorOf(error, request.query);
     return await reply.status(httpStatusOf(wire)).send({ error: wire });
   });
   server.setNotFoundHandler(async (request, reply) => {
-    const message = `Cannot find ${request.method} ${JSON.stringify(request.url)}: no such route`;
-    return await reply.status(404).send({ error: { code: "INVALID_INPUT", message } });
+    const upgrade = findMissingUpgrade(upgrades, request.raw);
+    const reason = upgrade ? `it must ask for an upgrade to "${upgrade}"` : "no such route";
+    const message = `Cannot find ${request.method} ${JSON.stringify(request.url)}: ${reason}`;
+    const status = upgrade ? 400 : 404;
+    return await reply.status(status).send({ error: { code: "INVALID_INPUT", message } });
   });
 }
 

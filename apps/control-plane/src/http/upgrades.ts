@@ -24,15 +24,26 @@ export interface UpgradeRoute {
   readonly take: (upgrade: Upgrade) => Promise<void>;
 }
 
+/** The route that takes the request over. */
 export function findUpgradeRoute(
   routes: readonly UpgradeRoute[],
-  { headers, method, url = "" }: IncomingMessage,
+  request: IncomingMessage,
 ): UpgradeRoute | undefined {
-  const protocol = headers.upgrade?.toLowerCase();
+  const protocol = request.headers.upgrade?.toLowerCase();
+  return routes.find((route) => route.protocol === protocol && isAt(route, request));
+}
+
+/** The protocol that a request without the right upgrade should have asked for. */
+export function findMissingUpgrade(
+  routes: readonly UpgradeRoute[],
+  request: IncomingMessage,
+): string | undefined {
+  return routes.find((route) => isAt(route, request))?.protocol;
+}
+
+function isAt(route: UpgradeRoute, { method, url = "" }: IncomingMessage): boolean {
   const [path = ""] = url.split("?");
-  return routes.find((route) => {
-    return route.protocol === protocol && route.method === method && route.path.test(path);
-  });
+  return route.method === method && route.path.test(path);
 }
 
 export function serveUpgrades(

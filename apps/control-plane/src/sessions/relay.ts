@@ -43,14 +43,15 @@ const unflushedBytesMax = 1024 * 1024;
 export async function relaySession(services: RelayServices, peer: RelayedClient): Promise<void> {
   const { fleet, logger } = services;
   const { client } = peer;
+  const { gone } = client;
+  const drain = (): void => client.fail(cutShort(fleet, undefined).toWire());
+  fleet.draining.addEventListener("abort", drain, { signal: gone });
   try {
     await hold(services, peer, await client.opening());
   } catch (error) {
-    if (client.gone.aborted) return;
-    const failure = fleet.draining.aborted ? cutShort(fleet, error) : error;
-    const wire = wireErrorOf(failure);
-    if (wire.code === "INTERNAL")
-      logger.error({ err: failure }, "defect in a session's connection");
+    if (gone.aborted || fleet.draining.aborted) return;
+    const wire = wireErrorOf(error);
+    if (wire.code === "INTERNAL") logger.error({ err: error }, "defect in a session's stream");
     client.fail(wire);
   }
 }
