@@ -32,6 +32,8 @@ export interface CommandInputOptions {
   readonly cgroup: HoldingCgroup;
   /** The one that an earlier engine has left. */
   readonly feeder: Feeder | undefined;
+  /** Whether the session is on record. */
+  readonly isKept: (session: SessionId) => boolean;
   /** More can be taken than before. */
   readonly onRoom: () => void;
   readonly onFailure: (error: unknown) => void;
@@ -67,7 +69,7 @@ export class CommandInput {
     this.#options = options;
     this.#file = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
     this.#length = fstatSync(this.#file).size;
-    this.#ledger = InputLedger.open(`${path}.ledger`, this.#length);
+    this.#ledger = InputLedger.open(`${path}.ledger`, this.#length, options.isKept);
     const isNew = this.#length === 0 && !this.#ledger.closed;
     this.#feeder = options.feeder ?? (isNew ? Feeder.start(path, options.cgroup) : undefined);
     if (this.#ledger.closed) this.#feeder?.end();

@@ -29,26 +29,31 @@ interface LedgerRecord extends WriterPosition {
   readonly length: number;
 }
 
+/** Whether the session may still be asked about. */
+type IsKept = (session: SessionId) => boolean;
+
 const recordBytes = 64;
-/** Of records; then only the last one of each session is kept. */
+/** Of records; then only the last one of each session is kept, and of one that has ended its input. */
 const countMax = 4_096;
 const noWriter: WriterPosition = { seq: 0, ended: false };
 
 export class InputLedger {
   readonly #path: string;
+  readonly #isKept: IsKept;
   readonly #positions = new Map<SessionId, WriterPosition>();
   #file: number;
   #count = 0;
   #closed = false;
 
-  private constructor(path: string) {
+  private constructor(path: string, isKept: IsKept) {
     this.#path = path;
+    this.#isKept = isKept;
     this.#file = openLedger(path);
   }
 
   /** @param length of the input, which tells how much of the last record's piece is there */
-  static open(path: string, length: number): InputLedger {
-    const ledger = new InputLedger(path);
+  static open(path: string, length: number, isKept: IsKept = () => true): InputLedger {
+    const ledger = new InputLedger(path, isKept);
     ledger.#load(length);
     return ledger;
   }
@@ -115,6 +120,10 @@ export class InputLedger {
   /** Replaces the file in one step, when all pieces are in the input. */
   #condense(): void {
     const fresh = `${this.#path}.new`;
+    const keptEnd = this.ended()[0];
+    for (const session of this.#positions.keys()) {
+      if (session !== keptEnd && !this.#isKept(session)) this.#positions.delete(session);
+    }
     const file = openSync(fresh, "w", 0o600);
     const records = [...this.#positions].map(([session, position]) =>
       encodeRecord({ session, ...position, length: 0 }),

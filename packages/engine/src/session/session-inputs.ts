@@ -89,6 +89,7 @@ export class SessionInputs {
         clock: parts.clock,
         cgroup: parts.monitorCgroup,
         feeder,
+        isKept: (id) => parts.sessions.find(id) !== undefined,
         onRoom: () => onRoom(target.key),
         onFailure,
       });

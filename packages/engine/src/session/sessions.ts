@@ -174,6 +174,8 @@ export class Sessions {
   #end(session: Session, end: NonNullable<Session["end"]>): Session {
     const { id } = session;
     const target = targetOf(this.#parts, session);
+    const state = target.state();
+    if (state.is === "ended") this.#parts.sessions.note(id, { commandEnd: state.end });
     if (end === "expired") endUnattended(this.#parts, session, { target, inputs: this.#inputs });
     const ended = this.#parts.sessions.update(id, {
       ...this.#disconnected(session.detached),

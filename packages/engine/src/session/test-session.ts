@@ -89,10 +89,10 @@ export class TestSession {
     return this.attachment.session.id;
   }
 
-  /** Takes what there is, from now on by itself. */
-  read(): void {
+  /** Takes what there is, `step` bytes of the journal at a time. */
+  read(step = Number.POSITIVE_INFINITY): void {
     for (;;) {
-      const pieces = this.attachment.read(Number.POSITIVE_INFINITY);
+      const pieces = this.attachment.read(this.offset + step);
       for (const { bytes, stream, offset, next } of pieces) {
         if (offset !== this.offset) throw new Error(`Hole from ${this.offset} to ${offset}`);
         this[stream].push(bytes.subarray(18));
