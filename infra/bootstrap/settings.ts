@@ -25,6 +25,7 @@ const environmentSchema = z.object({
 const passedOn = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_HEADERS",
+  "PODFLEET_JOURNAL_BYTES_MAX",
   "PODFLEET_LOG_LEVEL",
   "PODFLEET_RUNTIME",
 ];

@@ -12,7 +12,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 let fleet: Fleet;
 
 beforeAll(async () => {
-  fleet = await startFleet({ hosts: 1 });
+  fleet = await startFleet({
+    hosts: 1,
+    agentEnv: { PODFLEET_JOURNAL_BYTES_MAX: String(4 * 1024 ** 2) },
+  });
 });
 
 afterAll(async () => {
@@ -156,4 +159,16 @@ test("a closed pipe ends it, as it ends other programs", async () => {
     env: { ...process.env, ...env },
   });
   expect(stdout).toBe("o1\n");
+});
+
+test("what the host does not keep any more is missing at the front, with a warning", async () => {
+  await job("long", "seq 1 200000; sleep 2");
+  const { stdout, stderr, exitCode } = await fleet.cli(["logs", "long"]);
+  expect(exitCode).toBe(0);
+  expect(stderr).toMatch(
+    /^Warning: the host does not keep \d+ bytes of the journal of "long" any more\n$/,
+  );
+  const lines = stdout.split("\n").slice(0, -1).map(Number);
+  expect(lines.length).toBeLessThan(150_000);
+  expect(lines).toEqual(lines.map((_, index) => 200_000 - lines.length + 1 + index));
 });

@@ -18,6 +18,7 @@ test("paths and the cgroup follow from the host's name", () => {
     cgroupParent: "/podfleet/host-1",
     runtime: "runc",
     capacity: {},
+    journalBytesMax: 1_073_741_824,
     logLevel: "info",
   });
 });
@@ -48,6 +49,11 @@ test.each([
     "an unknown runtime",
     { PODFLEET_RUNTIME: "kata" },
     /PODFLEET_RUNTIME is "kata", must be "runc" or "crun"/,
+  ],
+  [
+    "a journal that is too small",
+    { PODFLEET_JOURNAL_BYTES_MAX: "1000" },
+    /PODFLEET_JOURNAL_BYTES_MAX is "1000", must be at least 1048576/,
   ],
   ["CPUs in words", { PODFLEET_CPUS: "two" }, /PODFLEET_CPUS is "two", must be a number of CPUs/],
   [

@@ -2,6 +2,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 
+import { journalBytesMaxDefault } from "@podfleet/engine/journal/retention";
 import { PodfleetError } from "@podfleet/model/errors";
 import { hostNameSchema, labelsSchema } from "@podfleet/model/name";
 import type { Labels } from "@podfleet/model/name";
@@ -24,8 +25,12 @@ export interface AgentConfig {
   readonly runtime: "runc" | "crun";
   /** What the host offers to placement, where it is not to be all that the machine has. */
   readonly capacity: { readonly cpuMillis?: number; readonly memoryBytes?: number };
+  /** Of one journal, on disk. */
+  readonly journalBytesMax: number;
   readonly logLevel: (typeof logLevels)[number];
 }
+
+const journalBytesMaxMin = 1024 ** 2;
 
 const absolutePath = z.string().regex(/^\//, "must be an absolute path");
 
@@ -55,6 +60,12 @@ const environmentSchema = z.object({
     .regex(/^\d{1,15}$/, "must be a whole number of bytes")
     .transform(Number)
     .optional(),
+  PODFLEET_JOURNAL_BYTES_MAX: z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number of bytes")
+    .transform(Number)
+    .refine((bytes) => bytes >= journalBytesMaxMin, `must be at least ${journalBytesMaxMin}`)
+    .default(journalBytesMaxDefault),
   PODFLEET_LOG_LEVEL: z
     .enum(logLevels, `must be one of ${logLevels.map((level) => `"${level}"`).join(", ")}`)
     .default("info"),
@@ -88,6 +99,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): AgentC
         ? {}
         : { memoryBytes: values.PODFLEET_MEMORY_BYTES }),
     },
+    journalBytesMax: values.PODFLEET_JOURNAL_BYTES_MAX,
     logLevel: values.PODFLEET_LOG_LEVEL,
   };
 }

@@ -75,12 +75,13 @@ async function main(): Promise<void> {
 }
 
 async function openEngine(config: AgentConfig, log: Logger): Promise<Engine> {
-  const { dataRoot, runRoot, cgroupParent, runtime } = config;
+  const { dataRoot, runRoot, cgroupParent, runtime, journalBytesMax } = config;
   const engine = await Engine.open({
     dataRoot,
     runRoot,
     cgroupParent,
     runtime,
+    journalBytesMax,
     onProblem: ({ error, ...subject }) => log.error({ ...subject, err: error }, "engine problem"),
   });
   log.info({ dataRoot, containers: engine.containers().length }, "engine open");

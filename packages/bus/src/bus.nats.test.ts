@@ -210,7 +210,7 @@ describe("requests to a host", () => {
       await connectAgent(hostId),
       hostId,
       hostHandlers({
-        "journal.read": async () => ({ bytes, next: 77, ended: false }),
+        "journal.read": async () => ({ bytes, offset: 70, next: 77, ended: false }),
         "upload.chunk": async (chunk) => {
           chunks.push(chunk);
           return { length: chunk.offset + chunk.bytes.length };
@@ -220,7 +220,7 @@ describe("requests to a host", () => {
     const client = new HostClient(await connectControlPlane());
     const read = { containerId, offset: 0, bytesMax: 524_288, waitMs: 0 };
     const chunk = await client.readJournal(hostId, read, quick);
-    expect(chunk).toMatchObject({ next: 77, ended: false });
+    expect(chunk).toMatchObject({ offset: 70, next: 77, ended: false });
     expect(Buffer.compare(chunk.bytes, bytes)).toBe(0);
     const sent = await client.sendUploadChunk(hostId, { uploadId, offset: 9, bytes }, quick);
     expect(sent).toEqual({ length: 9 + bytes.length });

@@ -136,8 +136,8 @@ function journalAnswer(handlers: HostHandlers): Answer {
   const schema = hostBulkMessages["journal.read"].request;
   return async (message, signal) => {
     const request = parseRequest("journal.read", schema, () => message.json());
-    const { bytes, next, ended } = await handlers["journal.read"](request, signal);
-    return { payload: bytes, headers: setHeaders(headers(), { next, ended }) };
+    const { bytes, ...place } = await handlers["journal.read"](request, signal);
+    return { payload: bytes, headers: setHeaders(headers(), place) };
   };
 }
 

@@ -14,6 +14,8 @@ export type LogsRequest = Omit<ApiInputs["containers"]["logs"], "lastEventId"> &
   readonly until?: string;
   /** Goes on from here, as `journalEnd` gave it; overrides `tail` and `since`. */
   readonly offset?: number;
+  /** Told when the host does not keep a part of the output any more, before what comes after it. */
+  readonly onGap?: (gap: { readonly from: number; readonly to: number }) => Promise<void>;
 };
 
 /** A line, or a part of one that had no newline when the monitor read it. */
@@ -27,7 +29,11 @@ export interface LogRecord {
   readonly endsLine: boolean;
 }
 
-const chunkSchema = z.object({ bytes: z.instanceof(Uint8Array), next: z.number() });
+const chunkSchema = z.object({
+  bytes: z.instanceof(Uint8Array),
+  next: z.number(),
+  gap: z.object({ from: z.number(), to: z.number() }).optional(),
+});
 
 /** Yields records one by one: see `followLogChunks`. */
 export async function* followLogs(
@@ -48,13 +54,15 @@ export async function* followLogChunks(
   request: LogsRequest,
   options: OutageOptions = {},
 ): AsyncGenerator<LogRecord[], void> {
-  const { until, offset, ...rest } = request;
+  const { until, offset, onGap, ...rest } = request;
   const input = { ...rest, ...(offset === undefined ? {} : { lastEventId: String(offset) }) };
   const expiry = until !== undefined && input.follow ? timeSignal(until) : undefined;
   const signal = AbortSignal.any([options.signal, expiry].filter((each) => each !== undefined));
   const events = subscribe(connection, { path: "containers.logs", input }, { ...options, signal });
   try {
     for await (const { data } of events) {
+      const { gap } = chunkSchema.parse(data);
+      if (gap) await onGap?.(gap);
       const records = recordsOfChunk(data);
       const end = until === undefined ? -1 : indexOfTime(records, until);
       yield end < 0 ? records : records.slice(0, end);

@@ -44,9 +44,11 @@ import { HealthProbe } from "./health/health-probe.ts";
 import { HealthScheduler } from "./health/health-scheduler.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
+import { growingJournals } from "./journal/growing.ts";
 import { findJournal, type JournalReference } from "./journal/journal-source.ts";
 import { type JournalPosition, locateJournal } from "./journal/locate.ts";
 import { type JournalPiece, readJournal } from "./journal/read.ts";
+import { journalBytesMaxDefault, JournalRetention } from "./journal/retention.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
 import { HoldingCgroup, readCgroupHierarchies } from "./oci/cgroup.ts";
 import { readHostLimits } from "./oci/host-limits.ts";
@@ -90,6 +92,8 @@ export interface EngineOptions {
   readonly toolDirectories?: readonly string[];
   /** The longest that a call of the OCI runtime may take; 30 s when absent. */
   readonly runtimeTimeoutMs?: number;
+  /** Of one journal, on disk; 1 GiB when absent. Its front is given up beyond that. */
+  readonly journalBytesMax?: number;
   readonly clock?: Clock;
   readonly onProblem?: (problem: EngineProblem) => void;
 }
@@ -149,6 +153,7 @@ export class Engine {
       restarts,
       reaper,
       parts.execWatcher,
+      parts.journals,
     ];
   }
 
@@ -250,11 +255,11 @@ export class Engine {
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND
    */
   async locateJournal(
-    request: JournalPosition & Omit<JournalReference, "descriptor">,
+    request: Omit<JournalPosition, "keptFrom"> & Omit<JournalReference, "descriptor">,
   ): Promise<{ offset: number }> {
     const { containerId, execId, ...position } = request;
-    const { path } = findJournal(this.#parts, { containerId, execId });
-    return { offset: await locateJournal(path, position) };
+    const { path, keptFrom } = findJournal(this.#parts, { containerId, execId });
+    return { offset: await locateJournal(path, { ...position, keptFrom: keptFrom() }) };
   }
 
   /**
@@ -394,6 +399,7 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
     execs,
     execWatcher,
     sessions: new SessionStore(store),
+    journals: boundJournals({ execs, paths, store }, options),
     cgroups,
     hostLimits,
     locks: new ContainerLocks(clock),
@@ -424,6 +430,18 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
   });
   const health = new HealthScheduler({ parts, onFailure });
   return { parts, reaper, restarts, health, runner };
+}
+
+function boundJournals(
+  parts: Pick<EngineParts, "execs" | "paths" | "store">,
+  { journalBytesMax, onProblem }: EngineOptions,
+): JournalRetention {
+  return new JournalRetention({
+    table: parts.store.journalTable,
+    bytesMax: journalBytesMax ?? journalBytesMaxDefault,
+    growing: () => growingJournals(parts),
+    onFailure: (error) => onProblem?.({ error }),
+  });
 }
 
 function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): HostContinuity {

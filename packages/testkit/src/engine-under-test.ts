@@ -74,7 +74,9 @@ export class EngineUnderTest implements AsyncDisposable {
 
   /** An engine as after a restart of the agent, from now on with these options. */
   async reopen(
-    changes: Partial<Pick<EngineOptions, "toolDirectories" | "runtimeTimeoutMs">> = {},
+    changes: Partial<
+      Pick<EngineOptions, "toolDirectories" | "runtimeTimeoutMs" | "journalBytesMax">
+    > = {},
   ): Promise<void> {
     await this.close();
     this.options = { ...this.options, ...changes };

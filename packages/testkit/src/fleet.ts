@@ -28,6 +28,8 @@ export interface FleetOptions {
   readonly hosts?: number;
   /** Replicas of the control plane; 1 when absent. */
   readonly replicas?: number;
+  /** Further settings of the agents. */
+  readonly agentEnv?: Readonly<Record<string, string>>;
 }
 
 export interface FleetHost {
@@ -107,7 +109,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const hosts: FleetHost[] = [];
   for (let number = 1; number <= (options.hosts ?? 3); number += 1) {
     const host = await makeHost(
-      { root, nats, network: await network.addHost() },
+      { root, nats, network: await network.addHost(), env: options.agentEnv ?? {} },
       `${label}-${number}`,
     );
     stack.defer(async () => await endRemains(host));
@@ -192,9 +194,11 @@ interface HostParts {
   readonly root: string;
   readonly nats: TestNatsServer;
   readonly network: TestHostNetwork;
+  readonly env: Readonly<Record<string, string>>;
 }
 
-async function makeHost({ root, nats, network }: HostParts, name: string): Promise<FleetHost> {
+async function makeHost(parts: HostParts, name: string): Promise<FleetHost> {
+  const { root, nats, network, env } = parts;
   const id = newHostId();
   const credentialsPath = join(root, `${name}.creds`);
   await writeFile(credentialsPath, await nats.agentCredentials(id), { mode: 0o600 });
@@ -215,6 +219,7 @@ async function makeHost({ root, nats, network }: HostParts, name: string): Promi
       PODFLEET_RUN_ROOT: runRoot,
       PODFLEET_CPUS: "4",
       PODFLEET_MEMORY_BYTES: String(4 * 1024 ** 3),
+      ...env,
     },
     logPath: join(root, `${name}.log`),
   });

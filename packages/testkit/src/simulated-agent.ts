@@ -144,6 +144,7 @@ export class SimulatedAgent implements AsyncDisposable {
       "journal.locate": async () => ({ offset: 0 }),
       "journal.read": async ({ offset }) => ({
         bytes: new Uint8Array(0),
+        offset,
         next: offset,
         ended: true,
       }),

@@ -2,6 +2,7 @@
  * One client's connection to a session: output goes out as far as the client has given credit, and what the client sends is done in
  * order. See protocol/stream/frame for what each side owes the other.
  */
+import type { OutputPiece } from "@podfleet/engine/journal/compact";
 import type { Attachment } from "@podfleet/engine/session/attachment";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { SessionOpenReply } from "@podfleet/protocol/host/session";
@@ -66,12 +67,13 @@ export class SessionConnection {
   /** Sends what there is to send. */
   pump(): void {
     if (this.#isPumping || this.#isClosed) return;
-    this.#isPumping = true;
     this.#attempt(() => {
       this.#sendAck();
-      this.#sendOutput();
+      this.#sendGap();
+      this.#sendOutput(this.#attachment.readSoon(this.#limit));
+      if (this.#isBehind) this.#catchUp();
+      else this.#sendExit();
     });
-    this.#isPumping = false;
   }
 
   receive(bytes: Uint8Array): void {
@@ -108,16 +110,40 @@ export class SessionConnection {
     this.#close(() => this.#attachment.lose());
   }
 
-  #sendOutput(): void {
-    const pieces = this.#attachment.read(this.#limit);
+  #sendOutput(pieces: readonly OutputPiece[]): void {
     for (const { bytes, ...piece } of pieces) {
       writeOutputHeader(bytes, piece);
       this.#options.send(bytes);
       this.#sent = piece.next;
     }
-    // A part in a turn of the event loop, so that others have theirs.
-    if (pieces.length > 0) setImmediate(() => this.pump());
-    else this.#sendExit();
+  }
+
+  /** There is more, and the client has room for it. */
+  get #isBehind(): boolean {
+    return this.#attachment.isBehind && this.#limit > this.#sent;
+  }
+
+  #sendGap(): void {
+    const gap = this.#attachment.takeGap();
+    if (!gap) return;
+    this.#send({ type: "gap", ...gap });
+    this.#sent = gap.to;
+  }
+
+  /** Sends larger parts until the client has what there is, or has no room. */
+  #catchUp(): void {
+    this.#isPumping = true;
+    this.#attachment
+      .readBehind(() => this.#limit)
+      .then(
+        (pieces) => {
+          this.#isPumping = false;
+          this.#attempt(() => this.#sendOutput(pieces));
+          if (pieces.length > 0 && this.#isBehind) this.#catchUp();
+          else this.pump();
+        },
+        (reason: unknown) => this.#failFor(reason),
+      );
   }
 
   #sendExit(): void {

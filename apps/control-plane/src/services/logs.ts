@@ -32,6 +32,8 @@ export interface LogChunk {
   readonly bytes: Uint8Array;
   /** Offset after them. */
   readonly next: number;
+  /** What comes before them and is not kept any more, by its offsets. */
+  readonly gap?: { readonly from: number; readonly to: number };
 }
 
 const bytesMax = 256 * 1024;
@@ -65,9 +67,10 @@ export async function* readLogs(
       });
       if (read.type === "done") {
         attempt = 0;
-        const { bytes } = read.value;
+        const { bytes, offset } = read.value;
+        const missed = offset > next ? { gap: { from: next, to: offset } } : {};
         ({ next } = read.value);
-        if (bytes.length > 0) yield { bytes, next };
+        if (bytes.length > 0 || "gap" in missed) yield { bytes, next, ...missed };
         if (isEnd(read.value, request.follow)) return;
         continue;
       }

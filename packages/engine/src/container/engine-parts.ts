@@ -6,6 +6,7 @@ import type { CheckpointSupport } from "../checkpoint/support.ts";
 import type { ExecStore } from "../exec/exec-store.ts";
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import type { HealthProbe } from "../health/health-probe.ts";
+import type { JournalRetention } from "../journal/retention.ts";
 import type { ContainerLocks } from "../lock/container-locks.ts";
 import type { CgroupHierarchies, HoldingCgroup } from "../oci/cgroup.ts";
 import type { HostLimits } from "../oci/host-limits.ts";
@@ -28,6 +29,7 @@ export interface EngineParts {
   readonly execs: ExecStore;
   readonly execWatcher: ExecWatcher;
   readonly sessions: SessionStore;
+  readonly journals: JournalRetention;
   readonly runtime: OciRuntime;
   readonly images: ImageStore;
   readonly storage: ContainerStorage;

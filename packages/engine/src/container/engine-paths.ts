@@ -53,7 +53,7 @@ export class EnginePaths {
     return join(this.containers, id, "artifacts");
   }
 
-  journal(id: ContainerId): string {
+  journal(id: string): string {
     return join(this.journals, id);
   }
 
@@ -62,8 +62,8 @@ export class EnginePaths {
     return join(this.execs, id);
   }
 
-  execJournal(id: ExecId): string {
-    return join(this.exec(id), "journal");
+  execJournal(id: string): string {
+    return join(this.execs, id, "journal");
   }
 
   /** What the session's command has written to descriptor `descriptor`, one of those beside the three standard ones. */

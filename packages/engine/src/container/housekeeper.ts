@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 
 import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
@@ -12,7 +13,7 @@ const journalKeptMs = 10 * 60_000;
 
 /** Forgets what has been kept long enough: outcomes, removed containers and their journals, ended exec sessions. */
 export class Housekeeper {
-  readonly #parts: Pick<EngineParts, "clock" | "execs" | "paths" | "store">;
+  readonly #parts: Pick<EngineParts, "clock" | "execs" | "journals" | "paths" | "store">;
   readonly #onFailure: (error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #stopped: Promise<void>;
@@ -41,7 +42,7 @@ export class Housekeeper {
   }
 
   async #tidy(): Promise<void> {
-    const { clock, paths, store } = this.#parts;
+    const { clock, journals, paths, store } = this.#parts;
     const nowMs = clock.nowMs();
     store.operations.prune(nowMs - outcomeKeptMs);
     for (const id of store.removedBefore(nowMs - outcomeKeptMs)) store.forgetRemoved(id);
@@ -51,5 +52,8 @@ export class Housekeeper {
       store.find(id) !== undefined || (store.findRemoved(id) !== undefined && !expired.has(id));
     for (const id of ids) if (!isReadable(id)) await rm(paths.journal(id), { force: true });
     await pruneExecs(this.#parts, { nowMs, isReadable });
+    journals.forgetUnless(
+      (id) => existsSync(paths.journal(id)) || existsSync(paths.execJournal(id)),
+    );
   }
 }

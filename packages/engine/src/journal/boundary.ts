@@ -5,9 +5,12 @@ import { PodfleetError } from "@podfleet/model/errors";
 
 import { NEWLINE } from "./whole-length.ts";
 
-/** @throws PodfleetError INVALID_INPUT when no record of the journal ends at `offset` */
-export function assertBoundary(journal: string, offset: number): void {
-  if (offset === 0 || byteBefore(journal, offset) === NEWLINE) return;
+/** @throws PodfleetError INVALID_INPUT when no record of the journal ends at `offset`, nor did one of what is not kept any more */
+export function assertBoundary(
+  { journal, keptFrom }: { readonly journal: string; readonly keptFrom: () => number },
+  offset: number,
+): void {
+  if (offset <= keptFrom() || byteBefore(journal, offset) === NEWLINE) return;
   throw new PodfleetError(
     "INVALID_INPUT",
     `Cannot read output from offset ${offset}: must be 0, a located offset or one that a session has got to`,

@@ -1,8 +1,10 @@
 /**
- * A journal as it grows, decoded: what `tail -f` is for files. It holds the file open and is told of changes by the kernel; it
- * never waits itself.
+ * A journal as it grows, decoded: what `tail -f` is for files. It holds the file open and is told of changes by the kernel.
+ *
+ * What was just written is in the kernel's memory, so a reader that has kept up reads at once; one that is behind has its reads done
+ * by another thread, since the disk may take its time.
  */
-import { closeSync, type FSWatcher, openSync, readSync, watch } from "node:fs";
+import { closeSync, type FSWatcher, openSync, read, readSync, watch } from "node:fs";
 
 import { hasErrno } from "@podfleet/base/errno";
 
@@ -13,12 +15,26 @@ export interface FollowerOptions {
   readonly offset: number;
   /** See `OutputPiece`. */
   readonly headroom: number;
+  /** Where what is kept of the journal begins. */
+  readonly keptFrom: () => number;
   /** There may be more to read. */
   readonly onGrowth: () => void;
 }
 
+/** Output that is not kept any more. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Of journal, read at once. */
 const readBytesMax = 256 * 1024;
+const readSoonBytesMax = 64 * 1024;
+/** Output up to this is copied out of the buffer that all reads share; with more the buffer goes along. */
+const copiedBytesMax = 16 * 1024;
+const headroomMax = 64;
+
+let shared = newShared();
 
 export class JournalFollower {
   readonly #path: string;
@@ -26,6 +42,9 @@ export class JournalFollower {
   #file: number | undefined;
   #watcher: FSWatcher | undefined;
   #offset: number;
+  #isBehind = false;
+  /** Goes on in another thread, which the file must stay open for. */
+  #reading: Promise<unknown> | undefined;
 
   constructor(path: string, options: FollowerOptions) {
     this.#path = path;
@@ -38,27 +57,74 @@ export class JournalFollower {
     return this.#offset;
   }
 
+  /** There was more than the last read has brought: it goes on with `readBehind`. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** Skips what is not kept any more up to `limit`; until then nothing after it is read. */
+  takeGap(limit: number): Gap | undefined {
+    const to = Math.min(this.#options.keptFrom(), limit);
+    if (this.#offset >= to) return undefined;
+    const from = this.#offset;
+    this.#offset = to;
+    return { from, to };
+  }
+
   /** Whole records after those read before, none of which reaches beyond offset `limit`; none when there are none. */
-  read(limit: number): OutputPiece[] {
-    const length = Math.min(readBytesMax, limit - this.#offset);
+  readSoon(limit: number): OutputPiece[] {
+    const length = Math.min(readSoonBytesMax, limit - this.#offset);
     const file = length > 0 ? this.#open() : undefined;
-    if (file === undefined) return [];
+    if (file === undefined || this.#isInGap()) return [];
+    const bytesRead = readSync(file, shared, this.#options.headroom, length, this.#offset);
+    this.#isBehind = bytesRead === readSoonBytesMax;
+    const pieces = this.#take(shared, bytesRead);
+    const used = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (used <= copiedBytesMax) {
+      return pieces.map((piece) => ({ ...piece, bytes: Buffer.from(piece.bytes) }));
+    }
+    shared = newShared();
+    return pieces;
+  }
+
+  /** The same, but more at once. `limit` is asked for again when it has been read. */
+  async readBehind(limit: () => number): Promise<OutputPiece[]> {
+    const length = Math.min(readBytesMax, limit() - this.#offset);
+    const file = length > 0 ? this.#open() : undefined;
+    if (file === undefined || this.#isInGap()) return [];
     const { headroom } = this.#options;
     const buffer = Buffer.allocUnsafeSlow(headroom + length);
-    const bytesRead = readSync(file, buffer, headroom, length, this.#offset);
-    if (bytesRead === 0) return [];
-    const pieces = compactRecords(buffer.subarray(0, headroom + bytesRead), {
-      headroom,
-      offset: this.#offset,
-    });
-    this.#offset = pieces.at(-1)?.next ?? this.#offset;
-    return pieces;
+    const reading = readAsync(file, buffer, { start: headroom, length, offset: this.#offset });
+    this.#reading = reading;
+    const bytesRead = await reading;
+    this.#reading = undefined;
+    // It may have been closed, or what was read given up, meanwhile.
+    if (this.#file === undefined || this.#isInGap()) return [];
+    this.#isBehind = bytesRead === readBytesMax;
+    return this.#take(buffer, Math.min(bytesRead, limit() - this.#offset));
   }
 
   close(): void {
     this.#watcher?.close();
-    if (this.#file !== undefined) closeSync(this.#file);
+    const file = this.#file;
     this.#file = undefined;
+    if (file === undefined) return;
+    if (this.#reading) void this.#reading.finally(() => closeSync(file));
+    else closeSync(file);
+  }
+
+  #isInGap(): boolean {
+    return this.#offset < this.#options.keptFrom();
+  }
+
+  /** The output in `buffer`, where so many bytes of the journal are after the headroom. */
+  #take(buffer: Buffer, bytesRead: number): OutputPiece[] {
+    if (bytesRead === 0) return [];
+    const { headroom } = this.#options;
+    const read = buffer.subarray(0, headroom + bytesRead);
+    const pieces = compactRecords(read, { headroom, offset: this.#offset });
+    this.#offset = pieces.at(-1)?.next ?? this.#offset;
+    return pieces;
   }
 
   /** Undefined while there is no journal: the run that makes it has yet to begin. */
@@ -73,4 +139,22 @@ export class JournalFollower {
     this.#watcher = watch(this.#path, () => this.#options.onGrowth());
     return this.#file;
   }
+}
+
+function newShared(): Buffer {
+  return Buffer.allocUnsafeSlow(headroomMax + readSoonBytesMax);
+}
+
+/** Without the promises of `FileHandle.read`, which cost as much as reading. */
+async function readAsync(
+  file: number,
+  buffer: Buffer,
+  { start, length, offset }: { start: number; length: number; offset: number },
+): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  read(file, buffer, start, length, offset, (error, bytesRead) => {
+    if (error) reject(error);
+    else resolve(bytesRead);
+  });
+  return await promise;
 }

@@ -16,7 +16,7 @@ export interface JournalReference {
 
 export interface JournalSource extends Pick<
   JournalReadOptions,
-  "mayGrow" | "subscribe" | "isPlain"
+  "mayGrow" | "subscribe" | "isPlain" | "keptFrom"
 > {
   readonly path: string;
 }
@@ -27,19 +27,20 @@ export interface JournalSource extends Pick<
  */
 export function findJournal(parts: EngineParts, reference: JournalReference): JournalSource {
   const { containerId: id, execId, descriptor } = reference;
-  const { paths, store } = parts;
+  const { journals, paths, store } = parts;
   if (execId !== undefined) return findExecJournal(parts, { ...reference, execId });
   if (descriptor !== undefined) throw noDescriptor(descriptor, 0);
   if (!store.find(id) && !store.findRemoved(id)) store.get(id);
   return {
     path: paths.journal(id),
+    keptFrom: () => journals.keptFrom(id),
     mayGrow: () => hasProcess(store.find(id)?.snapshot ?? { state: "exited" }),
     subscribe: (listener) => store.onChange(id, listener),
   };
 }
 
 function findExecJournal(
-  { execs, paths }: EngineParts,
+  { execs, journals, paths }: EngineParts,
   { containerId, execId, descriptor }: JournalReference & { readonly execId: ExecId },
 ): JournalSource {
   const { spec } = execs.get(containerId, execId).session;
@@ -47,11 +48,19 @@ function findExecJournal(
     mayGrow: () => (execs.find(execId)?.session.state ?? "exited") !== "exited",
     subscribe: (listener: () => void) => execs.onChange(execId, listener),
   };
-  if (descriptor === undefined) return { path: paths.execJournal(execId), ...growth };
+  if (descriptor === undefined) {
+    const keptFrom = (): number => journals.keptFrom(execId);
+    return { path: paths.execJournal(execId), keptFrom, ...growth };
+  }
   if (descriptor >= firstExtraDescriptor + spec.preserveFds) {
     throw noDescriptor(descriptor, spec.preserveFds);
   }
-  return { path: paths.execDescriptor(execId, descriptor), isPlain: true, ...growth };
+  return {
+    path: paths.execDescriptor(execId, descriptor),
+    isPlain: true,
+    keptFrom: () => 0,
+    ...growth,
+  };
 }
 
 function noDescriptor(descriptor: number, count: number): PodfleetError {

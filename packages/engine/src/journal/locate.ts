@@ -16,6 +16,8 @@ export interface JournalPosition {
   readonly tail?: number | undefined;
   /** Begin with the first record written at or after this RFC 3339 time. */
   readonly since?: string | undefined;
+  /** Where what is kept begins; 0 when absent. */
+  readonly keptFrom?: number | undefined;
 }
 
 /** Longer than any record. */
@@ -24,17 +26,18 @@ const windowBytes = 256 * 1024;
 const NEWLINE = 0x0a;
 
 /**
- * Offset of the first record that `position` asks for: the later one when it asks for both; 0 when it asks for nothing, or when there
- * is no journal.
+ * Offset of the first record that `position` asks for: the later one when it asks for both; where what is kept begins when it asks for
+ * nothing, or when there is no journal.
  */
 export async function locateJournal(path: string, position: JournalPosition): Promise<number> {
-  const { tail, since } = position;
-  if (tail === undefined && since === undefined) return 0;
+  const { tail, since, keptFrom = 0 } = position;
+  if (tail === undefined && since === undefined) return keptFrom;
   const file = await openJournal(path);
-  if (file === undefined) return 0;
+  if (file === undefined) return keptFrom;
   try {
     const { size } = await file.stat();
-    const begin = since === undefined ? 0 : await findTime(file, size, timestampNs(since));
+    const kept = { begin: keptFrom, end: size };
+    const begin = since === undefined ? keptFrom : await findTime(file, kept, timestampNs(since));
     return tail === undefined ? begin : await findTail(file, { begin, end: size, lines: tail });
   } finally {
     await file.close();
@@ -100,9 +103,13 @@ async function* recordsBackward(
 }
 
 /** Halves the file until a window is left, then looks through that. Takes it that times do not go back. */
-async function findTime(file: FileHandle, size: number, timeNs: bigint): Promise<number> {
+async function findTime(
+  file: FileHandle,
+  { begin, end: size }: { readonly begin: number; readonly end: number },
+  timeNs: bigint,
+): Promise<number> {
   // The record wanted begins neither before `low`, a record boundary, nor after `high`.
-  let low = 0;
+  let low = begin;
   let high = size;
   while (high - low > windowBytes) {
     const middle = low + Math.floor((high - low) / 2);

@@ -14,7 +14,13 @@ const both = Buffer.from(first + second);
 
 function options(more: Partial<JournalReadOptions> = {}): JournalReadOptions {
   const never = (): (() => void) => () => undefined;
-  const defaults = { offset: 0, bytesMax: 16_384, waitMs: 0, mayGrow: () => false };
+  const defaults = {
+    offset: 0,
+    bytesMax: 16_384,
+    waitMs: 0,
+    mayGrow: () => false,
+    keptFrom: () => 0,
+  };
   return { ...defaults, subscribe: never, ...more };
 }
 

@@ -9,8 +9,10 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { openJournal } from "./locate.ts";
 
 export interface JournalReadOptions {
-  /** A record boundary: 0, a located offset, or the `next` of an earlier read. */
+  /** A record boundary: 0, a located offset, or the `next` of an earlier read. What is not kept any more is skipped. */
   readonly offset: number;
+  /** Where what is kept begins. */
+  readonly keptFrom: () => number;
   /** At least one record's length, 16 KiB. */
   readonly bytesMax: number;
   /** How long to wait for output when there is none after `offset` and the journal may still grow. */
@@ -26,6 +28,8 @@ export interface JournalReadOptions {
 export interface JournalPiece {
   /** Whole records as they are in the file. */
   readonly bytes: Uint8Array;
+  /** Where they begin: later than asked for when what comes before is not kept any more. */
+  readonly offset: number;
   /** Where the next read begins. */
   readonly next: number;
   /** `next` is the end, and nothing can add to it. */
@@ -55,25 +59,29 @@ export async function readJournal(
 const NEWLINE = 0x0a;
 
 async function readPiece(path: string, options: JournalReadOptions): Promise<JournalPiece> {
-  const { offset } = options;
   // Asked before the file is read: what a run adds until it ends is read then.
   const mayGrow = options.mayGrow();
   const file = await openJournal(path);
-  if (file === undefined) return { bytes: new Uint8Array(), next: offset, ended: !mayGrow };
   try {
-    const { bytes, reachedEnd } = await readRecords(file, options);
-    return { bytes, next: offset + bytes.length, ended: reachedEnd && !mayGrow };
+    for (;;) {
+      const offset = Math.max(options.offset, options.keptFrom());
+      if (!file) return { bytes: new Uint8Array(), offset, next: offset, ended: !mayGrow };
+      const { bytes, reachedEnd } = await readRecords(file, { ...options, offset });
+      // What was read may have been given up meanwhile.
+      if (offset < options.keptFrom()) continue;
+      return { bytes, offset, next: offset + bytes.length, ended: reachedEnd && !mayGrow };
+    }
   } finally {
-    await file.close();
+    await file?.close();
   }
 }
 
 async function readRecords(
   file: FileHandle,
-  { offset, bytesMax, isPlain = false }: JournalReadOptions,
+  { offset, bytesMax, keptFrom, isPlain = false }: JournalReadOptions,
 ): Promise<{ bytes: Uint8Array; reachedEnd: boolean }> {
   // With the byte before, which has to be the newline that ends a record.
-  const before = isPlain ? 0 : Math.min(offset, 1);
+  const before = isPlain || offset === keptFrom() ? 0 : Math.min(offset, 1);
   const buffer = Buffer.allocUnsafe(before + bytesMax);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, offset - before);
   if (before === 1 && (bytesRead === 0 || buffer[0] !== NEWLINE)) throw notABoundary(offset);

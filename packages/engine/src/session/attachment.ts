@@ -7,7 +7,7 @@ import type { TerminalSize } from "@podfleet/model/exec";
 import type { Session } from "@podfleet/model/session";
 
 import type { OutputPiece } from "../journal/compact.ts";
-import { JournalFollower } from "../journal/follower.ts";
+import { type Gap, JournalFollower } from "../journal/follower.ts";
 import { resizeTerminal } from "../oci/terminal.ts";
 import type { CommandEnd } from "../state/session-record.ts";
 import type { SessionInput } from "./session-input.ts";
@@ -70,16 +70,32 @@ export class Attachment {
     this.#follower = new JournalFollower(target.journal, {
       offset,
       headroom: holder.headroom,
+      keptFrom: target.keptFrom,
       onGrowth: holder.onChange,
     });
     this.#unsubscribe = target.subscribe(holder.onChange);
   }
 
+  /** The part of the output that is next and not kept any more. It comes before what is read after it. */
+  takeGap(): Gap | undefined {
+    if (this.#isOver) return undefined;
+    return this.#follower.takeGap(this.#bounded(Number.POSITIVE_INFINITY));
+  }
+
   /** Output after that read before, up to offset `limit`; none when there is none, or its holder has no hold any more. */
-  read(limit: number): OutputPiece[] {
+  readSoon(limit: number): OutputPiece[] {
+    return this.#isOver ? [] : this.#follower.readSoon(this.#bounded(limit));
+  }
+
+  /** There was more than the last read has brought. */
+  get isBehind(): boolean {
+    return this.#follower.isBehind;
+  }
+
+  /** The same as `readSoon` for a holder that is behind; one at a time. `limit` may grow meanwhile. */
+  async readBehind(limit: () => number): Promise<OutputPiece[]> {
     if (this.#isOver) return [];
-    const end = this.#findEnd();
-    return this.#follower.read(Math.min(limit, end?.offset ?? Number.POSITIVE_INFINITY));
+    return await this.#follower.readBehind(() => this.#bounded(limit()));
   }
 
   /** How the command has ended, once all of its output has been read. */
@@ -142,6 +158,11 @@ export class Attachment {
     this.#isOver = true;
     this.#follower.close();
     this.#unsubscribe();
+  }
+
+  /** What comes after the end is the output of the next run. */
+  #bounded(limit: number): number {
+    return Math.min(limit, this.#findEnd()?.offset ?? Number.POSITIVE_INFINITY);
   }
 
   #findEnd(): CommandEnd | undefined {

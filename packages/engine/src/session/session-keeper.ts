@@ -15,7 +15,10 @@ const intervalMs = 1_000;
 const keptMs = 10 * 60_000;
 
 export interface SessionKeeperOptions {
-  readonly parts: Pick<EngineParts, "clock" | "execs" | "paths" | "sessions" | "store">;
+  readonly parts: Pick<
+    EngineParts,
+    "clock" | "execs" | "journals" | "paths" | "sessions" | "store"
+  >;
   readonly end: (session: Session, how: "expired" | "gone") => void;
   readonly onFailure: (error: unknown) => void;
 }

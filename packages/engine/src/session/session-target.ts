@@ -20,6 +20,8 @@ export interface SessionTarget {
   /** The same for sessions of one target. */
   readonly key: string;
   readonly journal: string;
+  /** Where what is kept of it begins. */
+  readonly keptFrom: () => number;
   /** Where the command's monitor works. */
   readonly bundle: string;
   /** The command has a standard input. */
@@ -30,7 +32,7 @@ export interface SessionTarget {
   readonly subscribe: (listener: () => void) => () => void;
 }
 
-type Parts = Pick<EngineParts, "execs" | "paths" | "store">;
+type Parts = Pick<EngineParts, "execs" | "journals" | "paths" | "store">;
 type Subject = Pick<Session, "containerId" | "run"> & {
   readonly spec: Pick<Session["spec"], "execId">;
 };
@@ -41,7 +43,7 @@ export function targetOf(parts: Parts, { containerId, run, spec }: Subject): Ses
     : execTarget(parts, spec.execId);
 }
 
-function runTarget({ paths, store }: Parts, id: ContainerId, run: number): SessionTarget {
+function runTarget({ journals, paths, store }: Parts, id: ContainerId, run: number): SessionTarget {
   const journal = paths.journal(id);
   const state = (): TargetState => {
     const present = store.find(id)?.snapshot;
@@ -58,12 +60,13 @@ function runTarget({ paths, store }: Parts, id: ContainerId, run: number): Sessi
   const spec = store.find(id)?.spec;
   return {
     ...{ key: `${id} ${run}`, journal, state },
+    keptFrom: () => journals.keptFrom(id),
     ...{ bundle: paths.bundle(id), stdin: spec?.stdin ?? false, tty: spec?.tty ?? false },
     subscribe: (listener) => store.onChange(id, listener),
   };
 }
 
-function execTarget({ execs, paths }: Parts, id: ExecId): SessionTarget {
+function execTarget({ execs, journals, paths }: Parts, id: ExecId): SessionTarget {
   const journal = paths.execJournal(id);
   const state = (): TargetState => {
     const session = execs.find(id)?.session;
@@ -89,6 +92,7 @@ function execTarget({ execs, paths }: Parts, id: ExecId): SessionTarget {
   const spec = execs.find(id)?.session.spec;
   return {
     ...{ key: id, journal, state },
+    keptFrom: () => journals.keptFrom(id),
     ...{ bundle: paths.execBundle(id), stdin: spec?.stdin ?? false, tty: spec?.tty ?? false },
     subscribe: (listener) => execs.onChange(id, listener),
   };

@@ -107,7 +107,7 @@ export class Sessions {
     const session = known ?? this.#newSession(opening);
     const target = targetOf(this.#parts, session);
     const offset = opening.offset ?? session.acknowledged;
-    assertBoundary(target.journal, offset);
+    assertBoundary(target, offset);
     this.#attachments.get(session.id)?.end(takenOver(session.id));
     const isNew = known === undefined;
     if (isNew) sessions.add(session);

@@ -6,6 +6,7 @@ import type { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import type { z } from "zod";
 
+import type { Gap } from "../journal/follower.ts";
 import type { Attachment } from "./attachment.ts";
 
 export interface TestOpening {
@@ -21,6 +22,7 @@ export class TestSession {
   /** Output as it came. */
   readonly stdout: Buffer[] = [];
   readonly stderr: Buffer[] = [];
+  readonly gaps: Gap[] = [];
   /** Up to where output was read. */
   offset: number;
   exit: CommandExit | undefined;
@@ -92,7 +94,9 @@ export class TestSession {
   /** Takes what there is, `step` bytes of the journal at a time. */
   read(step = Number.POSITIVE_INFINITY): void {
     for (;;) {
-      const pieces = this.attachment.read(this.offset + step);
+      const gap = this.attachment.takeGap();
+      if (gap) this.#takeGap(gap);
+      const pieces = this.attachment.readSoon(this.offset + step);
       for (const { bytes, stream, offset, next } of pieces) {
         if (offset !== this.offset) throw new Error(`Hole from ${this.offset} to ${offset}`);
         this[stream].push(bytes.subarray(18));
@@ -102,6 +106,12 @@ export class TestSession {
     }
     this.attachment.acknowledge(this.offset);
     this.exit ??= this.attachment.findEnd()?.exit;
+  }
+
+  #takeGap({ from, to }: Gap): void {
+    if (from !== this.offset) throw new Error(`Hole from ${this.offset} to ${from}`);
+    this.gaps.push({ from, to });
+    this.offset = to;
   }
 
   text(stream: "stdout" | "stderr" = "stdout"): string {
@@ -116,6 +126,7 @@ export class TestSession {
 
   /** Resolves with how the command has ended, when all of its output is there. */
   async ended(): Promise<CommandExit> {
+    this.onChange = () => this.read();
     this.read();
     return await waitFor(() => this.exit, { what: "the exit", timeoutMs: 10_000 });
   }

@@ -62,6 +62,12 @@ const migrations: readonly string[] = [
   ) STRICT;
   ALTER TABLE exits ADD COLUMN output_end INTEGER;
   `,
+  `
+  CREATE TABLE journals (
+    id TEXT PRIMARY KEY NOT NULL,
+    kept_from INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** Brings the store to the newest version. */

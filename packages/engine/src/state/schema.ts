@@ -63,6 +63,14 @@ export const sessions = sqliteTable("sessions", {
   commandEnd: text("command_end", { mode: "json" }).$type<CommandEnd>(),
 });
 
+/** Journals whose front was given up; of the others all is kept. */
+export const journals = sqliteTable("journals", {
+  /** Of the container or exec session. */
+  id: text().primaryKey(),
+  /** Offset of the first record that is kept. */
+  keptFrom: integer("kept_from").notNull(),
+});
+
 export const operationStatuses = ["running", "finished", "refused"] as const;
 
 /**

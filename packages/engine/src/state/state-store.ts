@@ -28,6 +28,7 @@ import { ContainerTable, type RunEnd } from "./container-table.ts";
 import { Database } from "./database.ts";
 import { EventTable } from "./event-table.ts";
 import { ExecTable } from "./exec-table.ts";
+import { JournalTable } from "./journal-table.ts";
 import { OperationJournal } from "./operation-journal.ts";
 import { meta } from "./schema.ts";
 import { SessionTable } from "./session-table.ts";
@@ -84,6 +85,7 @@ export class StateStore {
   readonly operations: OperationJournal;
   readonly execTable: ExecTable;
   readonly sessionTable: SessionTable;
+  readonly journalTable: JournalTable;
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #table: ContainerTable;
@@ -97,6 +99,7 @@ export class StateStore {
     this.operations = new OperationJournal(database);
     this.execTable = new ExecTable(database);
     this.sessionTable = new SessionTable(database);
+    this.journalTable = new JournalTable(database);
     this.outbox = new Outbox(new EventTable(database));
     for (const record of this.#table.load()) this.#records.set(record.snapshot.id, record);
   }

@@ -40,6 +40,8 @@ export const journalReadRequestSchema = z.object({
 export type JournalReadRequest = z.infer<typeof journalReadRequestSchema>;
 
 export const journalReadHeadersSchema = z.object({
+  /** Where the bytes begin: later than asked for when what comes before is not kept any more. */
+  offset: z.coerce.number().int().min(0),
   /** Where the next read begins. */
   next: z.coerce.number().int().min(0),
   /** `true` when `next` is the end and no run is under way that could add to it. */

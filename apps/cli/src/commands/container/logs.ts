@@ -37,7 +37,12 @@ export function logsCommand(shell: Shell): Command {
         const logs = names.map(async (container) => {
           const owner = await ownerOf(client, container, { flags, alone: names.length === 1 });
           const writer = new LogWriter(shell, prefixOf(owner, flags.timestamps));
-          const chunks = client.followLogChunks({ ...request, container }, { whenDown: "fail" });
+          const onGap = async (gap: { readonly from: number; readonly to: number }) =>
+            await shell.stderr.print(
+              `Warning: the host does not keep ${gap.to - gap.from} bytes of the journal of "${container}" any more`,
+            );
+          const logs = { ...request, container, onGap };
+          const chunks = client.followLogChunks(logs, { whenDown: "fail" });
           for await (const records of chunks) await writer.write(records);
         });
         await Promise.all(logs);
