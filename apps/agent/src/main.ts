@@ -65,8 +65,7 @@ async function main(): Promise<void> {
     log.info({ hostId, afterMs: Math.round(performance.now()) }, "serving");
 
     await reporter.run(termination);
-    await stopServing(server, log);
-    await sessions.stop();
+    await Promise.all([stopServing(server, log), sessions.stop()]);
     await telemetry.shutdown();
     await bus.close();
   }

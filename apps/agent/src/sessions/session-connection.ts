@@ -2,6 +2,7 @@
  * One client's connection to a session: output goes out as far as the client has given credit, and what the client sends is done in
  * order. See protocol/stream/frame for what each side owes the other.
  */
+import type { Clock } from "@podfleet/base/clock";
 import type { OutputPiece } from "@podfleet/engine/journal/compact";
 import type { Attachment } from "@podfleet/engine/session/attachment";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
@@ -19,10 +20,11 @@ import {
 export interface SessionConnectionOptions {
   /** Credit for the beginning. */
   readonly window: number;
+  readonly clock: Clock;
   /** @throws PodfleetError UNAVAILABLE when it cannot be sent */
   readonly send: (frame: Uint8Array) => void;
-  /** The connection is over. */
-  readonly onClose: () => void;
+  /** The connection is over; unless `isTold`, its client has yet to be told. */
+  readonly onClose: (how: { readonly isTold: boolean }) => void;
   /** Told of defects. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -45,13 +47,14 @@ export class SessionConnection {
   #isClosed = false;
   #isPumping = false;
   #isAckDue = false;
-  #heardAtMs = performance.now();
+  #heardAtMs: number;
   /** What has come and is not done yet, when something takes its time. */
   #waiting: Frame[] | undefined;
 
   constructor(attachment: Attachment, options: SessionConnectionOptions) {
     this.#attachment = attachment;
     this.#options = options;
+    this.#heardAtMs = options.clock.nowMs();
     this.#sent = attachment.offset;
     this.#acknowledged = attachment.offset;
     this.#limit = attachment.offset + effectiveWindow(options.window);
@@ -77,7 +80,7 @@ export class SessionConnection {
   }
 
   receive(bytes: Uint8Array): void {
-    this.#heardAtMs = performance.now();
+    this.#heardAtMs = this.#options.clock.nowMs();
     this.#attempt(() => {
       const frame = decodeFrame(bytes);
       if (this.#waiting && this.#waiting.length >= waitingMax) throw tooMany();
@@ -88,7 +91,8 @@ export class SessionConnection {
 
   /** Tells the client how far things are; a client that has been silent for too long counts as lost. */
   beat(): void {
-    if (performance.now() - this.#heardAtMs > clientSilenceMaxMs) return this.lose();
+    const silentMs = this.#options.clock.nowMs() - this.#heardAtMs;
+    if (silentMs > clientSilenceMaxMs) return this.#close({ isTold: true });
     const { seq } = this.#told;
     this.#attempt(() => this.#send({ type: "beat", offset: this.#sent, seq }));
   }
@@ -98,16 +102,11 @@ export class SessionConnection {
     if (this.#isClosed) return;
     try {
       this.#send({ type: "error", error: error.toWire() });
+      this.#close({ isTold: true });
     } catch (reason) {
-      // The link is down: the client learns it by the silence.
       if (!hasCode(reason, "UNAVAILABLE")) throw reason;
+      this.#close({ isTold: false });
     }
-    this.lose();
-  }
-
-  /** The client cannot be reached. */
-  lose(): void {
-    this.#close(() => this.#attachment.lose());
   }
 
   #sendOutput(pieces: readonly OutputPiece[]): void {
@@ -174,11 +173,9 @@ export class SessionConnection {
       case "resize":
         return this.#handleLater(this.#attachment.resize(frame.size));
       case "detach":
-        return this.#close(() =>
-          this.#exitSent ? this.#attachment.finish() : this.#attachment.detach(),
-        );
+        return this.#close({ isTold: true, leave: this.#exitSent ? "finish" : "detach" });
       case "lost":
-        return this.lose();
+        return this.#close({ isTold: true });
       default:
         throw new PodfleetError("INVALID_INPUT", `A client may not send "${frame.type}" here`);
     }
@@ -240,11 +237,11 @@ export class SessionConnection {
     this.fail(error);
   }
 
-  #close(leave: () => void): void {
+  #close({ isTold, leave = "lose" }: { isTold: boolean; leave?: "finish" | "detach" | "lose" }) {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    leave();
-    this.#options.onClose();
+    this.#attachment[leave]();
+    this.#options.onClose({ isTold });
   }
 }
 

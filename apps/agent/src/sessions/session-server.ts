@@ -1,11 +1,13 @@
 /** The sessions of the host, as the control plane and its clients reach them. */
-import { systemClock } from "@podfleet/base/clock";
+import { type Clock, systemClock } from "@podfleet/base/clock";
+import { pause } from "@podfleet/base/pause";
 import { AgentStreams } from "@podfleet/bus/agent-streams";
 import type { Bus } from "@podfleet/bus/connection";
 import type { HostHandlers } from "@podfleet/bus/host-server";
 import type { Engine } from "@podfleet/engine/engine";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ConnectionId, HostId } from "@podfleet/model/ids";
+import type { SessionOpenReply, SessionOpenRequest } from "@podfleet/protocol/host/session";
 import { beatIntervalMs, encodeFrame, outputHeaderBytes } from "@podfleet/protocol/stream/frame";
 import type { Logger } from "pino";
 
@@ -18,22 +20,25 @@ export interface SessionServerOptions {
   readonly hostId: HostId;
   readonly sessions: Engine["sessions"];
   readonly log: Logger;
+  readonly clock?: Clock;
 }
 
 export class SessionServer {
   readonly #sessions: Engine["sessions"];
   readonly #log: Logger;
+  readonly #clock: Clock;
   readonly #connections = new Map<ConnectionId, SessionConnection>();
-  /** Connections that were dropped while nobody could be told. */
+  /** Connections that ended while the link was down, so that nobody could be told. */
   readonly #untold = new Set<ConnectionId>();
   readonly #stop = new AbortController();
   readonly #beating: Promise<void>;
   readonly #unsubscribe: () => void;
   #streams: AgentStreams | undefined;
 
-  private constructor({ bus, sessions, log }: SessionServerOptions) {
+  private constructor({ bus, sessions, log, clock = systemClock }: SessionServerOptions) {
     this.#sessions = sessions;
     this.#log = log;
+    this.#clock = clock;
     this.#beating = this.#beat();
     this.#unsubscribe = bus.onEvent(({ type, link }) => {
       if (link !== "bulk") return;
@@ -54,29 +59,7 @@ export class SessionServer {
 
   handlers(): SessionHandlers {
     return {
-      "session.open": async ({ connectionId, window, ...opening }) => {
-        let ended: PodfleetError | undefined;
-        const attachment = await this.#sessions.open(opening, {
-          headroom: outputHeaderBytes,
-          onChange: () => this.#connections.get(connectionId)?.pump(),
-          onEnd: (error) => {
-            ended = error;
-            this.#connections.get(connectionId)?.fail(error);
-          },
-        });
-        if (ended) throw ended as PodfleetError;
-        const connection = new SessionConnection(attachment, {
-          window,
-          send: (frame) => this.#send(connectionId, frame),
-          onClose: () => this.#connections.delete(connectionId),
-          onFailure: (error) =>
-            this.#log.error({ err: error, sessionId: attachment.session.id }, "session failed"),
-        });
-        this.#connections.set(connectionId, connection);
-        // After the reply.
-        setImmediate(() => connection.pump());
-        return connection.opened();
-      },
+      "session.open": async (request) => await this.#open(request),
       "session.list": async (filter) => ({ sessions: this.#sessions.list(filter) }),
       "session.close": async ({ sessionId }) => ({ session: this.#sessions.end(sessionId) }),
     };
@@ -86,9 +69,38 @@ export class SessionServer {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#unsubscribe();
-    for (const connection of this.#connections.values()) connection.fail(away());
+    for (const connection of this.#connections.values()) connection.fail(noConnection());
     this.#streams?.stop();
     await this.#beating;
+  }
+
+  async #open(request: SessionOpenRequest): Promise<SessionOpenReply> {
+    const { connectionId: id, window, ...opening } = request;
+    let ended: PodfleetError | undefined;
+    const attachment = await this.#sessions.open(opening, {
+      headroom: outputHeaderBytes,
+      onChange: () => this.#connections.get(id)?.pump(),
+      onEnd: (error) => {
+        ended = error;
+        this.#connections.get(id)?.fail(error);
+      },
+    });
+    if (ended) throw ended as PodfleetError;
+    const connection = new SessionConnection(attachment, {
+      window,
+      clock: this.#clock,
+      send: (frame) => this.#streams?.send(id, frame),
+      onClose: ({ isTold }) => {
+        this.#connections.delete(id);
+        if (!isTold) this.#untold.add(id);
+      },
+      onFailure: (error) =>
+        this.#log.error({ err: error, sessionId: attachment.session.id }, "session failed"),
+    });
+    this.#connections.set(id, connection);
+    // After the reply.
+    setImmediate(() => connection.pump());
+    return connection.opened();
   }
 
   #receive(id: ConnectionId, frame: Uint8Array): void {
@@ -97,15 +109,8 @@ export class SessionServer {
     else this.#tell(id);
   }
 
-  #send(id: ConnectionId, frame: Uint8Array): void {
-    this.#streams?.send(id, frame);
-  }
-
   #dropAll(): void {
-    for (const [id, connection] of this.#connections) {
-      this.#untold.add(id);
-      connection.lose();
-    }
+    for (const connection of this.#connections.values()) connection.fail(noConnection());
   }
 
   #tellDropped(): void {
@@ -116,25 +121,24 @@ export class SessionServer {
   /** The connection is none, or none any more: its client is to open another. */
   #tell(id: ConnectionId): void {
     try {
-      this.#send(id, encodeFrame({ type: "error", error: away().toWire() }));
+      this.#streams?.send(id, encodeFrame({ type: "error", error: noConnection().toWire() }));
     } catch (error) {
+      // Safe to ignore: all are told when the link is up again, or have noticed the silence.
       if (!hasCode(error, "UNAVAILABLE")) throw error;
     }
   }
 
   async #beat(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
+    while (!this.#stop.signal.aborted) {
       for (const connection of this.#connections.values()) connection.beat();
-      // Safe to ignore: the sleep rejects only because the server stops.
-      await systemClock.sleep(beatIntervalMs, signal).catch(() => undefined);
+      await pause(beatIntervalMs, this.#stop.signal);
     }
   }
 }
 
-function away(): PodfleetError {
+function noConnection(): PodfleetError {
   return new PodfleetError(
     "UNAVAILABLE",
-    "The connection to the session is over: the agent has none of that id any more",
+    "The agent has let go of the connection: open the session again to go on",
   );
 }

@@ -22,6 +22,8 @@ export const inputFile = "input";
 const windowBytes = 256 * 1024;
 /** The front is given back in parts of at least this. */
 const punchBytes = 256 * 1024;
+/** From the file to the monitor, when nothing is in the way. */
+const settleMs = 5;
 /** How soon it is looked again whether more was passed on, while somebody waits for it; it doubles up to the other. */
 const pollMsMin = 1;
 const pollMsMax = 64;
@@ -60,6 +62,7 @@ export class CommandInput {
   #passedOn = 0;
   #punched = 0;
   #isEnding = false;
+  #wroteAtMs = 0;
   /** Of what was passed on, how much those who write were told of. */
   #told = 0;
   #polling: Promise<void> | undefined;
@@ -109,6 +112,7 @@ export class CommandInput {
     try {
       writeWhole(this.#file, fresh, this.#length);
       this.#length += fresh.length;
+      this.#wroteAtMs = this.#options.clock.nowMs();
     } catch (error) {
       this.#length = fstatSync(this.#file).size;
       this.#ledger.reload(this.#length);
@@ -130,9 +134,10 @@ export class CommandInput {
     this.#poll();
   }
 
-  /** Resolves when all that was taken has been passed on, or after `timeoutMs`. */
+  /** Resolves when all that was taken has reached the monitor, or after `timeoutMs`. */
   async passed(timeoutMs: number): Promise<void> {
     const { clock } = this.#options;
+    if (clock.nowMs() - this.#wroteAtMs < settleMs) await clock.sleep(settleMs);
     const deadlineMs = clock.nowMs() + timeoutMs;
     const goal = this.#length;
     for (let delayMs = pollMsMin; ; delayMs *= 2) {

@@ -2,6 +2,7 @@
  * A client's hold on a session, through which it reads and writes. A session has one at a time. It never waits for output: its holder is
  * told when there is something to do.
  */
+import { systemClock } from "@podfleet/base/clock";
 import { hasCode, type PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { Session } from "@podfleet/model/session";
@@ -46,6 +47,8 @@ export interface AttachmentOptions {
 
 /** How long input that was taken before a change of the terminal's size is given to reach the command before it. */
 const inputPassedMsMax = 100;
+/** The monitor reads input and sizes from different places: so long it is given to take the one before the other. */
+const settleMs = 5;
 
 export class Attachment {
   readonly session: Session;
@@ -109,13 +112,17 @@ export class Attachment {
     if (!this.#isOver) this.#options.owner.acknowledged(offset);
   }
 
-  /** Sets the size of the command's terminal, after what was written before; harmless when there is none, or none any more. */
+  /**
+   * Sets the size of the command's terminal, after what was written before and before what is written when it has resolved; harmless
+   * when there is no terminal, or none any more.
+   */
   async resize(size: TerminalSize): Promise<void> {
     if (this.#isOver || !this.session.tty) return;
     this.#options.owner.resized(size);
     await this.input?.passed(inputPassedMsMax);
     try {
       await resizeTerminal(this.target.bundle, size);
+      await systemClock.sleep(settleMs);
     } catch (error) {
       if (!hasCode(error, "STATE_INVALID")) throw error;
     }
