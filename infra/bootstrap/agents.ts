@@ -18,7 +18,7 @@ import { nodePath, root } from "./workspace.mjs";
 
 const program = join(root, "apps/agent/dist/main.mjs");
 /** A young generation of the usual size would be a quarter of the agent's memory. */
-const nodeOptions = ["--max-semi-space-size=4"];
+const nodeOptions = ["--max-semi-space-size=2"];
 const processPrefix = "agent ";
 const zones = ["a", "b", "c"];
 

@@ -28,6 +28,12 @@ export interface ControlPlaneOptions {
   readonly nats: Nats;
 }
 
+/**
+ * Frames that were relayed are freed by the quick collections of a young generation that is small. In one of the usual size they pile up
+ * to V8's limit for memory outside its heap, at which the whole heap is searched: that takes more time than everything else together.
+ */
+const nodeOptions = ["--enable-source-maps", "--max-semi-space-size=2"];
+
 /** @returns the line of the step */
 export async function ensureControlPlane(options: ControlPlaneOptions): Promise<string> {
   const { listen, url } = options.settings;
@@ -36,7 +42,7 @@ export async function ensureControlPlane(options: ControlPlaneOptions): Promise<
   }
   const outcome = await ensureDaemon({
     name: controlPlaneName,
-    command: [nodePath, "--enable-source-maps", program, "serve"],
+    command: [nodePath, ...nodeOptions, program, "serve"],
     env: await environmentOf(options),
     basis: [options.bundle.hash],
   });

@@ -11,7 +11,7 @@ ENTRYPOINT ["node", "infra/nats-identity.ts"]
 FROM node:24-bookworm-slim AS control-plane
 COPY --from=build /src/apps/control-plane/dist /app
 EXPOSE 7575
-ENTRYPOINT ["node", "--enable-source-maps", "/app/main.mjs"]
+ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=2", "/app/main.mjs"]
 
 # The packages are those of infra/bootstrap/packages.mjs that a host needs.
 FROM node:24-bookworm-slim AS agent
@@ -19,4 +19,4 @@ RUN apt-get update \
   && apt-get install --yes --no-install-recommends conmon crun iproute2 runc socat \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/apps/agent/dist /app
-ENTRYPOINT ["node", "--max-semi-space-size=4", "/app/main.mjs"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "/app/main.mjs"]

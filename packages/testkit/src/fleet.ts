@@ -273,8 +273,12 @@ const apps = join(import.meta.dirname, "../../../apps");
 
 /** Arguments of Node, as set-up has them. A source map would take an agent more memory than all the rest does. */
 const programs = {
-  controlPlane: ["--enable-source-maps", join(apps, "control-plane/dist/main.mjs")],
-  agent: ["--max-semi-space-size=4", join(apps, "agent/dist/main.mjs")],
+  controlPlane: [
+    "--enable-source-maps",
+    "--max-semi-space-size=2",
+    join(apps, "control-plane/dist/main.mjs"),
+  ],
+  agent: ["--max-semi-space-size=2", join(apps, "agent/dist/main.mjs")],
   cli: [join(apps, "cli/bin/podfleet.mjs")],
 };
 

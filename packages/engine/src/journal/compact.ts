@@ -34,11 +34,16 @@ const flagPosition = 43;
 const SPACE = 0x20;
 const FULL = 0x46;
 const LOWER_O = 0x6f;
+/**
+ * Output of one piece, unless one record has more. What reads the pieces gets them from a socket in parts of 64 KiB, and copies those that
+ * it has to put together.
+ */
+export const pieceBytesMax = 32 * 1024;
 /** Payloads up to this are moved byte by byte while their end is looked for. */
 const shortBytes = 64;
 
 /**
- * The output of the whole records in `buffer`, which it overwrites; neighbours of one stream are one piece.
+ * The output of the whole records in `buffer`, which it overwrites; neighbours of one stream are one piece, up to `pieceBytesMax`.
  * @throws Error for what is not a record of conmon's
  */
 export function compactRecords(
@@ -73,14 +78,15 @@ export function compactRecords(
     }
     const newline = findNewline(buffer, source);
     if (newline < 0) break;
-    if (buffer[position + streamLetter] !== letter) {
+    const copyEnd = buffer[position + flagPosition] === FULL ? newline + 1 : newline;
+    const pieceBytes = target + copyEnd - source - pieceStart - headroom;
+    if (buffer[position + streamLetter] !== letter || pieceBytes > pieceBytesMax) {
       finish();
       letter = buffer[position + streamLetter] ?? 0;
       pieceRecord = position;
       pieceStart = letter === 0 || pieces.length === 0 ? 0 : target;
       target = pieceStart + headroom;
     }
-    const copyEnd = buffer[position + flagPosition] === FULL ? newline + 1 : newline;
     if (copyEnd - source > shortBytes) buffer.copyWithin(target, source, copyEnd);
     else
       for (let at = source; at < copyEnd; at += 1) buffer[target + at - source] = buffer[at] ?? 0;
