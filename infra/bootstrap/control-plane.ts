@@ -65,7 +65,7 @@ export async function connectClient(
   }
   const kept = present && present.url !== url ? `${cliContextPath}.previous` : undefined;
   if (kept !== undefined) await copyFile(cliContextPath, kept);
-  const context = { url, token: await createToken(options) };
+  const context = { ...present, url, token: await createToken(options) };
   await writeContext(cliContextPath, context);
   const note = kept === undefined ? "" : ` (the one for ${present?.url} is kept as ${kept})`;
   return { client: createClient(context), line: `written to ${cliContextPath}${note}` };

@@ -15,7 +15,8 @@ const output = {
   write: async () => undefined,
   print: async () => undefined,
 };
-const config = { contextPath: "/nowhere", url: undefined, token: undefined, environment: {} };
+const unset = { url: undefined, token: undefined, detachKeys: undefined };
+const config = { contextPath: "/nowhere", ...unset, environment: {} };
 const program = buildProgram(new Shell({ config, stdout: output, stderr: output }));
 
 function leaves(command: Command): Command[] {
@@ -48,7 +49,7 @@ test("podman's verbs are there at the top and below their noun", () => {
     command.commands.flatMap((child) => [child.name(), ...child.aliases()]);
   const top = names(program);
   const verbs =
-    "create init inspect kill logs pause ps rename restart rm run start stop unpause update wait".split(
+    "attach create exec init inspect kill logs pause ps rename restart rm run start stop unpause update wait".split(
       " ",
     );
   const container = program.commands.find((command) => command.name() === "container");
@@ -62,6 +63,7 @@ test("completion knows every command and flag, and what names stand for", () => 
   expect(shape("stop")?.operands).toBe("container");
   expect(shape("host inspect")?.operands).toBe("host");
   expect(shape("trace")?.operands).toBe("operation");
+  expect(shape("session resume")?.operands).toBe("session");
   expect(shape("run")?.operands).toBe("image");
   const flags = shape("run")?.options ?? [];
   expect(flags.find((flag) => flag.flags.includes("--host"))).toMatchObject({ value: "host" });

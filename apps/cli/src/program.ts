@@ -6,6 +6,7 @@ import { artifactLsCommand } from "./commands/artifact/ls.ts";
 import { artifactRmCommand } from "./commands/artifact/rm.ts";
 import { completeCommand } from "./commands/completion/complete.ts";
 import { completionCommand } from "./commands/completion/completion.ts";
+import { attachCommand } from "./commands/container/attach.ts";
 import { batchCommand } from "./commands/container/batch.ts";
 import { checkpointCommand } from "./commands/container/checkpoint.ts";
 import { cleanupCommand } from "./commands/container/cleanup.ts";
@@ -45,6 +46,11 @@ import { imageLsCommand } from "./commands/image/ls.ts";
 import { opLsCommand } from "./commands/op/ls.ts";
 import { opShowCommand } from "./commands/op/show.ts";
 import { traceCommand } from "./commands/op/trace.ts";
+import { sessionInspectCommand } from "./commands/session/inspect.ts";
+import { sessionKillCommand } from "./commands/session/kill.ts";
+import { sessionLsCommand } from "./commands/session/ls.ts";
+import { sessionReplayCommand } from "./commands/session/replay.ts";
+import { sessionResumeCommand } from "./commands/session/resume.ts";
 import { eventsCommand } from "./commands/system/events.ts";
 import { infoCommand } from "./commands/system/info.ts";
 import { versionCommand } from "./commands/system/version.ts";
@@ -62,6 +68,7 @@ const containerVerbs = [
   pauseCommand,
   unpauseCommand,
   execCommand,
+  attachCommand,
   waitCommand,
   rmCommand,
   inspectCommand,
@@ -115,6 +122,13 @@ export function buildProgram(shell: Shell): Command {
       opLsCommand(shell),
       opShowCommand(shell),
       traceCommand(shell),
+    ]),
+    noun("session", "Sessions: who is attached to which command", [
+      sessionLsCommand(shell),
+      sessionResumeCommand(shell),
+      sessionKillCommand(shell),
+      sessionReplayCommand(shell),
+      sessionInspectCommand(shell),
     ]),
     noun("context", "Which control plane to call", [
       contextShowCommand(shell),

@@ -1,5 +1,5 @@
 /**
- * The context file: which control plane to call, and with which token. Whoever can read it can do what the token allows, so it is
+ * The context file: which control plane to call, with which token, and what its user prefers. Whoever can read it can do what the token allows, so it is
  * readable by its owner only.
  */
 import { randomUUID } from "node:crypto";
@@ -7,6 +7,7 @@ import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
+import { detachKeysSchema } from "@podfleet/model/detach-keys";
 import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
 
@@ -14,6 +15,8 @@ export const contextSchema = z.strictObject({
   /** Where the control plane listens: `http://127.0.0.1:7575`. */
   url: z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" }),
   token: z.string().min(1, "must not be empty"),
+  /** What a terminal's user types to leave a session, when a command does not say. */
+  detachKeys: detachKeysSchema.optional(),
 });
 export type Context = z.infer<typeof contextSchema>;
 

@@ -2,6 +2,7 @@
 import { parseJournal } from "@podfleet/base/journal-record";
 import type { JournalStream } from "@podfleet/base/journal-record";
 import { hasCode } from "@podfleet/model/errors";
+import type { ExecId } from "@podfleet/model/ids";
 import { z } from "zod";
 
 import type { ApiInputs } from "./api.ts";
@@ -16,6 +17,8 @@ export type LogsRequest = Omit<ApiInputs["containers"]["logs"], "lastEventId"> &
   readonly offset?: number;
   /** Told when the host does not keep a part of the output any more, before what comes after it. */
   readonly onGap?: (gap: { readonly from: number; readonly to: number }) => Promise<void>;
+  /** The output of this exec session instead of the container's own. */
+  readonly exec?: ExecId;
 };
 
 /** A line, or a part of one that had no newline when the monitor read it. */
@@ -58,7 +61,8 @@ export async function* followLogChunks(
   const input = { ...rest, ...(offset === undefined ? {} : { lastEventId: String(offset) }) };
   const expiry = until !== undefined && input.follow ? timeSignal(until) : undefined;
   const signal = AbortSignal.any([options.signal, expiry].filter((each) => each !== undefined));
-  const events = subscribe(connection, { path: "containers.logs", input }, { ...options, signal });
+  const path = input.exec === undefined ? "containers.logs" : "exec.output";
+  const events = subscribe(connection, { path, input }, { ...options, signal });
   try {
     for await (const { data } of events) {
       const { gap } = chunkSchema.parse(data);

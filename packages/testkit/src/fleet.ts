@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { openAsBlob } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type Client, createClient } from "@podfleet/client/client";
@@ -123,6 +123,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
 
   const cliEnv = {
     ...baseEnvironment,
+    PATH: `${await makeCommand(root)}:${baseEnvironment.PATH}`,
     XDG_CONFIG_HOME: root,
     PODFLEET_URL: client.url,
     PODFLEET_TOKEN: token,
@@ -139,8 +140,8 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     clientOf,
     cli: async (args, { env, input = "" } = {}) =>
       await runCli(args, { env: { ...cliEnv, ...env }, input }),
-    terminal: (line, { size } = {}) =>
-      runTerminal(line, { env: cliEnv, ...(size ? { size } : {}) }),
+    terminal: (line, options = {}) =>
+      new TestTerminal({ ...options, env: cliEnv, command: ["/bin/sh", "-c", line] }),
     ready,
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   };
@@ -263,10 +264,14 @@ async function runCli(args: readonly string[], options: Required<CliOptions>): P
   return { stdout, stderr, exitCode: exitCode ?? -1 };
 }
 
-function runTerminal(line: string, options: Omit<TestTerminalOptions, "command">): TestTerminal {
-  const podfleet = [process.execPath, ...programs.cli].map((word) => `'${word}'`).join(" ");
-  const script = `podfleet() { ${podfleet} "$@"; }\n${line}`;
-  return new TestTerminal({ ...options, command: ["/bin/sh", "-c", script] });
+/** @returns a folder with `podfleet` in it, for a shell to find */
+async function makeCommand(root: string): Promise<string> {
+  const folder = join(root, "bin");
+  await mkdir(folder);
+  const words = [process.execPath, ...programs.cli].map((word) => `'${word}'`).join(" ");
+  const script = `#!/bin/sh\nexec ${words} "$@"\n`;
+  await writeFile(join(folder, "podfleet"), script, { mode: 0o755 });
+  return folder;
 }
 
 const apps = join(import.meta.dirname, "../../../apps");

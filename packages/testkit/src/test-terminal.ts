@@ -56,8 +56,9 @@ export class TestTerminal implements AsyncDisposable {
     return Buffer.concat(this.#printed).toString("latin1");
   }
 
-  type(text: string): void {
-    this.#pty.write(text);
+  type(keys: string | Uint8Array): void {
+    // It takes bytes too, whatever its type says.
+    this.#pty.write(keys as string);
   }
 
   resize({ width, height }: TerminalSize): void {

@@ -1,54 +1,69 @@
-/** A run that the caller watches: both output streams from byte 0, signals forwarded, and the exit code after the last byte. */
-import type { Client } from "@podfleet/client/client";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
-import { newOperationId } from "@podfleet/model/ids";
+/** A run that the caller is attached to: input and output from byte 0, signals forwarded, and the exit code after the last byte. */
+import { hasCode } from "@podfleet/model/errors";
+import type { SessionSpec } from "@podfleet/model/session";
 
-import { reportFailure } from "../failure.ts";
+import { gapWarning } from "../output/gap.ts";
 import type { Shell } from "../shell.ts";
+import { windowSize } from "../terminal/window.ts";
+import { Attachment } from "./attachment.ts";
+import { exitCodeOf } from "./command-exit.ts";
+import { forwardSignals } from "./forward-signals.ts";
 import { LogWriter } from "./log-writer.ts";
-import { signalNumber, SignalProxy } from "./signal-proxy.ts";
 
 export interface AttachedRun {
   /** Id of the container. */
   readonly container: string;
-  /** Where the run's output begins in the container's. */
-  readonly offset: number;
-  /** The run may be followed by others, whose output and exit code count too. */
-  readonly restarts: boolean;
+  /** It is started once everything is ready for its first byte; otherwise it runs already. */
+  readonly starts: boolean;
+  readonly tty: boolean;
+  /** Passes standard input on. */
+  readonly input: boolean;
+  readonly detachKeys: string;
+  readonly onDisconnect: SessionSpec["onDisconnect"];
   readonly proxySignals: boolean;
+  /** The run may be followed by others, whose output and exit code count too. Input goes to the first only. */
+  readonly restarts: boolean;
 }
 
 /** The container runs on while its agent restarts. */
 const patience = { whenHostSilent: "retry" } as const;
 
 /**
- * Starts the container and stays until its run has ended.
- * @returns the container's exit code
+ * Stays until the run has ended, or the user leaves.
+ * @returns the container's exit code; 0 when the user has left
  * @throws PodfleetError what the start failed with
  */
-export async function runAttached(shell: Shell, attached: AttachedRun): Promise<number> {
-  const client = await shell.client();
-  using signals = attached.proxySignals ? new SignalProxy() : undefined;
-  const { container } = await shell.mutate(async ({ api }, operationId) =>
-    api.containers.start.mutate({ operationId, container: attached.container }),
-  );
-  signals?.begin(async (signal) => await forward(shell, attached.container, signal));
-  const run = attached.restarts ? undefined : container.run;
-  const target = { container: attached.container };
-  const exit = client.wait({ ...target, ...(run === undefined ? {} : { run }) }, patience);
-  const [result] = await Promise.all([exit, stream(shell, client, attached)]);
-  const last = attached.restarts ? await client.wait(target, patience) : result;
-  if (last.exitCode !== undefined) return last.exitCode;
-  throw new PodfleetError(
-    "RUNTIME_FAILED",
-    `Cannot tell how container "${container.name}" ended: its monitor died, so its exit code is unknown`,
-  );
+export async function attachToRun(shell: Shell, attached: AttachedRun): Promise<number> {
+  const { container, starts, input, onDisconnect } = attached;
+  const terminalSize = attached.tty ? windowSize() : undefined;
+  const spec = { run: starts ? "next" : "present", input: input ? "shared" : "none" } as const;
+  const size = terminalSize ? { terminalSize } : {};
+  const request = { container, spec: { ...spec, ...size, onDisconnect } };
+  await using attachment = await Attachment.open(shell, request);
+  const takesSignals = attached.proxySignals && !attachment.takesKeys(attached);
+  using signals = takesSignals ? forwardSignals(shell, container) : undefined;
+  if (starts) {
+    await shell.mutate(
+      async ({ api }, operationId) => await api.containers.start.mutate({ operationId, container }),
+    );
+  }
+  signals?.begin();
+  const exit = await attachment.follow({ ...attached, repaint: !starts });
+  if (!exit) return 0;
+  const { session } = attachment;
+  const last = attached.restarts ? await followLaterRuns(shell, session) : exit;
+  return exitCodeOf(`container "${session.container.name}"`, last);
 }
 
-async function stream(shell: Shell, client: Client, attached: AttachedRun): Promise<void> {
-  const { container, offset } = attached;
+/** Shows the output of the runs after that of the session, and returns how the last one ended. */
+async function followLaterRuns(
+  shell: Shell,
+  { container, offset }: Attachment["session"],
+): Promise<{ exitCode?: number }> {
+  const client = await shell.client();
   const writer = new LogWriter(shell);
-  const request = { container, offset, follow: true };
+  const onGap = gapWarning(shell.stderr, container.name);
+  const request = { container: container.id, offset, follow: true, onGap };
   try {
     for await (const records of client.followLogChunks(request, patience))
       await writer.write(records);
@@ -56,21 +71,5 @@ async function stream(shell: Shell, client: Client, attached: AttachedRun): Prom
     // Safe to ignore: someone removed the container by force, and the wait has its exit code.
     if (!hasCode(error, "CONTAINER_NOT_FOUND")) throw error;
   }
-}
-
-async function forward(shell: Shell, container: string, signal: NodeJS.Signals): Promise<boolean> {
-  const { api } = await shell.client();
-  try {
-    await api.containers.kill.mutate({
-      operationId: newOperationId(),
-      container,
-      signal: signalNumber(signal),
-    });
-  } catch (error) {
-    // Safe to ignore: the run has ended already, which is about to be seen.
-    if (hasCode(error, "STATE_INVALID", "CONTAINER_NOT_FOUND")) return true;
-    await reportFailure(shell, error);
-    return false;
-  }
-  return true;
+  return await client.wait({ container: container.id }, patience);
 }

@@ -8,20 +8,22 @@ const proxied = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"]
  */
 export class SignalProxy implements Disposable {
   readonly #pending: NodeJS.Signals[] = [];
-  #deliver: ((signal: NodeJS.Signals) => Promise<boolean>) | undefined;
+  readonly #deliver: (signal: NodeJS.Signals) => Promise<boolean>;
+  #hasBegun = false;
   #delivering = false;
   readonly #listener = (signal: NodeJS.Signals): void => {
     this.#pending.push(signal);
     void this.#drain();
   };
 
-  constructor() {
+  /** `deliver` never rejects; it resolves with false when signals can no longer be forwarded. */
+  constructor(deliver: (signal: NodeJS.Signals) => Promise<boolean>) {
+    this.#deliver = deliver;
     for (const signal of proxied) process.on(signal, this.#listener);
   }
 
-  /** `deliver` never rejects; it resolves with false when signals can no longer be forwarded. */
-  begin(deliver: (signal: NodeJS.Signals) => Promise<boolean>): void {
-    this.#deliver = deliver;
+  begin(): void {
+    this.#hasBegun = true;
     void this.#drain();
   }
 
@@ -31,7 +33,7 @@ export class SignalProxy implements Disposable {
   }
 
   async #drain(): Promise<void> {
-    if (this.#delivering || !this.#deliver) return;
+    if (this.#delivering || !this.#hasBegun) return;
     this.#delivering = true;
     for (let signal = this.#pending.shift(); signal; signal = this.#pending.shift()) {
       if (!(await this.#deliver(signal))) this[Symbol.dispose]();

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 
 /** Kinds of words that only the control plane knows; `podfleet __complete KIND` lists them. */
-export const completedKinds = ["container", "host", "operation", "image"] as const;
+export const completedKinds = ["container", "host", "operation", "image", "session"] as const;
 export type CompletedKind = (typeof completedKinds)[number];
 
 export interface CommandShape {

@@ -34,8 +34,6 @@ export async function createContainer(
       throw error;
     }
   });
-  // It is to be started, as a rule.
-  parts.monitorCgroup.moves.expectSoon();
 }
 
 function commitCreatedLocked(

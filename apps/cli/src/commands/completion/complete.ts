@@ -28,5 +28,7 @@ async function wordsOf(kind: CompletedKind, { api }: Client): Promise<string[]> 
       return (await api.operations.list.query({ limit: offeredMax })).map(({ id }) => id);
     case "image":
       return (await api.images.list.query()).flatMap(({ names }) => names);
+    case "session":
+      return (await api.sessions.list.query({ all: true })).sessions.map(({ id }) => id);
   }
 }

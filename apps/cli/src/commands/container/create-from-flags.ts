@@ -15,8 +15,6 @@ export interface CreateRequest {
   readonly image: string;
   readonly command: readonly string[];
   readonly flags: ContainerFlags;
-  /** Removed by the host when its run ends; `--rm` when absent. */
-  readonly autoRemove?: boolean;
 }
 
 /** @returns the container, in state `configured` */
@@ -36,7 +34,6 @@ export async function createFromFlags(
       environment: shell.config.environment,
     }),
     dependencies: await resolveIds(client, flags.requires),
-    autoRemove: request.autoRemove ?? flags.rm,
   } satisfies ContainerSpecInput;
   const create = async (): Promise<ContainerSummary> => {
     const result = await shell.mutate(

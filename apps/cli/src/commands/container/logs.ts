@@ -6,6 +6,7 @@ import type { LinePrefix } from "../../attached/log-writer.ts";
 import type { Command } from "../../command.ts";
 import { parseCount } from "../../flags/flag-error.ts";
 import { parseTime } from "../../flags/time.ts";
+import { gapWarning } from "../../output/gap.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
 
@@ -37,10 +38,7 @@ export function logsCommand(shell: Shell): Command {
         const logs = names.map(async (container) => {
           const owner = await ownerOf(client, container, { flags, alone: names.length === 1 });
           const writer = new LogWriter(shell, prefixOf(owner, flags.timestamps));
-          const onGap = async (gap: { readonly from: number; readonly to: number }) =>
-            await shell.stderr.print(
-              `Warning: the host does not keep ${gap.to - gap.from} bytes of the journal of "${container}" any more`,
-            );
+          const onGap = gapWarning(shell.stderr, container);
           const logs = { ...request, container, onGap };
           const chunks = client.followLogChunks(logs, { whenDown: "fail" });
           for await (const records of chunks) await writer.write(records);

@@ -1,16 +1,20 @@
 import type { ContainerSummary } from "@podfleet/model/container/record";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { hasCode } from "@podfleet/model/errors";
 
-import { runAttached } from "../../attached/attached-run.ts";
+import { attachToRun } from "../../attached/attached-run.ts";
 import type { Command } from "../../command.ts";
+import { getDetachKeys } from "../../config.ts";
 import { reportFailure } from "../../failure.ts";
 import { addContainerFlags } from "../../flags/container-flags.ts";
 import type { ContainerFlags } from "../../flags/container-flags.ts";
+import { addSessionFlags, parseOnDisconnect } from "../../flags/session-flags.ts";
+import type { SessionFlags } from "../../flags/session-flags.ts";
 import type { Shell } from "../../shell.ts";
+import { warnUnlessTerminal } from "../../terminal/warning.ts";
 import { traced, verb } from "../../verb.ts";
 import { createFromFlags } from "./create-from-flags.ts";
 
-interface RunFlags extends ContainerFlags {
+interface RunFlags extends ContainerFlags, SessionFlags {
   readonly detach: boolean;
   readonly sigProxy: boolean;
 }
@@ -23,12 +27,13 @@ export function runCommand(shell: Shell): Command {
       "125 is podfleet's own error, 126 a command that cannot be invoked, 127 one that is not found",
     examples: [
       "run busybox echo hello",
+      "run -it --rm busybox sh",
       "run --rm --host host-2 busybox sh -c 'echo out; echo err >&2; exit 7'",
       "run -d --name web --cpus 0.5 --memory 64m busybox httpd -f",
       "run -d --strategy binpack --constraint host.labels.disk==ssd busybox sleep 60",
     ],
   });
-  return addContainerFlags(command)
+  return addSessionFlags(addContainerFlags(command))
     .option("-d, --detach", "do not wait for its end; print the container's id", false)
     .option("--no-sig-proxy", "do not forward signals to the command")
     .helpOption("--help", "show this help")
@@ -38,7 +43,6 @@ export function runCommand(shell: Shell): Command {
     .action(
       traced(shell, async (image: string, words: string[], flags: RunFlags) => {
         if (flags.detach) return await runDetached(shell, { image, words, flags });
-        assertNotInteractive(flags);
         return await runInForeground(shell, { image, words, flags });
       }),
     );
@@ -64,19 +68,26 @@ async function runDetached(shell: Shell, { image, words, flags }: RunRequest): P
   await shell.stdout.print(container.id);
 }
 
-/** With `--rm` the container is removed here and not by its host, which could do so before the last output was read. */
+/** With `--rm` the host removes the container when its run ends; a client that is gone by then need not come back for it. */
 async function runInForeground(shell: Shell, { image, words, flags }: RunRequest): Promise<number> {
-  const request = { image, command: words, flags, autoRemove: false };
-  const container = await createFromFlags(shell, request);
+  const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
+  const onDisconnect = parseOnDisconnect(flags.onDisconnect);
+  await warnUnlessTerminal(shell, flags);
+  const container = await createFromFlags(shell, { image, command: words, flags });
   try {
-    return await runAttached(shell, {
+    return await attachToRun(shell, {
       container: container.id,
-      offset: 0,
-      restarts: (flags.restart ?? "no") !== "no",
+      starts: true,
+      tty: flags.tty,
+      input: flags.interactive,
+      detachKeys,
+      onDisconnect,
       proxySignals: flags.sigProxy,
+      restarts: (flags.restart ?? "no") !== "no",
     });
-  } finally {
+  } catch (error) {
     if (flags.rm) await removeEnded(shell, container);
+    throw error;
   }
 }
 
@@ -91,16 +102,4 @@ async function removeEnded(shell: Shell, { id }: ContainerSummary): Promise<void
     // Safe to ignore: someone else has removed it, or it runs.
     if (!hasCode(error, "CONTAINER_NOT_FOUND", "STATE_INVALID")) await reportFailure(shell, error);
   }
-}
-
-export function assertNotInteractive(flags: {
-  readonly interactive?: boolean;
-  readonly tty?: boolean;
-}): void {
-  const flag = flags.interactive ? "--interactive" : flags.tty ? "--tty" : undefined;
-  if (flag === undefined) return;
-  throw new PodfleetError(
-    "UNSUPPORTED",
-    `Cannot use ${flag} attached: this version has no interactive sessions; leave ${flag} out, or add --detach`,
-  );
 }

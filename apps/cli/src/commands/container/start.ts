@@ -1,14 +1,16 @@
 import { containerCan } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 
-import { runAttached } from "../../attached/attached-run.ts";
+import { attachToRun } from "../../attached/attached-run.ts";
 import type { Command } from "../../command.ts";
+import { getDetachKeys } from "../../config.ts";
+import { addSessionFlags, parseOnDisconnect } from "../../flags/session-flags.ts";
+import type { SessionFlags } from "../../flags/session-flags.ts";
 import type { Shell } from "../../shell.ts";
 import { chosenTargets, exitCodeOf, forEachTarget } from "../../targets.ts";
 import { connected, verb } from "../../verb.ts";
-import { assertNotInteractive } from "./run.ts";
 
-interface StartFlags {
+interface StartFlags extends SessionFlags {
   readonly all: boolean;
   readonly attach: boolean;
   readonly interactive: boolean;
@@ -16,22 +18,22 @@ interface StartFlags {
 }
 
 export function startCommand(shell: Shell): Command {
-  return verb(shell, {
+  const command = verb(shell, {
     name: "start",
     description: "Start containers, and first those that they require",
-    examples: ["start web", "start --attach job", "start --all"],
-  })
+    examples: ["start web", "start --attach job", "start -ai shell", "start --all"],
+  });
+  return addSessionFlags(command)
     .option("-a, --attach", "show the output of this run and end with its exit code", false)
-    .option("-i, --interactive", "keep standard input open (not in this version)", false)
+    .option("-i, --interactive", "attach, and pass standard input on", false)
     .option("--all", "start every container that can be started", false)
     .option("--no-sig-proxy", "with --attach, do not forward signals to the command")
     .argument("[container...]", "names, ids or id prefixes")
     .action(
       connected(shell, async (client, names: string[], flags: StartFlags) => {
-        assertNotInteractive(flags);
         const all = flags.all ? { states: containerCan.start.states } : undefined;
         const targets = await chosenTargets(client, names, all);
-        if (flags.attach) return await startAttached(shell, targets, flags);
+        if (flags.attach || flags.interactive) return await startAttached(shell, targets, flags);
         return exitCodeOf(
           await forEachTarget(shell, targets, async (container) =>
             shell.mutate(
@@ -53,12 +55,19 @@ async function startAttached(
   if (target === undefined || others.length > 0) {
     throw new PodfleetError("INVALID_INPUT", "Cannot attach to more than one container: name one");
   }
-  const client = await shell.client();
-  const container = await client.api.containers.inspect.query({ container: target });
-  return await runAttached(shell, {
-    container: container.id,
-    offset: await client.journalEnd(container.id),
-    restarts: container.spec.restartPolicy.name !== "no",
+  const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
+  const onDisconnect = parseOnDisconnect(flags.onDisconnect);
+  const { api } = await shell.client();
+  const { id, state, spec } = await api.containers.inspect.query({ container: target });
+  return await attachToRun(shell, {
+    container: id,
+    // As podman: one that runs already is attached to.
+    starts: state !== "running",
+    tty: spec.tty,
+    input: flags.interactive,
+    detachKeys,
+    onDisconnect,
     proxySignals: flags.sigProxy,
+    restarts: spec.restartPolicy.name !== "no",
   });
 }

@@ -1,6 +1,7 @@
 import { findContext } from "@podfleet/client/context";
 
 import type { Command } from "../../command.ts";
+import { getDetachKeys } from "../../config.ts";
 import { parseChoice } from "../../flags/flag-error.ts";
 import { printJson } from "../../output/json.ts";
 import { alignColumns } from "../../output/table.ts";
@@ -26,11 +27,13 @@ export function contextShowCommand(shell: Shell): Command {
         // The id half of a token names it in the control plane's records; the rest is the secret.
         tokenId: tokenIdOf(config.token ?? file?.token),
         tokenFrom: source(config.token, file?.token, "PODFLEET_TOKEN"),
+        detachKeys: await getDetachKeys(config, undefined),
       };
       if (format === "json") return await printJson(shell.stdout, context);
       const lines = [
         ["URL:", context.url ?? "", `(${context.urlFrom})`],
         ["Token:", context.tokenId ?? "", `(${context.tokenFrom})`],
+        ["Detach keys:", context.detachKeys || "none"],
       ];
       await shell.stdout.print(alignColumns(lines).join("\n"));
     });

@@ -1,0 +1,82 @@
+import type { Command } from "../../command.ts";
+import { humanAge } from "../../output/quantity.ts";
+import { printList } from "../../output/table.ts";
+import type { Columns } from "../../output/table.ts";
+import type { Shell } from "../../shell.ts";
+import { connected, verb } from "../../verb.ts";
+import type { ListedSession } from "./find-session.ts";
+
+interface SessionListFlags {
+  readonly all: boolean;
+  readonly container?: string;
+  readonly quiet: boolean;
+  readonly format?: string;
+  readonly noheading: boolean;
+}
+
+export function sessionLsCommand(shell: Shell): Command {
+  return verb(shell, {
+    name: "ls",
+    description: "List sessions: who is attached to what, and what can be come back to",
+    examples: ["session ls", "session ls --all --container web", "session ls --format json"],
+  })
+    .alias("list")
+    .option("-a, --all", "those that have ended too, as long as they are kept", false)
+    .option("--container <container>", "those on one container")
+    .option("-q, --quiet", "print ids only", false)
+    .option("--format <format>", "json, or a list of columns")
+    .option("--noheading", "leave out the headings", false)
+    .action(
+      connected(shell, async ({ api }, flags: SessionListFlags) => {
+        const { all, container } = flags;
+        const filter = { all, ...(container === undefined ? {} : { container }) };
+        const { sessions, silentHosts } = await api.sessions.list.query(filter);
+        await printList(shell.stdout, sessions, {
+          columns: sessionColumns(Date.now()),
+          shown: ["id", "container", "command", "host", "state", "caller", "opened"],
+          json: (session) => session,
+          options: flags.quiet ? { format: "id", noheading: true } : flags,
+        });
+        for (const { name } of silentHosts) {
+          await shell.stderr.print(
+            `Warning: Host "${name}" does not answer; its sessions are not listed`,
+          );
+        }
+      }),
+    );
+}
+
+function sessionColumns(nowMs: number): Columns<ListedSession> {
+  return {
+    id: { heading: "SESSION", value: ({ id }) => id },
+    container: {
+      heading: "CONTAINER",
+      value: ({ containerName, containerId }) => containerName ?? containerId.slice(0, 12),
+    },
+    command: {
+      heading: "COMMAND",
+      value: ({ run, spec }) => (spec.execId ? `exec ${spec.execId.slice(0, 12)}` : `run ${run}`),
+    },
+    host: { heading: "HOST", value: ({ host }) => host.name },
+    state: { heading: "STATE", value: (session) => stateOf(session, nowMs) },
+    tty: { heading: "TTY", value: ({ tty }) => (tty ? "yes" : "no") },
+    input: { heading: "INPUT", value: ({ spec }) => spec.input },
+    caller: { heading: "CALLER", value: ({ caller }) => caller },
+    opened: { heading: "OPENED", value: ({ openedAt }) => humanAge(openedAt, nowMs) },
+    disconnect: {
+      heading: "ON DISCONNECT",
+      value: ({ spec: { onDisconnect } }) => `${onDisconnect.action}:${onDisconnect.afterSeconds}s`,
+    },
+  };
+}
+
+function stateOf(session: ListedSession, nowMs: number): string {
+  const { connected: isConnected, detached, disconnectedAt, end, endedAt, exit } = session;
+  if (end !== undefined) {
+    const how = end === "exited" ? `exited (${exit?.exitCode ?? "unknown"})` : end;
+    return endedAt === undefined ? how : `${how} ${humanAge(endedAt, nowMs)}`;
+  }
+  if (isConnected) return "connected";
+  const how = detached ? "detached" : "disconnected";
+  return disconnectedAt === undefined ? how : `${how} ${humanAge(disconnectedAt, nowMs)}`;
+}
