@@ -9,6 +9,7 @@ import { closeSync, type FSWatcher, openSync, read, readSync, watch } from "node
 import { hasErrno } from "@podfleet/base/errno";
 
 import { compactRecords, type OutputPiece } from "./compact.ts";
+import { ReadBuffers } from "./read-buffers.ts";
 
 export interface FollowerOptions {
   /** A record boundary. */
@@ -30,11 +31,9 @@ export interface Gap {
 /** Of journal, read at once. */
 const readBytesMax = 256 * 1024;
 const readSoonBytesMax = 64 * 1024;
-/** Output up to this is copied out of the buffer that all reads share; with more the buffer goes along. */
-const copiedBytesMax = 16 * 1024;
 const headroomMax = 64;
 
-let shared = newShared();
+const buffers = new ReadBuffers(headroomMax + readBytesMax);
 
 export class JournalFollower {
   readonly #path: string;
@@ -71,20 +70,22 @@ export class JournalFollower {
     return { from, to };
   }
 
-  /** Whole records after those read before, none of which reaches beyond offset `limit`; none when there are none. */
+  /**
+   * Whole records after those read before, none of which reaches beyond offset `limit`; none when there are none. Their bytes are good
+   * until the next turn of the event loop.
+   */
   readSoon(limit: number): OutputPiece[] {
     const length = Math.min(readSoonBytesMax, limit - this.#offset);
     const file = length > 0 ? this.#open() : undefined;
     if (file === undefined || this.#isInGap()) return [];
-    const bytesRead = readSync(file, shared, this.#options.headroom, length, this.#offset);
-    this.#isBehind = bytesRead === readSoonBytesMax;
-    const pieces = this.#take(shared, bytesRead);
-    const used = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    if (used <= copiedBytesMax) {
-      return pieces.map((piece) => ({ ...piece, bytes: Buffer.from(piece.bytes) }));
+    const buffer = buffers.take();
+    try {
+      const bytesRead = readSync(file, buffer, this.#options.headroom, length, this.#offset);
+      this.#isBehind = bytesRead === readSoonBytesMax;
+      return this.#take(buffer, bytesRead);
+    } finally {
+      buffers.giveBack(buffer);
     }
-    shared = newShared();
-    return pieces;
   }
 
   /** The same, but more at once. `limit` is asked for again when it has been read. */
@@ -92,16 +93,20 @@ export class JournalFollower {
     const length = Math.min(readBytesMax, limit() - this.#offset);
     const file = length > 0 ? this.#open() : undefined;
     if (file === undefined || this.#isInGap()) return [];
-    const { headroom } = this.#options;
-    const buffer = Buffer.allocUnsafeSlow(headroom + length);
-    const reading = readAsync(file, buffer, { start: headroom, length, offset: this.#offset });
-    this.#reading = reading;
-    const bytesRead = await reading;
-    this.#reading = undefined;
-    // It may have been closed, or what was read given up, meanwhile.
-    if (this.#file === undefined || this.#isInGap()) return [];
-    this.#isBehind = bytesRead === readBytesMax;
-    return this.#take(buffer, Math.min(bytesRead, limit() - this.#offset));
+    const buffer = buffers.take();
+    try {
+      const { headroom: start } = this.#options;
+      const reading = readAsync(file, buffer, { start, length, offset: this.#offset });
+      this.#reading = reading;
+      const bytesRead = await reading;
+      this.#reading = undefined;
+      // It may have been closed, or what was read given up, meanwhile.
+      if (this.#file === undefined || this.#isInGap()) return [];
+      this.#isBehind = bytesRead === readBytesMax;
+      return this.#take(buffer, Math.min(bytesRead, limit() - this.#offset));
+    } finally {
+      buffers.giveBack(buffer);
+    }
   }
 
   close(): void {
@@ -139,10 +144,6 @@ export class JournalFollower {
     this.#watcher = watch(this.#path, () => this.#options.onGrowth());
     return this.#file;
   }
-}
-
-function newShared(): Buffer {
-  return Buffer.allocUnsafeSlow(headroomMax + readSoonBytesMax);
 }
 
 /** Without the promises of `FileHandle.read`, which cost as much as reading. */

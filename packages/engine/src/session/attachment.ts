@@ -85,7 +85,10 @@ export class Attachment {
     return this.#follower.takeGap(this.#bounded(Number.POSITIVE_INFINITY));
   }
 
-  /** Output after that read before, up to offset `limit`; none when there is none, or its holder has no hold any more. */
+  /**
+   * Output after that read before, up to offset `limit`; none when there is none, or its holder has no hold any more. The bytes are
+   * good until the next turn of the event loop.
+   */
   readSoon(limit: number): OutputPiece[] {
     return this.#isOver ? [] : this.#follower.readSoon(this.#bounded(limit));
   }

@@ -99,7 +99,7 @@ export class TestSession {
       const pieces = this.attachment.readSoon(this.offset + step);
       for (const { bytes, stream, offset, next } of pieces) {
         if (offset !== this.offset) throw new Error(`Hole from ${this.offset} to ${offset}`);
-        this[stream].push(bytes.subarray(18));
+        this[stream].push(Buffer.from(bytes.subarray(18)));
         this.offset = next;
       }
       if (pieces.length === 0) break;
