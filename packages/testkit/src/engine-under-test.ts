@@ -74,9 +74,7 @@ export class EngineUnderTest implements AsyncDisposable {
 
   /** An engine as after a restart of the agent, from now on with these options. */
   async reopen(
-    changes: Partial<
-      Pick<EngineOptions, "toolDirectories" | "runtimeTimeoutMs" | "journalBytesMax">
-    > = {},
+    changes: Partial<Omit<EngineOptions, "dataRoot" | "cgroupParent">> = {},
   ): Promise<void> {
     await this.close();
     this.options = { ...this.options, ...changes };

@@ -4,10 +4,10 @@
  *     input file ──▶ tail -f ──pipe──▶ socat ──▶ conmon's socket ──▶ the command's standard input
  *
  * Both processes outlive the agent. They are the only client that conmon ever has, so when they end, it closes the command's input.
- * socat reads, and drops, what conmon sends to its clients: one that did not would stop the command. There is one feeder for a
- * command: a second one would pass everything on again.
+ * socat reads, and drops, what conmon sends to its clients: one that did not would stop the command. tail ends when nobody reads its
+ * pipe any more. There is one feeder for a command: a second one would pass everything on again.
  */
-import { closeSync, openSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
@@ -41,9 +41,15 @@ export class Feeder {
     const [reading, writing] = openPipe();
     try {
       const args = ["-c", "+1", "-f", "-s", String(pollSeconds), "--", input];
-      // tail first: if the agent ends now, the pipe has somebody at its end, and the next engine starts the other.
+      // tail first: if the agent ends now, tail ends too, and nobody has connected to the monitor.
       const tail = spawn("tail", { args, descriptors: ["null", writing, "null"], cgroup });
-      startSocat({ input, reading, cgroup });
+      spawn("socat", {
+        // From within the bundle: the socket's path may be longer than an address may be.
+        args: ["-b", String(packetBytes), "-", "UNIX-CONNECT:attach,type=5"],
+        cwd: dirname(input),
+        descriptors: [reading, "null", "null"],
+        cgroup,
+      });
       return new Feeder(tail);
     } finally {
       closeSync(reading);
@@ -69,44 +75,14 @@ export class Feeder {
   }
 }
 
-/** The feeders that an earlier engine has left below `directory`, by their files; one that it was just starting is completed. */
-export function findFeeders(directory: string, cgroup: HoldingCgroup): Map<string, Feeder> {
-  const processes = listProcesses();
-  const socats = processes.filter(({ argv }) => basename(argv[0] ?? "") === "socat");
-  const served = new Set(socats.map(({ pid }) => workingDirectory(pid)));
+/** The feeders that an earlier engine has left, by their files, which are in bundles below these directories. */
+export function findFeeders(directories: readonly string[]): Map<string, Feeder> {
   const feeders = new Map<string, Feeder>();
-  for (const { argv, ...tail } of processes) {
-    const input = argv.find((argument) => argument.startsWith(`${directory}/`));
-    if (basename(argv[0] ?? "") !== "tail" || input === undefined) continue;
-    if (!served.has(dirname(input))) completeFeeder(tail, input, cgroup);
-    feeders.set(input, new Feeder(tail));
+  for (const { argv, ...tail } of listProcesses()) {
+    const input = argv.find((argument) => directories.includes(dirname(dirname(argument))));
+    if (basename(argv[0] ?? "") === "tail" && input) feeders.set(input, new Feeder(tail));
   }
   return feeders;
-}
-
-function completeFeeder({ pid }: ProcessIdentity, input: string, cgroup: HoldingCgroup): void {
-  const reading = openSync(`/proc/${pid}/fd/1`, "r");
-  try {
-    startSocat({ input, reading, cgroup });
-  } finally {
-    closeSync(reading);
-  }
-}
-
-interface SocatOptions {
-  readonly input: string;
-  readonly reading: number;
-  readonly cgroup: HoldingCgroup;
-}
-
-function startSocat({ input, reading, cgroup }: SocatOptions): void {
-  spawn("socat", {
-    // From within the bundle: the socket's path may be longer than an address may be.
-    args: ["-b", String(packetBytes), "-", "UNIX-CONNECT:attach,type=5"],
-    cwd: dirname(input),
-    descriptors: [reading, "null", "null"],
-    cgroup,
-  });
 }
 
 interface SpawnOptions {
@@ -125,13 +101,4 @@ function spawn(tool: string, { args, cgroup, ...options }: SpawnOptions): Proces
   // Safe to ignore: how it ends is of no interest, only its process id is to be freed.
   reap().catch(() => undefined);
   return { pid, startTicks };
-}
-
-function workingDirectory(pid: number): string | undefined {
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ESRCH", "EACCES")) return undefined;
-    throw error;
-  }
 }

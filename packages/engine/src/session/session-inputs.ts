@@ -28,13 +28,9 @@ export class SessionInputs {
   readonly #closing = new Set<Promise<void>>();
 
   constructor(options: SessionInputsOptions) {
-    const { monitorCgroup, paths } = options.parts;
+    const { paths } = options.parts;
     this.#options = options;
-    this.#feeders = new Map(
-      [paths.bundles, paths.execBundles].flatMap((directory) => [
-        ...findFeeders(directory, monitorCgroup),
-      ]),
-    );
+    this.#feeders = findFeeders([paths.bundles, paths.execBundles]);
     for (const file of this.#feeders.keys()) this.#adopt(file);
   }
 

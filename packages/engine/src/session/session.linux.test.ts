@@ -1,3 +1,4 @@
+import { systemClock } from "@podfleet/base/clock";
 import { type ContainerId, newSessionId } from "@podfleet/model/ids";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
@@ -305,6 +306,22 @@ describe("a session's life", () => {
     expect(listed(session)).toMatchObject({ end: "expired" });
     const ended = await under.engine.execs.wait({ containerId: id, execId, timeoutMs: 5_000 });
     expect([ended.exitCode, under.snapshot(id).state]).toEqual([137, "running"]);
+  });
+
+  test("the time for coming back runs on while no agent is there; an ended session is forgotten in the end", async () => {
+    const id = await under.run("sleep 600");
+    const onDisconnect = { action: "kill", afterSeconds: 3_600 } as const;
+    const session = await TestSession.open(under, id, { onDisconnect });
+    await under.reopen();
+    expect(listed(session)).toMatchObject({ connected: false });
+    const later = (ms: number) => ({ ...systemClock, nowMs: () => systemClock.nowMs() + ms });
+    await under.reopen({ clock: later(3_700_000) });
+    await under.exited(id);
+    expect(listed(session)).toMatchObject({ end: "expired" });
+    await under.reopen({ clock: later(2 * 3_700_000) });
+    const all = () => under.engine.sessions.list({ sessionId: session.id, all: true });
+    await waitFor(() => all().length === 0, { what: "the session to be forgotten" });
+    await under.reopen({ clock: systemClock });
   });
 
   test("an exit that nobody took is kept with the session", async () => {
