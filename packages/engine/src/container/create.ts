@@ -34,6 +34,8 @@ export async function createContainer(
       throw error;
     }
   });
+  // It is to be started, as a rule.
+  parts.monitorCgroup.moves.expectSoon();
 }
 
 function commitCreatedLocked(

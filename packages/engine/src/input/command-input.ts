@@ -11,7 +11,7 @@ import { pause } from "@podfleet/base/pause";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { SessionId } from "@podfleet/model/ids";
 
-import type { HoldingCgroup } from "../oci/cgroup.ts";
+import type { HoldingCgroup } from "../oci/holding-cgroup.ts";
 import { punchHole } from "../process/punch-hole.ts";
 import { Feeder } from "./feeder.ts";
 import { InputLedger } from "./ledger.ts";

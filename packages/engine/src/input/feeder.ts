@@ -20,7 +20,7 @@ import {
   type ProcessIdentity,
   sendSignal,
 } from "../host/process-identity.ts";
-import type { HoldingCgroup } from "../oci/cgroup.ts";
+import type { HoldingCgroup } from "../oci/holding-cgroup.ts";
 import { findTool, toolEnvironment } from "../oci/run-command.ts";
 import { type Descriptor, openPipe, spawnProcess } from "../process/spawn-process.ts";
 

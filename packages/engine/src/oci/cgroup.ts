@@ -1,5 +1,4 @@
-/** Which control groups the host has, and putting a process into one. */
-import { mkdirSync, writeFileSync } from "node:fs";
+/** Which control groups the host has. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -77,25 +76,4 @@ const plainOptions = new Set(["rw", "ro", "xattr", "clone_children", "noprefix",
 export function cgroupDirectories(cgroups: CgroupHierarchies, path: string): string[] {
   const hierarchies = [...cgroups.legacy, ...(cgroups.unified ? [cgroups.unified] : [])];
   return hierarchies.map((hierarchy) => join(hierarchy.directory, path));
-}
-
-/**
- * A cgroup that processes are moved into without any limit of its own, so that neither the end nor the limits of their
- * parent's cgroup reach them. Left out: cpuset, which a process may only join after CPUs have been assigned to it.
- */
-export class HoldingCgroup {
-  readonly #directories: readonly string[];
-
-  constructor(cgroups: CgroupHierarchies, path: string) {
-    const legacy = cgroups.legacy.filter((hierarchy) => !hierarchy.controllers.includes("cpuset"));
-    this.#directories = cgroupDirectories({ ...cgroups, legacy }, path);
-    for (const directory of this.#directories) mkdirSync(directory, { recursive: true });
-  }
-
-  /** Moves `pid` here; it takes a fraction of a millisecond. */
-  join(pid: number): void {
-    for (const directory of this.#directories) {
-      writeFileSync(join(directory, "cgroup.procs"), String(pid));
-    }
-  }
 }

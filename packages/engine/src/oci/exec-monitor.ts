@@ -20,7 +20,7 @@ import type { ExecSpec } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
 import { traced } from "../trace.ts";
-import type { HoldingCgroup } from "./cgroup.ts";
+import type { HoldingCgroup } from "./holding-cgroup.ts";
 import {
   endMonitor,
   findMonitorPid,

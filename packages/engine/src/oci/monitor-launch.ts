@@ -12,7 +12,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
 
 import { spawnProcess } from "../process/spawn-process.ts";
-import type { HoldingCgroup } from "./cgroup.ts";
+import type { HoldingCgroup } from "./holding-cgroup.ts";
 import { findTool, lastLine, toolEnvironment } from "./run-command.ts";
 
 export const monitor = "conmon";
@@ -54,6 +54,8 @@ export interface Launch {
 
 export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
   const { args, bundle, descriptors = [], attach = false } = options;
+  using held = new DisposableStack();
+  const move = held.use(options.cgroup.moves.expect());
   await rm(join(bundle, monitorPidFile), { force: true });
   const sync = 3 + descriptors.length;
   const pipes = { _OCI_SYNCPIPE: String(sync), _OCI_STARTPIPE: String(sync + 1) };
@@ -86,6 +88,7 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
     errorText = (errorText + text).slice(-errorTextMax);
   });
   try {
+    await move.ready;
     options.cgroup.join(child.pid);
   } catch (error) {
     killGroup(child.pid);
@@ -93,6 +96,7 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
     throw error;
   }
   let reaped: Promise<unknown> | undefined;
+  const expectation = held.move();
   return {
     pid: child.pid,
     reap: async () => await (reaped ??= child.reap()),
@@ -100,7 +104,10 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
     startPipe,
     attachPipe,
     errorText: () => errorText,
-    release: () => [errorPipe, syncPipe, startPipe, attachPipe].forEach((each) => each?.destroy()),
+    release: () => {
+      expectation.dispose();
+      for (const pipe of [errorPipe, syncPipe, startPipe, attachPipe]) pipe?.destroy();
+    },
   };
 }
 

@@ -15,7 +15,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 
 import { sealJournal } from "../journal/seal.ts";
 import { traced } from "../trace.ts";
-import type { HoldingCgroup } from "./cgroup.ts";
+import type { HoldingCgroup } from "./holding-cgroup.ts";
 import {
   endMonitor,
   findMonitorPid,
