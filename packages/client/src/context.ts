@@ -2,14 +2,15 @@
  * The context file: which control plane to call, with which token, and what its user prefers. Whoever can read it can do what the token allows, so it is
  * readable by its owner only.
  */
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
 import { detachKeysSchema } from "@podfleet/model/detach-keys";
 import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
+
+import { writePrivateFile } from "./private-file.ts";
 
 export const contextSchema = z.strictObject({
   /** Where the control plane listens: `http://127.0.0.1:7575`. */
@@ -50,16 +51,7 @@ export async function findContext(path: string): Promise<Context | undefined> {
 
 /** Replaces the file in one step, with mode 0600 whatever it had before. */
 export async function writeContext(path: string, context: Context): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    await using file = await open(temporary, "wx", 0o600);
-    await file.writeFile(`${JSON.stringify(contextSchema.parse(context), null, 2)}\n`);
-    await file.sync();
-    await rename(temporary, path);
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  await writePrivateFile(path, `${JSON.stringify(contextSchema.parse(context), null, 2)}\n`);
 }
 
 async function readText(path: string): Promise<string | undefined> {

@@ -1,6 +1,7 @@
+import { humanAge, humanDuration } from "@podfleet/base/human-duration";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 
-import { humanAge, humanDuration, shortAge } from "./quantity.ts";
+import { shortAge } from "./quantity.ts";
 
 /** podman's words for a container's state, and how old they are when its host is silent. */
 export function containerStatus(container: ContainerSummary, nowMs: number): string {

@@ -1,11 +1,11 @@
 /** `--format json` of the verbs that podman has, under podman's names, so that scripts written for it go on working. */
+import { humanAge } from "@podfleet/base/human-duration";
 import type { ContainerInspect, ContainerSummary } from "@podfleet/model/container/record";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { EventRecord } from "@podfleet/model/event";
 import type { ImageRecord } from "@podfleet/model/image";
 
 import { containerStatus } from "./container-status.ts";
-import { humanAge } from "./quantity.ts";
 
 /** An element of `podman ps --format json`, and the host. */
 export function listedContainer(container: ContainerSummary, nowMs: number) {

@@ -1,14 +1,13 @@
 /** The API's one place where an error gets its outer form: `data.podfleet` holds the registry's code, message and details. */
 import { findDatabaseError } from "@podfleet/db/database-error";
 import { errorKinds, PodfleetError, type WireError } from "@podfleet/model/errors";
+import { inputError } from "@podfleet/model/input-error";
 import { TRPCError } from "@trpc/server";
 import {
   getStatusCodeFromKey,
   TRPC_ERROR_CODES_BY_KEY,
 } from "@trpc/server/unstable-core-do-not-import";
 import { ZodError } from "zod";
-
-import { inputError } from "./input-error.ts";
 
 interface FailedCall {
   readonly input: unknown;

@@ -1,7 +1,8 @@
+import { humanAge } from "@podfleet/base/human-duration";
 import type { Artifact } from "@podfleet/model/artifact";
 
 import type { Command } from "../../command.ts";
-import { humanAge, humanSize } from "../../output/quantity.ts";
+import { humanSize } from "../../output/quantity.ts";
 import { type Columns, type ListOptions, printList } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";

@@ -1,3 +1,4 @@
+import { humanAge } from "@podfleet/base/human-duration";
 import type { ApiInputs } from "@podfleet/client/api";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import { containerStates } from "@podfleet/model/container/state";
@@ -6,7 +7,6 @@ import type { Command } from "../../command.ts";
 import { flagError, parseChoice, parseCount, splitPair } from "../../flags/flag-error.ts";
 import { containerStatus } from "../../output/container-status.ts";
 import { listedContainer } from "../../output/podman-json.ts";
-import { humanAge } from "../../output/quantity.ts";
 import { printList } from "../../output/table.ts";
 import type { Columns } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";

@@ -1,10 +1,11 @@
+import { humanAge } from "@podfleet/base/human-duration";
 import { matchesImage } from "@podfleet/model/image";
 import type { ImageRecord } from "@podfleet/model/image";
 
 import type { Command } from "../../command.ts";
 import { printJson } from "../../output/json.ts";
 import { listedImage } from "../../output/podman-json.ts";
-import { humanAge, humanSize } from "../../output/quantity.ts";
+import { humanSize } from "../../output/quantity.ts";
 import { printList } from "../../output/table.ts";
 import type { Columns } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";

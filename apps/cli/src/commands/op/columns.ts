@@ -1,6 +1,7 @@
+import { humanAge } from "@podfleet/base/human-duration";
 import type { OperationRecord } from "@podfleet/model/operation";
 
-import { humanAge, preciseDuration } from "../../output/quantity.ts";
+import { preciseDuration } from "../../output/quantity.ts";
 import type { Columns } from "../../output/table.ts";
 
 export function operationColumns(nowMs: number): Columns<OperationRecord> {

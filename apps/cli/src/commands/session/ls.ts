@@ -1,5 +1,6 @@
+import { humanAge } from "@podfleet/base/human-duration";
+
 import type { Command } from "../../command.ts";
-import { humanAge } from "../../output/quantity.ts";
 import { printList } from "../../output/table.ts";
 import type { Columns } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";

@@ -1,10 +1,13 @@
-import { containerSpecSchema } from "@podfleet/model/container/spec";
-import { signalSchema } from "@podfleet/model/signal";
 import { expect, test } from "vitest";
 import { z } from "zod";
 
+import { containerSpecSchema } from "./container/spec.ts";
+import { hostIdSchema } from "./ids.ts";
 import { inputError } from "./input-error.ts";
-import { hostReferenceSchema } from "./input.ts";
+import { hostNameSchema } from "./name.ts";
+import { signalSchema } from "./signal.ts";
+
+const hostReferenceSchema = z.union([hostNameSchema, hostIdSchema]);
 
 const create = z.strictObject({ spec: containerSpecSchema });
 

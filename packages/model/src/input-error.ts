@@ -1,5 +1,6 @@
-import { PodfleetError } from "@podfleet/model/errors";
 import type { z } from "zod";
+
+import { PodfleetError } from "./errors.ts";
 
 /** INVALID_INPUT that names each field by its path, the value it has and what is allowed. */
 export function inputError(error: z.ZodError, input: unknown): PodfleetError {
