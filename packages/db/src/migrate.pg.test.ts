@@ -27,6 +27,7 @@ test("several processes may migrate at once, and again", async () => {
     "api_tokens",
     "claims",
     "containers",
+    "created_execs",
     "events",
     "host_images",
     "hosts",

@@ -1,13 +1,15 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 
 import { tryLockInTransaction } from "./advisory-lock.ts";
 import type { Database } from "./database.ts";
-import { containers, events, operations } from "./schema.ts";
+import { containers, createdExecs, events, operations } from "./schema.ts";
 import { pruneSpans, type SpanBounds } from "./spans.ts";
 
 export interface RecordBounds {
   /** Age of finished operations, events and removed containers. */
   readonly recordAgeMaxMs: number;
+  /** Of created exec sessions, started or not. */
+  readonly createdExecAgeMaxMs: number;
   readonly spans: SpanBounds;
 }
 
@@ -21,8 +23,9 @@ export async function pruneRecords(
 ): Promise<number | undefined> {
   return await database.transaction(async (transaction) => {
     if (!(await tryLockInTransaction(transaction, "pruning"))) return undefined;
-    const oldest = sql`now() - make_interval(secs => ${bounds.recordAgeMaxMs / 1000})`;
+    const oldest = before(bounds.recordAgeMaxMs);
     const deletions = [
+      sql`delete from ${createdExecs} where ${createdExecs.createdAt} < ${before(bounds.createdExecAgeMaxMs)}`,
       sql`delete from ${operations} where ${operations.finishedAt} < ${oldest}`,
       sql`delete from ${events} where ${events.time} < ${oldest}`,
       sql`delete from ${containers} where ${containers.removedAt} < ${oldest}`,
@@ -33,4 +36,8 @@ export async function pruneRecords(
     }
     return count;
   });
+}
+
+function before(ageMs: number): SQL {
+  return sql`now() - make_interval(secs => ${ageMs / 1000})`;
 }

@@ -7,8 +7,9 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { containerStates } from "@podfleet/model/container/state";
 import { type AgentEvent, eventTypes } from "@podfleet/model/event";
+import type { ExecSpec } from "@podfleet/model/exec";
 import type { HostInfo } from "@podfleet/model/host";
-import type { ContainerId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
+import type { ContainerId, ExecId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
 import type { Labels } from "@podfleet/model/name";
 import {
   type OperationOutcome,
@@ -142,7 +143,24 @@ export const operations = pgTable(
     index("operations_created_at").on(table.createdAt.desc(), table.id.desc()),
     index("operations_container").on(table.containerId),
     index("operations_unfinished").on(table.drivenUntil).where(isNull(table.finishedAt)),
+    index("operations_exec")
+      .on(sql`(request->>'execId')`)
+      .where(sql`verb = 'exec.start'`),
   ],
+);
+
+/** Exec sessions that were created apart from their start; their host hears of them when they are started. */
+export const createdExecs = pgTable(
+  "created_execs",
+  {
+    id: text().$type<ExecId>().primaryKey(),
+    containerId: text("container_id").$type<ContainerId>().notNull(),
+    spec: jsonb().$type<ExecSpec>().notNull(),
+    /** The one operation that starts it; null until somebody does. */
+    startedBy: uuid("started_by").$type<OperationId>(),
+    createdAt: timestamp("created_at", time).notNull().defaultNow(),
+  },
+  (table) => [index("created_execs_created_at").on(table.createdAt)],
 );
 
 /**

@@ -4,7 +4,7 @@
  *     created ──the runtime has started the command──▶ running ──the command ends──▶ exited
  *        └──it could not be started──▶ (no session)
  *
- * created  on record; the runtime is being told
+ * created  on record; not started yet, or the runtime is being told
  * running  the command runs
  * exited   the command has ended; session, exit code and output are kept for a while
  */
@@ -52,6 +52,8 @@ export const execSpecSchema = z.strictObject({
    * with the session and can be read by offset; they cannot be read from.
    */
   preserveFds: z.number().int().min(0).max(16, "must be at most 16").default(0),
+  /** Streams that a client of the session is shown; both are kept. */
+  attach: z.array(z.enum(["stdout", "stderr"])).default(["stdout", "stderr"]),
   /** What a terminal's user types to leave the session without ending it; empty: nothing does. */
   detachKeys: detachKeysSchema.default(detachKeysDefault),
   /** The command is killed when it runs for longer; without a limit when absent. */

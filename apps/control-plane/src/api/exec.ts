@@ -4,8 +4,11 @@ import { signalSchema } from "@podfleet/model/signal";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 
+import { claimExec, createExec, getExecById, resizeExecById } from "../services/created-execs.ts";
 import { execIdOf, inspectExec, listExecs, resizeExec, waitForExec } from "../services/exec.ts";
 import { readLogs } from "../services/logs.ts";
+import type { MutationRequest } from "../services/operations.ts";
+import type { ApiContext } from "./context.ts";
 import { containerReferenceSchema, mutationInput, offsetSchema, timeSchema } from "./input.ts";
 import { never, procedure, router } from "./trpc.ts";
 
@@ -16,6 +19,16 @@ const startInput = z.strictObject({
   container: containerReferenceSchema,
   spec: execSpecSchema,
 });
+
+const startCreatedInput = z.strictObject({
+  ...mutationInput,
+  exec: execIdSchema,
+  /** Over the one that it was created with. */
+  terminalSize: terminalSizeSchema.optional(),
+});
+
+/** Without the container, the id alone finds the session, also one that was created and not started yet. */
+const bySession = { ...onSession, container: containerReferenceSchema.optional() };
 
 const killInput = z.strictObject({
   ...mutationInput,
@@ -60,13 +73,23 @@ export const execRouter = router({
       execId: execIdOf(operationId),
       spec,
     } as const;
-    const { exec, ...result } = await ctx.operations.perform({
-      caller: ctx.caller,
-      operationId,
-      mutation,
-    });
-    if (!exec) throw new Error(`Operation "${operationId}" has started no session`);
-    return { ...result, exec };
+    return await startExec(ctx, { operationId, mutation });
+  }),
+
+  /** Makes a session that `startCreated` starts; until then its host knows nothing of it. It is forgotten after a day. */
+  create: procedure.input(startInput).mutation(async ({ ctx, input }) => {
+    const { operationId = newOperationId(), container, spec } = input;
+    return { exec: await createExec(ctx.fleet, { container, spec, operationId }) };
+  }),
+
+  /** As `start`, of a session that `create` has made. It can be started once. */
+  startCreated: procedure.input(startCreatedInput).mutation(async ({ ctx, input }) => {
+    const { operationId = newOperationId(), exec: execId, terminalSize } = input;
+    const created = await claimExec(ctx.fleet, { exec: execId, operationId });
+    const spec = { ...created.spec, ...(terminalSize ? { terminalSize } : {}) };
+    const container = created.containerId;
+    const mutation = { verb: "exec.start", container, execId, spec } as const;
+    return await startExec(ctx, { operationId, mutation });
   }),
 
   kill: procedure
@@ -88,9 +111,12 @@ export const execRouter = router({
     .input(listInput)
     .query(async ({ ctx, input }) => await listExecs(ctx.fleet, input)),
 
-  inspect: procedure
-    .input(z.strictObject(onSession))
-    .query(async ({ ctx, input }) => await inspectExec(ctx.fleet, input)),
+  inspect: procedure.input(z.strictObject(bySession)).query(async ({ ctx, input }) => {
+    const { container, exec } = input;
+    return container === undefined
+      ? await getExecById(ctx.fleet, exec)
+      : await inspectExec(ctx.fleet, { container, exec });
+  }),
 
   /** Stays open until the session has ended or the caller goes away. A mutation only so that it travels as POST. */
   wait: procedure
@@ -101,8 +127,12 @@ export const execRouter = router({
 
   /** Sets the size of the session's terminal. */
   resize: procedure
-    .input(z.strictObject({ ...onSession, ...terminalSizeSchema.shape }))
-    .mutation(async ({ ctx, input }) => await resizeExec(ctx.fleet, input)),
+    .input(z.strictObject({ ...bySession, ...terminalSizeSchema.shape }))
+    .mutation(async ({ ctx, input: { container, exec, ...size } }) => {
+      await (container === undefined
+        ? resizeExecById(ctx.fleet, { exec, size })
+        : resizeExec(ctx.fleet, { container, exec, ...size }));
+    }),
 
   /** Whole journal records (base/journal-record), or a descriptor's bytes, with the offset after them as the event's id. */
   output: procedure.input(outputInput).subscription(async function* ({ ctx, input, signal }) {
@@ -113,3 +143,12 @@ export const execRouter = router({
     }
   }),
 });
+
+async function startExec(
+  { operations, caller }: ApiContext,
+  request: Pick<MutationRequest, "operationId" | "mutation">,
+) {
+  const { exec, ...result } = await operations.perform({ caller, ...request });
+  if (!exec) throw new Error(`Operation "${result.operationId}" has started no session`);
+  return { ...result, exec };
+}

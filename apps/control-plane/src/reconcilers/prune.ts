@@ -6,6 +6,8 @@ const day = 24 * 60 * 60 * 1_000;
 /** How much history is kept. */
 const bounds = {
   recordAgeMaxMs: 30 * day,
+  // As long as agents keep sessions that have ended.
+  createdExecAgeMaxMs: day,
   spans: { spansMax: 200_000, ageMaxMs: day },
 };
 

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import { findContainerById } from "@podfleet/db/containers";
-import { hasCode } from "@podfleet/model/errors";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import { type ExecId, execIdSchema, type OperationId } from "@podfleet/model/ids";
 
@@ -26,6 +26,12 @@ const retryDelay = { minMs: 100, maxMs: 2_000 };
 /** The id of the session that an operation starts: the same however often the operation is presented. */
 export function execIdOf(operationId: OperationId): ExecId {
   return execIdSchema.parse(createHash("sha256").update(operationId).digest("hex"));
+}
+
+export function execNotFound(id: ExecId): PodfleetError {
+  return new PodfleetError("EXEC_NOT_FOUND", `Cannot find exec session "${id}"`, {
+    details: { execId: id },
+  });
 }
 
 /** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */

@@ -1,0 +1,145 @@
+import { isDeepStrictEqual } from "node:util";
+
+/**
+ * Exec sessions that are created apart from their start, as libpod and Docker have it. Any replica starts one, and only once: the first
+ * start claims it on record for its operation, and the operation takes effect once. Whoever resizes it before decides the size that its
+ * terminal begins with.
+ */
+import {
+  claimCreatedExec,
+  type CreatedExecRow,
+  ensureCreatedExec,
+  findContainerOfExec,
+  findCreatedExec,
+  resizeCreatedExec,
+} from "@podfleet/db/created-execs";
+import { getOperationRow } from "@podfleet/db/operations";
+import { assertAllowed } from "@podfleet/model/container/state";
+import { errorKinds, hasCode, PodfleetError } from "@podfleet/model/errors";
+import type { ExecSession, ExecSpec, TerminalSize } from "@podfleet/model/exec";
+import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
+
+import { execIdOf, execNotFound, inspectExec, resizeExec } from "./exec.ts";
+import type { Fleet } from "./fleet.ts";
+import { inspectContainer } from "./inspect.ts";
+
+/**
+ * @param request its operation id names the session, so that a retry creates it once
+ * @throws PodfleetError CANNOT_INVOKE unless the container runs; CONTAINER_NOT_FOUND, AMBIGUOUS_ID; CONFLICT when the operation id was
+ *   used for another session
+ */
+export async function createExec(
+  fleet: Fleet,
+  request: {
+    readonly container: string;
+    readonly spec: ExecSpec;
+    readonly operationId: OperationId;
+  },
+): Promise<ExecSession> {
+  const container = await inspectContainer(fleet, request.container);
+  assertAllowed("exec", container);
+  const wanted = {
+    id: execIdOf(request.operationId),
+    containerId: container.id,
+    spec: request.spec,
+  };
+  const row = await ensureCreatedExec(fleet.database, wanted);
+  const isSame = row.containerId === wanted.containerId && isDeepStrictEqual(row.spec, wanted.spec);
+  if (isSame) return sessionOf(row);
+  throw new PodfleetError(
+    "CONFLICT",
+    `Cannot use operation id "${request.operationId}": it was used for another exec session`,
+    { details: { operationId: request.operationId } },
+  );
+}
+
+/**
+ * Takes the session for the operation that is to start it.
+ * @throws PodfleetError EXEC_IN_USE when another has; EXEC_NOT_FOUND
+ */
+export async function claimExec(
+  fleet: Fleet,
+  { exec, operationId }: { readonly exec: ExecId; readonly operationId: OperationId },
+): Promise<CreatedExecRow> {
+  const { database } = fleet;
+  const claimed = await claimCreatedExec(database, { id: exec, operation: operationId });
+  if (claimed) return claimed;
+  const isKnown =
+    (await findCreatedExec(database, exec)) ?? (await findContainerOfExec(database, exec));
+  if (!isKnown) throw execNotFound(exec);
+  throw new PodfleetError(
+    "EXEC_IN_USE",
+    `Cannot start exec session "${exec}": it has been started before`,
+    { details: { execId: exec } },
+  );
+}
+
+/**
+ * A session by its id alone, started or not. One whose command could not be started has exited with the code that the CLI ends with then.
+ * @throws PodfleetError EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, HOST_UNREACHABLE
+ */
+export async function getExecById(fleet: Fleet, exec: ExecId): Promise<ExecSession> {
+  const row = await findCreatedExec(fleet.database, exec);
+  if (row?.startedBy === null) return sessionOf(row);
+  try {
+    return await inspectExec(fleet, { container: await containerOf(fleet, exec, row), exec });
+  } catch (error) {
+    const unstarted = row && hasCode(error, "EXEC_NOT_FOUND") && (await outcomeOf(fleet, row));
+    if (unstarted) return unstarted;
+    throw error;
+  }
+}
+
+/**
+ * Sets the size of the session's terminal, or the size that it is to begin with.
+ * @throws PodfleetError STATE_INVALID, EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, HOST_UNREACHABLE
+ */
+export async function resizeExecById(
+  fleet: Fleet,
+  { exec, size }: { readonly exec: ExecId; readonly size: TerminalSize },
+): Promise<void> {
+  if (await resizeCreatedExec(fleet.database, { id: exec, size })) return;
+  const row = await findCreatedExec(fleet.database, exec);
+  await resizeExec(fleet, { container: await containerOf(fleet, exec, row), exec, ...size });
+}
+
+async function containerOf(
+  fleet: Fleet,
+  exec: ExecId,
+  row: CreatedExecRow | undefined,
+): Promise<ContainerId> {
+  const id = row?.containerId ?? (await findContainerOfExec(fleet.database, exec));
+  if (id === undefined) throw execNotFound(exec);
+  return id;
+}
+
+/** What is on record of a session that was claimed and that its host does not know. */
+async function outcomeOf(fleet: Fleet, row: CreatedExecRow): Promise<ExecSession | undefined> {
+  if (row.startedBy === null) return undefined;
+  try {
+    const { outcome, finishedAt } = await getOperationRow(fleet.database, row.startedBy);
+    if (outcome?.status === "succeeded") return undefined;
+    if (!outcome) return sessionOf(row);
+    return {
+      ...sessionOf(row),
+      state: "exited",
+      exitCode: errorKinds[outcome.error.code].exitCode,
+      ...(finishedAt ? { finishedAt: finishedAt.toISOString() } : {}),
+    };
+  } catch (error) {
+    // Claimed, and not yet an operation.
+    if (hasCode(error, "OPERATION_NOT_FOUND")) return sessionOf(row);
+    throw error;
+  }
+}
+
+function sessionOf(row: CreatedExecRow): ExecSession {
+  const { id, containerId, spec, createdAt } = row;
+  return {
+    ...{ id, containerId, spec, run: 0 },
+    state: "created",
+    exitUnknown: false,
+    timedOut: false,
+    createdAt: createdAt.toISOString(),
+  };
+}
