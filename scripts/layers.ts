@@ -71,9 +71,14 @@ export const layers: Readonly<Record<string, Layer>> = {
     entries: [{ entry: "control-plane/router", typesOnly: true }],
     reason: "scripts that import the client must not load a server",
   },
+  "docker-api": {
+    folder: "packages/docker-api",
+    imports: ["base", "model", "client"],
+    reason: "the Docker API is a caller like any other, so that it may do what its caller may",
+  },
   "control-plane": {
     folder: "apps/control-plane",
-    imports: ["base", "model", "protocol", "planner", "db", "bus", "telemetry"],
+    imports: ["base", "model", "protocol", "planner", "db", "bus", "telemetry", "docker-api"],
     reason: "the control plane never touches a host's engine but by message",
   },
   agent: {

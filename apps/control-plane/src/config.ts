@@ -12,6 +12,8 @@ export interface Config {
   readonly logLevel: (typeof logLevels)[number];
   /** Spans are passed on to `/v1/traces` below it. */
   readonly otlpEndpoint: string | undefined;
+  /** Path of a Unix socket on which the Docker API is served. */
+  readonly dockerSocket: string | undefined;
 }
 
 const listenSchema = z
@@ -23,6 +25,9 @@ const listenSchema = z
     return { host, port: Number(text.slice(colon + 1)) };
   })
   .refine(({ port }) => port <= 65_535, "must have a port of at most 65535");
+
+/** sockaddr_un has room for 108 bytes with the NUL at their end. */
+const socketPathBytesMax = 107;
 
 const databaseUrlForm = 'must be a URL such as "postgresql://user@127.0.0.1/podfleet"';
 
@@ -39,6 +44,14 @@ const environmentSchema = z.object({
   PODFLEET_LOG_LEVEL: z
     .enum(logLevels, { error: `must be one of "${logLevels.join('", "')}"` })
     .default("info"),
+  PODFLEET_DOCKER_SOCKET: z
+    .string()
+    .regex(/^\/[^\0]+$/, "must be an absolute path")
+    .refine(
+      (path) => Buffer.byteLength(path) <= socketPathBytesMax,
+      `must have at most ${socketPathBytesMax} bytes`,
+    )
+    .optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: z
     .url({
       protocol: /^https?$/,
@@ -57,6 +70,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     natsCredentialsPath: read.PODFLEET_NATS_CREDENTIALS,
     logLevel: read.PODFLEET_LOG_LEVEL,
     otlpEndpoint: read.OTEL_EXPORTER_OTLP_ENDPOINT,
+    dockerSocket: read.PODFLEET_DOCKER_SOCKET,
   };
 }
 

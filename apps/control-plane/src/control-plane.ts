@@ -2,25 +2,23 @@
  * A replica of the control plane, put together: records, bus, services, background work, and last the HTTP server. It owns
  * nothing but rows in Postgres, so any number of replicas run side by side, and any of them may be killed.
  */
-import type { AddressInfo } from "node:net";
-
-import { hasErrno } from "@podfleet/base/errno";
-import { pause } from "@podfleet/base/pause";
 import { serveAgents } from "@podfleet/bus/agent-server";
 import type { Bus } from "@podfleet/bus/connection";
 import { HostClient } from "@podfleet/bus/host-client";
 import type { MessageServer } from "@podfleet/bus/message-server";
 import { ChangeFeed } from "@podfleet/db/change-feed";
 import { type Database, openDatabase, pingDatabase } from "@podfleet/db/database";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { hasCode } from "@podfleet/model/errors";
 import { OtlpForwarder } from "@podfleet/telemetry/otlp-forwarder";
-import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 
 import { agentHandlers } from "./agents/agent-handlers.ts";
 import { Heartbeats } from "./agents/heartbeats.ts";
 import { callRoll } from "./agents/roll-call.ts";
 import type { Config } from "./config.ts";
+import { closeServer, endsWithin } from "./http/close-server.ts";
+import { DockerEndpoints } from "./http/docker-endpoints.ts";
+import { listen, loopbackUrl } from "./http/listen.ts";
 import { createHttpServer } from "./http/server.ts";
 import { prune } from "./reconcilers/prune.ts";
 import { Reconciler } from "./reconcilers/reconciler.ts";
@@ -45,7 +43,7 @@ export interface ControlPlane {
 }
 
 export interface ControlPlaneOptions {
-  readonly config: Pick<Config, "listen" | "databaseUrl" | "otlpEndpoint">;
+  readonly config: Pick<Config, "listen" | "databaseUrl" | "otlpEndpoint" | "dockerSocket">;
   /** Connected; it stays the caller's to close. */
   readonly bus: Bus;
   readonly logger: Logger;
@@ -53,10 +51,6 @@ export interface ControlPlaneOptions {
 
 const settleIntervalMs = 2_000;
 const pruneIntervalMs = 60_000;
-/** How long calls under way may go on once the replica drains. */
-const graceMs = 2_000;
-/** How long calls that were cut short have to say so. */
-const replyMs = 500;
 const flushMs = 2_000;
 
 /**
@@ -86,12 +80,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   const reconcilers = createReconcilers({ database, hosts, logger });
   const heartbeats = new Heartbeats(database, logger);
+  const docker = new DockerEndpoints({ database, logger, url: () => loopbackUrl(server) });
   const server = createHttpServer({
     ...{ fleet, feed, traces, logger },
     operations: new Operations(database, driver),
     imageLoads: new ImageLoads(fleet, driver),
     imports: new ContainerImports(fleet, driver),
     upgrades: [streamRoute({ fleet, bus, logger })],
+    docker: docker.api,
     health: async () => await checkHealth(database, bus, reconcilers),
   });
 
@@ -104,12 +100,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   feed.start();
   for (const reconciler of Object.values(reconcilers)) reconciler.start();
 
+  const ownUrl = await listen(server, config.listen);
+  if (config.dockerSocket !== undefined) await docker.listen(config.dockerSocket);
+
   return {
-    url: await listen(server, config.listen),
+    url: ownUrl,
     traces,
     drain: async () => {
       draining.abort();
-      await closeServer(server, () => stopping.abort());
+      await Promise.all([docker.close(), closeServer(server, () => stopping.abort())]);
       await stopAgentServer(agentServer, logger);
       await Promise.all(Object.values(reconcilers).map(async (each) => await each.stop()));
       await Promise.all([watch.stop(), feed.stop(), heartbeats.stop()]);
@@ -163,29 +162,6 @@ function forward(endpoint: string, logger: Logger): OtlpForwarder {
   return new OtlpForwarder({ endpoint, onError });
 }
 
-async function listen(server: FastifyInstance, address: Config["listen"]): Promise<string> {
-  try {
-    await server.listen(address);
-  } catch (error) {
-    const { host, port } = address;
-    const reason = hasErrno(error, "EADDRINUSE") ? "the address is in use" : String(error);
-    throw new PodfleetError("UNAVAILABLE", `Cannot listen at "${host}:${port}": ${reason}`, {
-      cause: error,
-    });
-  }
-  const { family, address: host, port } = server.server.address() as AddressInfo;
-  return `http://${family === "IPv6" ? `[${host}]` : host}:${port}`;
-}
-
-/** Ends connections that are still busy when the grace is over, a moment after `onGraceOver`. */
-async function closeServer(server: FastifyInstance, onGraceOver: () => void): Promise<void> {
-  const closing = server.close();
-  const isIdle = await endsWithin(closing, graceMs);
-  onGraceOver();
-  if (!isIdle && !(await endsWithin(closing, replyMs))) server.server.closeAllConnections();
-  await closing;
-}
-
 /** Handlers that are not done by then belong to agents that will say it again. */
 async function stopAgentServer(server: MessageServer, logger: Logger): Promise<void> {
   try {
@@ -194,12 +170,4 @@ async function stopAgentServer(server: MessageServer, logger: Logger): Promise<v
     if (!hasCode(error, "TIMEOUT")) throw error;
     logger.warn({ reason: error.message }, "ended with agents' messages under way");
   }
-}
-
-async function endsWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  const timer = new AbortController();
-  const expiry = pause(timeoutMs, timer.signal).then(() => false);
-  const isDone = await Promise.race([work.then(() => true), expiry]);
-  timer.abort();
-  return isDone;
 }

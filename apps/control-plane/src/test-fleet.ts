@@ -73,7 +73,7 @@ export class TestFleet implements AsyncDisposable {
   }
 
   /** One more replica of the control plane. */
-  async startReplica(): Promise<Replica> {
+  async startReplica(dockerSocket?: string): Promise<Replica> {
     const { nats } = this.#servers;
     const bus = await connectBus({
       servers: nats.url,
@@ -83,7 +83,7 @@ export class TestFleet implements AsyncDisposable {
     });
     const listen = { host: "127.0.0.1", port: 0 };
     const controlPlane = await startControlPlane({
-      config: { listen, databaseUrl: this.databaseUrl, otlpEndpoint: undefined },
+      config: { listen, databaseUrl: this.databaseUrl, otlpEndpoint: undefined, dockerSocket },
       bus,
       logger: pino({ level: "silent" }),
     });

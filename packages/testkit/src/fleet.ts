@@ -45,6 +45,8 @@ export interface FleetHost {
 
 export interface Replica {
   readonly url: string;
+  /** Path of the Unix socket on which it serves the Docker API. */
+  readonly dockerSocket: string;
   readonly process: TestProcess;
   /** Starts it and resolves once it answers. */
   readonly start: () => Promise<void>;
@@ -157,10 +159,15 @@ async function makeReplica(parts: ControlPlaneParts, number: number): Promise<Re
   const listen = `127.0.0.1:${await freePort()}`;
   const url = `http://${listen}`;
   const name = `control-plane-${number}`;
+  const dockerSocket = join(parts.root, `docker-${number}.sock`);
   const replica = new TestProcess({
     name,
     command: [process.execPath, ...programs.controlPlane, "serve"],
-    env: { ...(await controlPlaneEnvironment(parts)), PODFLEET_LISTEN: listen },
+    env: {
+      ...(await controlPlaneEnvironment(parts)),
+      PODFLEET_LISTEN: listen,
+      PODFLEET_DOCKER_SOCKET: dockerSocket,
+    },
     logPath: join(parts.root, `${name}.log`),
   });
   const start = async (): Promise<void> => {
@@ -170,7 +177,7 @@ async function makeReplica(parts: ControlPlaneParts, number: number): Promise<Re
       timeoutMs: startTimeoutMs,
     });
   };
-  return { url, process: replica, start };
+  return { url, dockerSocket, process: replica, start };
 }
 
 async function controlPlaneEnvironment(parts: ControlPlaneParts): Promise<Record<string, string>> {

@@ -1,4 +1,5 @@
 /** Everything that callers reach over HTTP. Nothing but `/healthz` answers without a token. */
+import type { DockerApi } from "@podfleet/docker-api/docker-api";
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -26,6 +27,7 @@ export interface HttpServerOptions extends ApiServices {
   readonly imports: ContainerImports;
   readonly upgrades: readonly UpgradeRoute[];
   readonly logger: Logger;
+  readonly docker: DockerApi;
   /** What an operator may want to know; `isHealthy` decides the status. */
   readonly health: () => Promise<{ readonly isHealthy: boolean }>;
 }
@@ -36,8 +38,9 @@ const bodyBytesMax = 8 * 1024 * 1024;
 const pathLengthMax = 1_000;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { fleet, operations, feed, traces, upgrades, logger } = options;
+  const { fleet, operations, feed, traces, docker, logger } = options;
   const { database } = fleet;
+  const upgrades = [...options.upgrades, ...docker.upgrades];
   const server = fastify({
     bodyLimit: bodyBytesMax,
     routerOptions: { maxParamLength: pathLengthMax },
@@ -67,6 +70,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   void server.register(fileRoutes({ fleet, operations }));
   void server.register(checkpointRoute({ fleet, imports: options.imports }));
   void server.register(traceRoute({ database, traces }));
+  void server.register(docker.routes);
   return server;
 }
 
@@ -88,6 +92,6 @@ function addErrorReplies(
   });
 }
 
-function logDefect(logger: Logger, error: unknown, path: string | undefined): void {
+export function logDefect(logger: Logger, error: unknown, path: string | undefined): void {
   if (wireErrorOf(error).code === "INTERNAL") logger.error({ err: error, path }, "defect");
 }

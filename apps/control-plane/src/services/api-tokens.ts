@@ -3,8 +3,9 @@
  * the SHA-256 of the whole is stored; the secret has 256 random bits, so no slower hash is needed.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hostname } from "node:os";
 
-import { findApiToken, insertApiToken } from "@podfleet/db/api-tokens";
+import { findApiToken, insertApiToken, replaceApiToken } from "@podfleet/db/api-tokens";
 import type { Database } from "@podfleet/db/database";
 import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
@@ -20,8 +21,19 @@ export const callerNameSchema = z
 /** @returns the new token, which cannot be read again */
 export async function createApiToken(database: Database, name: string): Promise<string> {
   const id = randomBytes(4).toString("hex");
-  const token = `pf_${id}_${randomBytes(32).toString("base64url")}`;
+  const token = newToken(id);
   await insertApiToken(database, { id, name, sha256: sha256(token) });
+  return token;
+}
+
+/**
+ * A token for those who call on the socket at `path`, in place of the one that the process before had for it. It is nowhere but in
+ * this process.
+ */
+export async function createSocketToken(database: Database, path: string): Promise<string> {
+  const id = sha256(`${hostname()}:${path}`).toString("hex").slice(0, 8);
+  const token = newToken(id);
+  await replaceApiToken(database, { id, name: "docker-socket", sha256: sha256(token) });
   return token;
 }
 
@@ -48,6 +60,10 @@ export async function authenticate(
   return { name: row.name };
 }
 
-function sha256(text: string): Uint8Array {
+function newToken(id: string): string {
+  return `pf_${id}_${randomBytes(32).toString("base64url")}`;
+}
+
+function sha256(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }

@@ -1,0 +1,56 @@
+/**
+ * Where Docker's API is served: on the control plane's own listener, for callers who present a token, and on a Unix socket, whose
+ * callers are known by having been able to open it.
+ */
+import type { Database } from "@podfleet/db/database";
+import { createDockerApi, type DockerApi } from "@podfleet/docker-api/docker-api";
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+
+import { createSocketToken } from "../services/api-tokens.ts";
+import { version } from "../version.ts";
+import { closeServer } from "./close-server.ts";
+import { serveDockerSocket } from "./docker-socket.ts";
+import { logDefect } from "./server.ts";
+
+export interface DockerEndpointsOptions {
+  readonly database: Database;
+  readonly logger: Logger;
+  /** Where this process serves podfleet's own API, once it does. */
+  readonly url: () => string;
+}
+
+export class DockerEndpoints {
+  /** For the control plane's own listener. */
+  readonly api: DockerApi;
+  readonly #options: DockerEndpointsOptions;
+  #socket: { readonly api: DockerApi; readonly server: FastifyInstance } | undefined;
+
+  constructor(options: DockerEndpointsOptions) {
+    this.#options = options;
+    this.api = this.#createApi(undefined);
+  }
+
+  /** @throws PodfleetError UNAVAILABLE when a process serves at `path`; INVALID_INPUT when nobody can */
+  async listen(path: string): Promise<void> {
+    const { database, logger } = this.#options;
+    const api = this.#createApi(await createSocketToken(database, path));
+    this.#socket = { api, server: await serveDockerSocket(path, api, logger) };
+    logger.info({ path }, "serving the Docker API");
+  }
+
+  /** Ends every stream that is open, and takes no more calls on the socket. */
+  async close(): Promise<void> {
+    this.api.close();
+    this.#socket?.api.close();
+    if (this.#socket) await closeServer(this.#socket.server);
+  }
+
+  #createApi(token: string | undefined): DockerApi {
+    const { logger, url } = this.#options;
+    const onDefect = (error: unknown, path: string | undefined): void => {
+      logDefect(logger, error, path);
+    };
+    return createDockerApi({ url, token, version, onDefect });
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Docker's API on a Unix socket, which only the user of this process and root can open. Whoever calls there need not present a token.
+ */
+import { once } from "node:events";
+import { lstat, rm } from "node:fs/promises";
+import { connect } from "node:net";
+
+import { hasErrno } from "@podfleet/base/errno";
+import type { DockerApi } from "@podfleet/docker-api/docker-api";
+import { PodfleetError } from "@podfleet/model/errors";
+import fastify, { type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+
+import { logDefect } from "./server.ts";
+import { findUpgradeRoute, serveUpgrades } from "./upgrades.ts";
+
+/** Everything is refused to everybody but the owner. */
+const ownersOnly = 0o177;
+
+/**
+ * Serves when it resolves. A socket that another process has left behind is replaced.
+ * @throws PodfleetError UNAVAILABLE when a process serves there; INVALID_INPUT when something else is there, or the folder is not
+ */
+export async function serveDockerSocket(
+  path: string,
+  { routes, upgrades }: DockerApi,
+  logger: Logger,
+): Promise<FastifyInstance> {
+  await removeLeftover(path);
+  const server = fastify({
+    http: { shouldUpgradeCallback: (request) => findUpgradeRoute(upgrades, request) !== undefined },
+  });
+  void server.register(routes);
+  serveUpgrades(server.server, upgrades, (error, at) => logDefect(logger, error, at));
+  await server.ready();
+  // The socket file is made within the call, and no other code runs meanwhile.
+  const umask = process.umask(ownersOnly);
+  const listening = once(server.server, "listening");
+  try {
+    server.server.listen(path);
+  } finally {
+    process.umask(umask);
+  }
+  try {
+    await listening;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PodfleetError("INVALID_INPUT", `Cannot listen at "${path}": ${reason}`, {
+      cause: error,
+    });
+  }
+  return server;
+}
+
+async function removeLeftover(path: string): Promise<void> {
+  const entry = await lstat(path).catch((error: unknown) => {
+    if (hasErrno(error, "ENOENT")) return undefined;
+    throw error;
+  });
+  if (!entry) return;
+  if (!entry.isSocket()) {
+    throw new PodfleetError("INVALID_INPUT", `Cannot listen at "${path}": a file is there`);
+  }
+  if (await isServed(path)) {
+    throw new PodfleetError("UNAVAILABLE", `Cannot listen at "${path}": a process serves there`);
+  }
+  await rm(path, { force: true });
+}
+
+async function isServed(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch (error) {
+    if (hasErrno(error, "ECONNREFUSED") || hasErrno(error, "ENOENT")) return false;
+    throw error;
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,43 @@
+import type { FastifyPluginCallback } from "fastify";
+
+import { parseApiVersion } from "../http/api-version.ts";
+import { clientOf, type StreamingOptions, type VersionedRoute } from "../http/call.ts";
+import { needsUpgrade } from "../http/needs-upgrade.ts";
+import { openPlainStream } from "../http/plain-stream.ts";
+import { readQuery } from "../http/query.ts";
+import { sizeQuery } from "../http/size-query.ts";
+import { streamType } from "../stream/frames.ts";
+import { attachQuery } from "./attach-query.ts";
+import type { ContainerRoute } from "./container-route.ts";
+import { LogFrames } from "./log-frames.ts";
+import { sendLogs } from "./logs-route.ts";
+
+/** Attaching for more than what was written before leaves HTTP: attach-upgrade.ts. */
+export function attachRoutes(options: StreamingOptions): FastifyPluginCallback {
+  return (server, _options, done) => {
+    server.post<ContainerRoute & VersionedRoute>(
+      "/containers/:container/attach",
+      async (request, reply) => {
+        const query = readQuery(attachQuery, request.query);
+        if (query.stream) throw needsUpgrade();
+        const client = clientOf(options, request.headers);
+        const { container, apiVersion } = request.params;
+        const { id, spec } = await client.api.containers.inspect.query({ container });
+        const isFramed = !spec.tty;
+        const contentType = streamType(parseApiVersion(apiVersion), isFramed);
+        const stream = openPlainStream(reply, { contentType, closing: options.closing });
+        const frames = new LogFrames({ ...query, timestamps: false, isFramed });
+        await sendLogs(client, { container: id }, { stream, frames });
+      },
+    );
+
+    server.post<ContainerRoute>("/containers/:container/resize", async (request, reply) => {
+      const { h: height, w: width } = readQuery(sizeQuery, request.query);
+      const { container } = request.params;
+      const { api } = clientOf(options, request.headers);
+      await api.containers.resize.mutate({ container, height, width });
+      return await reply.status(200).send();
+    });
+    done();
+  };
+}

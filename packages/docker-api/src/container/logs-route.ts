@@ -1,0 +1,84 @@
+import type { Client } from "@podfleet/client/client";
+import type { LogsRequest } from "@podfleet/client/logs";
+import type { FastifyPluginCallback } from "fastify";
+import { z } from "zod";
+
+import { parseApiVersion } from "../http/api-version.ts";
+import { clientOf, type StreamingOptions, type VersionedRoute } from "../http/call.ts";
+import { dockerFailure } from "../http/docker-failure.ts";
+import { openPlainStream, type PlainStream } from "../http/plain-stream.ts";
+import { momentSchema, readQuery, switchSchema } from "../http/query.ts";
+import { streamType } from "../stream/frames.ts";
+import type { ContainerRoute } from "./container-route.ts";
+import { LogFrames } from "./log-frames.ts";
+
+const off = switchSchema.default(false);
+
+const logsQuery = z
+  .object({
+    follow: off,
+    stdout: off,
+    stderr: off,
+    timestamps: off,
+    since: momentSchema.optional(),
+    until: momentSchema.optional(),
+    /** Lines; a negative number means all, as for dockerd. */
+    tail: z
+      .string()
+      .regex(/^(all|-?\d{1,15})?$/, 'must be a number of lines or "all"')
+      .transform((text) => (/^\d+$/.test(text) ? Number(text) : undefined))
+      .optional(),
+  })
+  .refine(({ stdout, stderr }) => stdout || stderr, {
+    path: ["stdout"],
+    error: 'must be true, or "stderr" must: you must choose at least one stream',
+  });
+
+/** A container's output. The head of the reply comes at once, also when there is none yet. */
+export function logsRoute(options: StreamingOptions): FastifyPluginCallback {
+  return (server, _options, done) => {
+    server.get<ContainerRoute & VersionedRoute>(
+      "/containers/:container/logs",
+      async (request, reply) => {
+        const query = readQuery(logsQuery, request.query);
+        const client = clientOf(options, request.headers);
+        const { container, apiVersion } = request.params;
+        const { id, spec } = await client.api.containers.inspect.query({ container });
+        const isFramed = !spec.tty;
+        const contentType = streamType(parseApiVersion(apiVersion), isFramed);
+        const stream = openPlainStream(reply, { contentType, closing: options.closing });
+        const frames = new LogFrames({ ...query, isFramed });
+        await sendLogs(client, logsRequest(id, query), { stream, frames });
+      },
+    );
+    done();
+  };
+}
+
+/** To the end, or until the client is gone. What fails is said in the stream, which is broken off then. */
+export async function sendLogs(
+  client: Client,
+  request: LogsRequest,
+  { stream, frames }: { readonly stream: PlainStream; readonly frames: LogFrames },
+): Promise<void> {
+  const { signal } = stream;
+  try {
+    for await (const records of client.followLogChunks(request, { signal })) {
+      await stream.write(frames.encode(records));
+    }
+    stream.end();
+  } catch (error) {
+    if (!signal.aborted) await stream.write(frames.failure(dockerFailure(error).message));
+    stream.destroy();
+  }
+}
+
+function logsRequest(container: string, query: z.output<typeof logsQuery>): LogsRequest {
+  const { follow, tail, since, until } = query;
+  return {
+    ...{ container, follow },
+    ...(tail === undefined ? {} : { tail }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+  };
+}

@@ -1,0 +1,57 @@
+/** Starting an exec session that was created, and its streams. */
+import type { Client } from "@podfleet/client/client";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
+import { type ExecId, execIdSchema } from "@podfleet/model/ids";
+
+import type { ClientConnection } from "../stream/client-connection.ts";
+import { openRelayed, type RelayedSession, relaySession } from "../stream/relay-session.ts";
+
+/** @throws PodfleetError EXEC_NOT_FOUND for what cannot be an id too */
+export function parseExecId(text: string): ExecId {
+  const parsed = execIdSchema.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new PodfleetError("EXEC_NOT_FOUND", `Cannot find exec session ${JSON.stringify(text)}`, {
+    details: { execId: text },
+  });
+}
+
+/**
+ * Resolves when the command runs.
+ * @throws PodfleetError EXEC_IN_USE when it was started before; EXEC_NOT_FOUND; CANNOT_INVOKE; COMMAND_NOT_FOUND and what else a
+ *   command that cannot be started fails with
+ */
+export async function startExec(
+  client: Client,
+  exec: ExecId,
+  terminalSize: TerminalSize | undefined,
+): Promise<ExecSession> {
+  const size = terminalSize ? { terminalSize } : {};
+  return (await client.api.exec.startCreated.mutate({ exec, ...size })).exec;
+}
+
+/** @throws PodfleetError what opening the session fails with */
+export async function openExec(
+  client: Client,
+  connection: ClientConnection,
+  { id, containerId, spec }: ExecSession,
+): Promise<RelayedSession> {
+  return await openRelayed(client, connection, {
+    container: containerId,
+    spec: { execId: id, from: "start", input: spec.stdin ? "shared" : "none" },
+  });
+}
+
+/** Resolves when the command has ended, or the client has left. @throws PodfleetError what the session failed with */
+export async function relayExec(
+  session: RelayedSession,
+  { spec }: ExecSession,
+  isFramed: boolean,
+): Promise<void> {
+  await relaySession(session, {
+    stdout: spec.attach.includes("stdout"),
+    stderr: spec.attach.includes("stderr"),
+    isFramed,
+    detachKeys: spec.detachKeys,
+  });
+}

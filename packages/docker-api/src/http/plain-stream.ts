@@ -1,0 +1,38 @@
+/** A reply whose head is sent at once and whose body comes as it comes. */
+import type { FastifyReply } from "fastify";
+
+export interface PlainStream {
+  /** Resolves when the client can take more, or is gone. */
+  write(bytes: Uint8Array | string): Promise<void>;
+  end(bytes?: string): void;
+  /** Breaks the connection off, so that nobody takes a part for the whole. */
+  destroy(): void;
+  /** Aborted when the client is gone, or the server is about to end. */
+  readonly signal: AbortSignal;
+}
+
+/** From here on the reply is the stream's, also for errors. */
+export function openPlainStream(
+  reply: FastifyReply,
+  { contentType, closing }: { readonly contentType: string; readonly closing: AbortSignal },
+): PlainStream {
+  const gone = new AbortController();
+  const { raw } = reply;
+  raw.once("close", () => gone.abort());
+  raw.on("error", () => gone.abort());
+  reply.type(contentType).hijack();
+  raw.writeHead(200, reply.getHeaders() as Record<string, string>);
+  raw.flushHeaders();
+  return {
+    write: async (bytes) => {
+      if (gone.signal.aborted || raw.write(bytes)) return;
+      await new Promise<void>((resolve) => {
+        raw.once("drain", resolve);
+        gone.signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    },
+    end: (bytes) => void raw.end(bytes),
+    destroy: () => void raw.destroy(),
+    signal: AbortSignal.any([gone.signal, closing]),
+  };
+}

@@ -1,0 +1,14 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** An answer without an upgrade to a request that asked for one; the connection is closed. */
+export function writePlainReply(socket: Duplex, status: number, body?: object): void {
+  const text = body === undefined ? "" : JSON.stringify(body);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
+    ...(body === undefined ? [] : ["Content-Type: application/json"]),
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    "Connection: close",
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+}

@@ -1,0 +1,62 @@
+import type { FastifyPluginCallback } from "fastify";
+
+import { apiVersion, apiVersionMin } from "../http/api-version.ts";
+import { type CallerOptions, clientOf } from "../http/call.ts";
+import { fleetInfo } from "./fleet-info.ts";
+
+export interface SystemOptions extends CallerOptions {
+  /** Of podfleet. */
+  readonly version: string;
+}
+
+export function systemRoutes(options: SystemOptions): FastifyPluginCallback {
+  return (server, _options, done) => {
+    // HEAD too, which clients ask first.
+    server.get("/_ping", async (request, reply) => {
+      await clientOf(options, request.headers).api.system.info.query();
+      return await reply
+        .headers({ "cache-control": "no-cache, no-store, must-revalidate", pragma: "no-cache" })
+        .type("text/plain; charset=utf-8")
+        .send("OK");
+    });
+
+    server.get("/version", async (request) => {
+      const { version } = await clientOf(options, request.headers).api.system.info.query();
+      return {
+        Platform: { Name: "podfleet" },
+        Components: [
+          {
+            Name: "podfleet",
+            Version: version,
+            Details: { ApiVersion: apiVersion, MinAPIVersion: apiVersionMin, Os: "linux" },
+          },
+        ],
+        Version: version,
+        ApiVersion: apiVersion,
+        MinAPIVersion: apiVersionMin,
+        GitCommit: "",
+        GoVersion: "",
+        Os: "linux",
+        Arch: architecture(process.arch),
+        KernelVersion: "",
+      };
+    });
+
+    server.get("/info", async (request) => {
+      const { api } = clientOf(options, request.headers);
+      const [{ version }, hosts, containers, images] = await Promise.all([
+        api.system.info.query(),
+        api.hosts.list.query(),
+        api.containers.list.query({ all: true }),
+        api.images.list.query(),
+      ]);
+      return fleetInfo({ version, hosts, containers, images });
+    });
+    done();
+  };
+}
+
+/** Go's name of Node's. */
+export function architecture(name: string): string {
+  return name === "x64" ? "amd64" : name;
+}
