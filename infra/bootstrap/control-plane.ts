@@ -12,7 +12,7 @@ import { ensureControlPlaneCredentials } from "../nats-identity.ts";
 import { ensureDaemon, waitUntilReady } from "./daemon.ts";
 import { SetUpFailure } from "./failure.mjs";
 import type { Nats } from "./nats.ts";
-import { cliContextPath, natsFolder } from "./paths.ts";
+import { cliContextPath, dockerSocketPath, natsFolder } from "./paths.ts";
 import { refuseTakenPort } from "./port.ts";
 import { findProcess } from "./process-table.ts";
 import type { Settings } from "./settings.ts";
@@ -92,6 +92,7 @@ async function environmentOf(options: ControlPlaneOptions): Promise<Record<strin
     PODFLEET_LISTEN: settings.listen,
     DATABASE_URL: databaseUrl,
     NATS_URL: nats.url,
+    PODFLEET_DOCKER_SOCKET: dockerSocketPath,
     PODFLEET_NATS_CREDENTIALS: await ensureControlPlaneCredentials(natsFolder, nats.identity),
   };
 }

@@ -9,7 +9,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -17,8 +16,9 @@ import {
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { unpackFromRelease } from "./debian-release.mjs";
 import { hasApt } from "./machine.mjs";
-import { programFolders, runApt } from "./packages.mjs";
+import { programFolders } from "./packages.mjs";
 
 /** Engines look here before they look among the machine's own programs (packages/engine, run-command.ts). */
 const criuFolder = "/opt/podfleet/criu";
@@ -27,8 +27,6 @@ const criuPath = join(criuFolder, "bin/criu");
 const wanted = isKernelAtLeast(6, 16)
   ? { versionMin: "4.2", suite: "forky" }
   : { versionMin: "3.17", suite: "trixie" };
-const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const source = `deb [signed-by=${keyring}] http://deb.debian.org/debian ${wanted.suite} main\n`;
 
 /**
  * Containers run without it; only checkpoints are refused then.
@@ -43,7 +41,9 @@ export async function ensureCriu(progress) {
   if (!hasApt()) return "none that works on this kernel; checkpoints are refused";
   const staging = mkdtempSync(join(tmpdir(), "podfleet-criu-"));
   try {
-    await unpack(staging, progress);
+    const { suite } = wanted;
+    const packages = { suite, name: "criu", withDependencies: true, staging };
+    install(join(await unpackFromRelease(packages, progress), "usr"));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return `not installed, checkpoints are refused: ${reason}`;
@@ -91,41 +91,6 @@ function numbersIn(version) {
 function versionOf(path) {
   const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
   return /Version: (\S+)/.exec(stdout)?.[1] ?? "unknown version";
-}
-
-/**
- * @param {string} staging an empty folder
- * @param {import("./steps.mjs").Progress} progress
- */
-async function unpack(staging, progress) {
-  const archives = join(staging, "cache/archives");
-  for (const folder of ["state/lists/partial", "cache/archives/partial", "root"]) {
-    mkdirSync(join(staging, folder), { recursive: true });
-  }
-  writeFileSync(join(staging, "sources.list"), source);
-  // Without any package installed, all that CRIU needs is downloaded.
-  writeFileSync(join(staging, "status"), "");
-  const apart = {
-    "Dir::Etc::sourcelist": join(staging, "sources.list"),
-    "Dir::Etc::sourceparts": "/dev/null",
-    "Dir::State": join(staging, "state"),
-    "Dir::State::status": join(staging, "status"),
-    "Dir::Cache": join(staging, "cache"),
-    "APT::Sandbox::User": "root",
-  };
-  const options = Object.entries(apart).map(([name, value]) => `--option=${name}=${value}`);
-  await runApt(["update", ...options], progress);
-  const download = ["install", "--yes", "--no-install-recommends", "--download-only"];
-  await runApt([...download, ...options, "criu"], progress);
-  for (const name of readdirSync(archives).filter((file) => file.endsWith(".deb"))) {
-    const { status, stderr } = spawnSync("dpkg-deb", [
-      "--extract",
-      join(archives, name),
-      join(staging, "root"),
-    ]);
-    if (status !== 0) throw new Error(`dpkg-deb: ${String(stderr).trim()}`);
-  }
-  install(join(staging, "root/usr"));
 }
 
 /**

@@ -8,6 +8,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 
 import { ensureCriu } from "./criu.mjs";
+import { ensureDockerCli } from "./docker-cli.mjs";
 import { SetUpFailure, reportFailure } from "./failure.mjs";
 import { checkMachine } from "./machine.mjs";
 import { ensureDebianPackages, programFolders } from "./packages.mjs";
@@ -35,6 +36,7 @@ async function main(args) {
   if (!endings.includes(command)) {
     await step("Debian packages", ensureDebianPackages);
     await step("CRIU", ensureCriu);
+    if (command === "test") await step("Docker's CLI", ensureDockerCli);
   }
   await step("npm packages", ensureWorkspace);
   process.exitCode = await handOver(args);

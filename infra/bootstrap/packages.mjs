@@ -100,13 +100,15 @@ function isProgram(program) {
 /**
  * @param {string[]} args
  * @param {import("./steps.mjs").Progress} progress
+ * @param {string} cwd where `download` puts files
  */
-export async function runApt(args, progress) {
+export async function runApt(args, progress, cwd = "/") {
   const action = args[0];
   const child = spawn(
     "apt-get",
     ["--option=APT::Status-Fd=3", "--option=DPkg::Lock::Timeout=300", ...args],
     {
+      cwd,
       stdio: ["ignore", "ignore", "pipe", "pipe"],
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },
     },

@@ -8,6 +8,8 @@ import { contextPath } from "@podfleet/client/context";
 export const dataRoot = "/var/lib/podfleet";
 /** What describes running processes; `npm stop` deletes it. */
 export const runRoot = "/run/podfleet";
+/** Where the control plane serves the Docker API. */
+export const dockerSocketPath = join(runRoot, "docker.sock");
 /** Cgroup, in every hierarchy, below which all containers of all hosts run. */
 export const cgroupRoot = "podfleet";
 

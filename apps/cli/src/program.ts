@@ -38,6 +38,7 @@ import { updateCommand } from "./commands/container/update.ts";
 import { waitCommand } from "./commands/container/wait.ts";
 import { contextSetCommand } from "./commands/context/set.ts";
 import { contextShowCommand } from "./commands/context/show.ts";
+import { dockerEnvCommand } from "./commands/docker/env.ts";
 import { healthcheckRunCommand } from "./commands/healthcheck/run.ts";
 import { hostInspectCommand } from "./commands/host/inspect.ts";
 import { hostLsCommand } from "./commands/host/ls.ts";
@@ -134,6 +135,7 @@ export function buildProgram(shell: Shell): Command {
       contextShowCommand(shell),
       contextSetCommand(shell),
     ]),
+    noun("docker", "Docker's own CLI for the containers of the fleet", [dockerEnvCommand(shell)]),
     completionCommand(shell, program),
   ];
   for (const command of commands) program.addCommand(command);
