@@ -9,7 +9,7 @@ import type { Labels } from "@podfleet/model/name";
 import { and, desc, eq, inArray, isNull, like, or, type SQL, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
-import { type HostLiveness, livenessColumns } from "./hosts.ts";
+import { hostColumns, type ListedHost } from "./hosts.ts";
 import { containers, hosts } from "./schema.ts";
 
 /** A container without its spec, which only few need and which may be long. */
@@ -146,8 +146,11 @@ export async function findContainerSpec(
   return row?.spec;
 }
 
+/** What a summary is made of. */
+export type SummedContainer = Omit<ContainerRow, "revision" | "removedAt">;
+
 /** `snapshot`, when given, is newer than the row's own. */
-export function summaryOf(row: ContainerRow, snapshot = row.snapshot): ContainerSummary {
+export function summaryOf(row: SummedContainer, snapshot = row.snapshot): ContainerSummary {
   const { id, image, command, labels } = row;
   return {
     ...snapshot,
@@ -158,8 +161,6 @@ export function summaryOf(row: ContainerRow, snapshot = row.snapshot): Container
     ...shownHost(row.host),
   };
 }
-
-type ListedHost = HostLiveness & { readonly lastSeenAt: Date };
 
 function shownHost({ id, name, state, lastSeenAt }: ListedHost) {
   return { host: { id, name, state }, observedAt: lastSeenAt.toISOString() };
@@ -178,8 +179,6 @@ const columns = {
   createdAt: containers.createdAt,
   removedAt: containers.removedAt,
 };
-
-const hostColumns = { ...livenessColumns, lastSeenAt: hosts.lastSeenAt };
 
 function selectContainers(database: Database) {
   return database

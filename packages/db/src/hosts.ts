@@ -72,6 +72,12 @@ export const livenessColumns = {
   sessions: hosts.sessions,
 };
 
+export interface ListedHost extends HostLiveness {
+  readonly lastSeenAt: Date;
+}
+
+export const hostColumns = { ...livenessColumns, lastSeenAt: hosts.lastSeenAt };
+
 export async function listHostLiveness(database: Database): Promise<HostLiveness[]> {
   return await database.select(livenessColumns).from(hosts).orderBy(hosts.name);
 }

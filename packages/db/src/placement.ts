@@ -1,20 +1,16 @@
 /** The records that the creation and the change of a container read and write; all of it runs under the placement lock. */
+import { invariant } from "@podfleet/base/invariant";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
-import type { HostState } from "@podfleet/model/host";
 import type { ContainerId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
 import type { Capacity } from "@podfleet/model/resources";
 import { and, eq, inArray, isNull, ne, sql } from "drizzle-orm";
 
+import type { ContainerRow } from "./containers.ts";
 import type { Database } from "./database.ts";
-import { hostState } from "./host-state.ts";
-import { orZero, reservations } from "./hosts.ts";
+import { hostColumns, type ListedHost, orZero, reservations } from "./hosts.ts";
 import { claims, containers, hostImages, hosts } from "./schema.ts";
 
-export interface PlacementHost {
-  readonly id: HostId;
-  readonly name: string;
-  readonly state: HostState;
-  readonly sessions: number;
+export interface PlacementHost extends ListedHost {
   readonly labels: Readonly<Record<string, string>>;
   readonly capacity: Capacity;
   readonly reserved: Capacity;
@@ -24,12 +20,9 @@ export interface PlacementHost {
 
 export async function listPlacementHosts(database: Database): Promise<PlacementHost[]> {
   const reserved = reservations(database);
-  const rows = await database
+  return await database
     .select({
-      id: hosts.id,
-      name: hosts.name,
-      state: hostState,
-      sessions: hosts.sessions,
+      ...hostColumns,
       labels: hosts.labels,
       capacity: { cpuMillis: hosts.cpuMillis, memoryBytes: hosts.memoryBytes },
       reserved: {
@@ -37,15 +30,15 @@ export async function listPlacementHosts(database: Database): Promise<PlacementH
         memoryBytes: orZero(reserved.memoryBytes),
       },
       containers: orZero(reserved.total),
+      images: imagesOfHost,
     })
     .from(hosts)
     .leftJoin(reserved, eq(reserved.hostId, hosts.id));
-  const images = await database
-    .select({ hostId: hostImages.hostId, id: hostImages.imageId, names: hostImages.names })
-    .from(hostImages);
-  const byHost = Map.groupBy(images, ({ hostId }) => hostId);
-  return rows.map((row) => ({ ...row, images: byHost.get(row.id) ?? [] }));
 }
+
+const imagesOfHost = sql<PlacementHost["images"]>`coalesce(
+  (select jsonb_agg(jsonb_build_object('id', ${hostImages.imageId}, 'names', ${hostImages.names}))
+    from ${hostImages} where ${hostImages.hostId} = ${hosts.id}), '[]')`;
 
 /** Whether a container of the fleet has the name or is about to; `except` aside. */
 export async function isNameTaken(
@@ -111,9 +104,16 @@ export interface NewContainer {
   readonly reservation: Capacity;
 }
 
+/** @returns what Postgres has made of it */
 export async function insertContainer(
   database: Database,
   { reservation, ...container }: NewContainer,
-): Promise<void> {
-  await database.insert(containers).values({ ...container, ...reservation });
+): Promise<Pick<ContainerRow, "image" | "command" | "labels" | "state" | "createdAt">> {
+  const { image, command, labels, state, createdAt } = containers;
+  const [inserted] = await database
+    .insert(containers)
+    .values({ ...container, ...reservation })
+    .returning({ image, command, labels, state, createdAt });
+  invariant(inserted, "an insert returns its row");
+  return inserted;
 }

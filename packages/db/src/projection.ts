@@ -10,7 +10,7 @@ import type { AgentEvent } from "@podfleet/model/event";
 import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
 import { reservationOf } from "@podfleet/model/resources";
-import { and, eq, inArray, isNull, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
 
 import { lockInTransaction } from "./advisory-lock.ts";
 import { eventChannel } from "./change-feed.ts";
@@ -60,9 +60,37 @@ export async function applyOutcome(
   hostId: HostId,
   settled: SettledOperation,
 ): Promise<void> {
+  if (await applyPlainOutcome(database, hostId, settled)) return;
   await database.transaction(async (transaction) => {
     await apply(transaction, hostId, { settled: [settled], batch: [] });
   });
+}
+
+/**
+ * Most outcomes in one round trip: those of an operation that was one host's alone and leaves its container in being.
+ * @returns false when it was none of those, or had its outcome already: nothing was changed but the container's state
+ */
+async function applyPlainOutcome(
+  database: Database,
+  hostId: HostId,
+  settled: SettledOperation,
+): Promise<boolean> {
+  const { container, status } = settled.outcome;
+  const images = settled.outcome.status === "succeeded" ? settled.outcome.images : undefined;
+  if (status !== "succeeded" || !container || container.state === "removing" || images) {
+    return false;
+  }
+  // That the second counts the first's rows puts the locks in their order.
+  const { rows } = await database.execute(sql`
+    with reported as (${updateOfSnapshots(hostId, [container])} returning 1),
+      finished as (
+        ${updateOfOperations(hostId, [settled])}
+          and ${operations.verb} <> ${removal} and (select count(*) from reported) >= 0
+        returning ${operations.id}),
+      dropped as (
+        delete from ${claims} where ${claims.operationId} in (select id from finished))
+    select id from finished`);
+  return rows.length > 0;
 }
 
 /** Records a container's state that its agent gave in answer to a request, unless a newer one is on record. */
@@ -164,8 +192,12 @@ async function applySnapshots(
     const known = newest.get(snapshot.id);
     if (!known || known.revision < snapshot.revision) newest.set(snapshot.id, snapshot);
   }
-  if (newest.size === 0) return;
-  const rows = [...newest.values()].map((snapshot) => ({
+  if (newest.size > 0) await transaction.execute(updateOfSnapshots(hostId, [...newest.values()]));
+}
+
+/** @param snapshots at most one of a container */
+function updateOfSnapshots(hostId: HostId, snapshots: readonly ContainerSnapshot[]): SQL {
+  const rows = snapshots.map((snapshot) => ({
     id: snapshot.id,
     revision: snapshot.revision,
     name: snapshot.name,
@@ -174,7 +206,7 @@ async function applySnapshots(
     ...(snapshot.specChanges?.resources && reservationOf(snapshot.specChanges.resources)),
     snapshot,
   }));
-  await transaction.execute(sql`
+  return sql`
     update ${containers}
     set revision = reported.revision, state = reported.state, snapshot = reported.snapshot,
       name = reported.name,
@@ -187,7 +219,7 @@ async function applySnapshots(
         "cpuMillis" integer, "memoryBytes" bigint, snapshot jsonb)
     where ${containers.id} = reported.id
       and ${containers.hostId} = ${hostId}
-      and ${containers.revision} < reported.revision`);
+      and ${containers.revision} < reported.revision`;
 }
 
 /** Frees the names and reservations of containers. */
@@ -221,14 +253,19 @@ async function finishOperations(
   settled: readonly SettledOperation[],
 ): Promise<FinishedOperation[]> {
   const { rows } = await transaction.execute<FinishedOperation>(sql`
+    ${updateOfOperations(hostId, settled)}
+    returning ${operations.id}, ${operations.verb}, ${operations.containerId} as "containerId", ${operations.outcome}`);
+  return rows;
+}
+
+function updateOfOperations(hostId: HostId, settled: readonly SettledOperation[]): SQL {
+  return sql`
     update ${operations}
     set status = settled.outcome->>'status', outcome = settled.outcome, finished_at = clock_timestamp()
     from jsonb_to_recordset(${JSON.stringify(settled)}::jsonb) as settled(id uuid, outcome jsonb)
     where ${operations.id} = settled.id
       and ${operations.hostId} = ${hostId}
-      and ${operations.finishedAt} is null
-    returning ${operations.id}, ${operations.verb}, ${operations.containerId} as "containerId", ${operations.outcome}`);
-  return rows;
+      and ${operations.finishedAt} is null`;
 }
 
 /** What came true of them is the container's by now. */
@@ -246,11 +283,13 @@ const claimingVerbs: ReadonlySet<string> = new Set<OperationVerb>([
   "container.batch",
 ]);
 
+const removal: OperationVerb = "container.remove";
+
 /** The container that is gone with the operation: it was removed, or its creation failed. */
 function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): ContainerId[] {
   const isGone =
     outcome.status === "succeeded"
-      ? verb === "container.remove"
+      ? verb === removal
       : makesContainer(verb) && outcome.container === undefined;
   return isGone && containerId !== null ? [containerId] : [];
 }

@@ -2,6 +2,8 @@
  * A pg pool whose queries are spans. It is done here and not by an instrumentation because those patch modules, which a
  * bundle does not have. A query outside any span makes none: background work would otherwise fill the store of spans
  * with its own inserts.
+ *
+ * A query with parameters is prepared once on each connection: parsing and planning it anew takes Postgres longer than running it.
  */
 import { type Attributes, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Client, Pool, type PoolConfig } from "pg";
@@ -19,10 +21,27 @@ class TracedClient extends Client {
   override query(query: unknown, values?: unknown, callback?: unknown): never {
     const send: ClientQuery = super.query.bind(this);
     const text = textOf(query);
-    const isTraced = text !== undefined && typeof values !== "function" && callback === undefined;
-    if (!isTraced || !trace.getActiveSpan()) return send(query, values, callback) as never;
-    return inQuerySpan(text, () => send(query, values, undefined)) as never;
+    if (text === undefined || typeof values === "function" || callback !== undefined) {
+      return send(query, values, callback) as never;
+    }
+    const named = Array.isArray(values) && values.length > 0 ? prepared(query, text) : query;
+    if (!trace.getActiveSpan()) return send(named, values, undefined) as never;
+    return inQuerySpan(text, () => send(named, values, undefined)) as never;
   }
+}
+
+/** Names of statements by their text: the same on every connection. */
+const statementNames = new Map<string, string>();
+/** Each costs memory on every connection; texts beyond these, of long lists, are run unprepared. */
+const statementsMax = 200;
+
+function prepared(query: unknown, text: string): unknown {
+  if (!statementNames.has(text)) {
+    if (statementNames.size === statementsMax) return query;
+    statementNames.set(text, `podfleet_${statementNames.size}`);
+  }
+  const config = typeof query === "object" ? query : { text };
+  return { ...config, name: statementNames.get(text) };
 }
 
 class TracedPool extends Pool {

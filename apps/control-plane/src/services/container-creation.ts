@@ -3,6 +3,7 @@
  * transaction under one lock, so that replicas never give the same thing twice.
  */
 import { lockInTransaction } from "@podfleet/db/advisory-lock";
+import type { SummedContainer } from "@podfleet/db/containers";
 import type { Database } from "@podfleet/db/database";
 import type { HostLiveness } from "@podfleet/db/hosts";
 import { insertOperation, type NewOperation } from "@podfleet/db/operations";
@@ -21,13 +22,12 @@ import { reservationOf } from "@podfleet/model/resources";
 import { place } from "@podfleet/planner/place";
 
 import { makeContainerName } from "./container-name.ts";
-import type { ContainerIdentity } from "./mutation.ts";
 import { failedOutcome } from "./unreachable.ts";
 
 export type Admission =
   | {
       readonly type: "admitted";
-      readonly container: ContainerIdentity;
+      readonly container: SummedContainer;
       readonly host: HostLiveness;
     }
   /** Recorded as failed with `error`. */
@@ -54,29 +54,27 @@ export async function admitContainer(
   return await database.transaction(async (transaction) => {
     await lockInTransaction(transaction, "placement");
     const id = newContainerId();
-    const name = spec.name ?? (await freeName(transaction));
-    const container = { id, name };
-    const chosen = await choose(transaction, admittance, name);
+    const { name, refusal } = await chooseName(transaction, spec.name);
+    const chosen = refusal ?? (await chooseHost(transaction, admittance));
     if (chosen instanceof PodfleetError) {
-      const outcome = failedOutcome(chosen);
-      const refused = { ...operation, container, outcome };
+      const refused = { ...operation, container: { id, name }, outcome: failedOutcome(chosen) };
       const isRecorded = await insertOperation(transaction, refused, "dispatched");
       return isRecorded ? { type: "refused", error: chosen } : { type: "id-taken" };
     }
-    const admitted = { ...operation, container, hostId: chosen.id };
+    const admitted = { ...operation, container: { id, name }, hostId: chosen.id };
     if (!(await insertOperation(transaction, admitted, status))) return { type: "id-taken" };
     const reservation = reservationOf(spec.resources);
-    await insertContainer(transaction, { id, name, hostId: chosen.id, spec, reservation });
-    return { type: "admitted", container, host: chosen };
+    const container = { id, name, hostId: chosen.id, spec, reservation };
+    const inserted = await insertContainer(transaction, container);
+    const row = { id, name, ...inserted, snapshot: null, host: chosen };
+    return { type: "admitted", container: row, host: chosen };
   });
 }
 
-async function choose(
+async function chooseHost(
   transaction: Database,
   { spec, placement = spec.placement, image = spec.image }: Admittance,
-  name: string,
 ): Promise<PlacementHost | PodfleetError> {
-  if (await isNameTaken(transaction, name)) return nameInUse(name);
   const dependencies = await locateContainers(transaction, spec.dependencies);
   const missing = spec.dependencies.find((id) => !dependencies.some((each) => each.id === id));
   if (missing !== undefined) return dependencyNotFound(missing);
@@ -88,10 +86,17 @@ async function choose(
 
 const nameAttemptsMax = 10;
 
-async function freeName(transaction: Database): Promise<string> {
+async function chooseName(
+  transaction: Database,
+  wanted: string | undefined,
+): Promise<{ name: string; refusal?: PodfleetError }> {
+  if (wanted !== undefined) {
+    const isTaken = await isNameTaken(transaction, wanted);
+    return { name: wanted, ...(isTaken ? { refusal: nameInUse(wanted) } : {}) };
+  }
   for (let attempt = 0; attempt < nameAttemptsMax; attempt += 1) {
     const name = makeContainerName(attempt);
-    if (!(await isNameTaken(transaction, name))) return name;
+    if (!(await isNameTaken(transaction, name))) return { name };
   }
   throw new Error(`${nameAttemptsMax} names made up for a container were all taken`);
 }

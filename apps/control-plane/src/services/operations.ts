@@ -4,13 +4,12 @@
  */
 import { trace } from "@opentelemetry/api";
 import {
-  type ContainerRow,
   findContainerById,
   getContainer,
+  type SummedContainer,
   summaryOf,
 } from "@podfleet/db/containers";
 import type { Database } from "@podfleet/db/database";
-import type { HostLiveness } from "@podfleet/db/hosts";
 import {
   findOperation,
   insertOperation,
@@ -28,12 +27,7 @@ import { activeTraceId } from "../trace-context.ts";
 import type { Caller } from "./api-tokens.ts";
 import { admitChange, isChange } from "./container-change.ts";
 import { admitContainer } from "./container-creation.ts";
-import {
-  actionOf,
-  type ContainerIdentity,
-  type ContainerMutation,
-  type Mutation,
-} from "./mutation.ts";
+import { actionOf, type ContainerMutation, type Mutation } from "./mutation.ts";
 import type { OperationDriver } from "./operation-driver.ts";
 
 export interface MutationRequest {
@@ -98,10 +92,8 @@ export class Operations {
         throw admission.error;
       case "id-taken":
         return await this.#resumeTaken(operation, mutation);
-      case "admitted": {
-        const { container, host } = admission;
-        return await this.#drive(operation.id, mutation, { ...container, host });
-      }
+      case "admitted":
+        return await this.#drive(operation.id, mutation, admission.container);
     }
   }
 
@@ -144,7 +136,7 @@ export class Operations {
   async #drive(
     id: OperationId,
     mutation: Mutation,
-    container: ContainerIdentity & { readonly host: HostLiveness },
+    container: SummedContainer,
   ): Promise<MutationResult> {
     const { host } = container;
     trace.getActiveSpan()?.setAttributes({
@@ -153,9 +145,7 @@ export class Operations {
     });
     const outcome = await this.#driver.drive({ id, host, action: actionOf(mutation, container) });
     assertAnswered(outcome);
-    const row = await findContainerById(this.#database, container.id);
-    if (!row) throw new Error(`Container "${container.id}" is not on record`);
-    return resultOf(id, row, outcome);
+    return resultOf(id, { ...container, host: { ...host, lastSeenAt: new Date() } }, outcome);
   }
 }
 
@@ -172,9 +162,10 @@ function assertAnswered(outcome: OperationOutcome): void {
   if (outcome.status === "failed" && !outcome.steps) throw PodfleetError.fromWire(outcome.error);
 }
 
+/** `row` is from before the operation or from after it. */
 function resultOf(
   operationId: OperationId,
-  row: ContainerRow,
+  row: SummedContainer,
   outcome: OperationOutcome,
 ): MutationResult {
   const exec = outcome.status === "succeeded" && outcome.exec ? { exec: outcome.exec } : {};
