@@ -43,8 +43,9 @@ async function runOn(node) {
   for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, stay);
   child.on("exit", (code, signal) => {
     process.removeAllListeners(signal ?? "");
-    if (signal) process.kill(process.pid, signal);
-    else process.exitCode = code;
+    // A process that ends on its own gives the terminal back, which the other one had no time for.
+    if (signal && signal !== "SIGKILL") process.kill(process.pid, signal);
+    else process.exitCode = code ?? 137;
   });
 }
 

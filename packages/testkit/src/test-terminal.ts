@@ -71,7 +71,7 @@ export class TestTerminal implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#emulator.write("", resolve));
     const buffer = this.#emulator.buffer.active;
     const rows = Array.from({ length: this.#emulator.rows }, (_, row) => row + buffer.viewportY);
-    return rows.map((row) => buffer.getLine(row)?.translateToString(true) ?? "");
+    return rows.map((row) => buffer.getLine(row)?.translateToString().trimEnd() ?? "");
   }
 
   /** Resolves with the match when what was printed since `from`, an index into `text`, matches. */
