@@ -16,6 +16,7 @@ export const debianPackages = [
   { name: "conmon", versionMin: "2.1.6", program: "conmon" },
   { name: "runc", versionMin: "1.1.5", program: "runc" },
   { name: "crun", versionMin: "1.8.1", program: "crun" },
+  { name: "catatonit", versionMin: "0.1.7", program: "catatonit" },
   { name: "socat", versionMin: "1.7.4", program: "socat" },
   { name: "nats-server", versionMin: "2.9.10", program: "nats-server" },
   { name: "busybox-static", versionMin: "1:1.35.0", program: "busybox" },

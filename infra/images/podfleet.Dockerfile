@@ -16,7 +16,7 @@ ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=2", "/app/mai
 # The packages are those of infra/bootstrap/packages.mjs that a host needs.
 FROM node:24-bookworm-slim AS agent
 RUN apt-get update \
-  && apt-get install --yes --no-install-recommends conmon crun iproute2 runc socat \
+  && apt-get install --yes --no-install-recommends catatonit conmon crun iproute2 runc socat \
   && rm -rf /var/lib/apt/lists/*
 COPY --from=build /src/apps/agent/dist /app
 ENTRYPOINT ["node", "--max-semi-space-size=2", "/app/main.mjs"]

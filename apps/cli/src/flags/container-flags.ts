@@ -10,6 +10,7 @@ export interface ContainerFlags {
   readonly tty: boolean;
   readonly interactive: boolean;
   readonly rm: boolean;
+  readonly init: boolean;
   readonly label: readonly string[];
   readonly labelFile: readonly string[];
   readonly annotation: readonly string[];
@@ -96,6 +97,7 @@ const switches: readonly (readonly [flags: string, description: string])[] = [
   ["-t, --tty", "allocate a terminal for the command"],
   ["-i, --interactive", "keep the command's standard input open"],
   ["--rm", "remove the container when its run ends"],
+  ["--init", "run an init that passes signals on and reaps processes"],
   ["--privileged", "all capabilities and devices, nothing masked"],
   ["--read-only", "make the root filesystem read-only"],
 ];

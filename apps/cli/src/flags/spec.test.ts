@@ -66,6 +66,7 @@ const rows: readonly [flags: string, spec: Partial<ContainerSpecInput>][] = [
     "--cap-add NET_ADMIN,sys_time --cap-drop CAP_CHOWN",
     { capabilitiesAdd: ["NET_ADMIN", "sys_time"], capabilitiesDrop: ["CAP_CHOWN"] },
   ],
+  ["--init", { init: true }],
   ["--privileged --read-only", { privileged: true, readOnlyRoot: true }],
   ["--security-opt seccomp=unconfined", { seccomp: "unconfined" }],
   ["--security-opt no-new-privileges:false", { noNewPrivileges: false }],

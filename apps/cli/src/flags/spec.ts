@@ -57,6 +57,7 @@ export function specFromFlags(sources: SpecSources): ContainerSpecInput {
     tty: flags.tty,
     stdin: flags.interactive,
     autoRemove: flags.rm,
+    init: flags.init,
     privileged: flags.privileged,
     readOnlyRoot: flags.readOnly,
     resources: resourcesOf(flags),

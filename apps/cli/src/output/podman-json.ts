@@ -125,6 +125,7 @@ function inspectedHostConfig(spec: ContainerSpec) {
   const { resources, restartPolicy } = spec;
   return {
     AutoRemove: spec.autoRemove,
+    Init: spec.init,
     NetworkMode: spec.networkMode,
     RestartPolicy: {
       Name: restartPolicy.name,

@@ -128,6 +128,7 @@ function inspectedHostConfig(spec: ContainerSpec) {
       MaximumRetryCount: restartPolicy.name === "on-failure" ? (restartPolicy.retriesMax ?? 0) : 0,
     },
     AutoRemove: spec.autoRemove,
+    Init: spec.init,
     CapAdd: spec.capabilitiesAdd.map((name) => `CAP_${name}`),
     CapDrop: spec.capabilitiesDrop.map((name) => `CAP_${name}`),
     GroupAdd: spec.groups,

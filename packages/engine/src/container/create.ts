@@ -4,6 +4,8 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { ImageId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 
+import { initProgram } from "../oci/bundle.ts";
+import { findTool } from "../oci/run-command.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { startOrder } from "./dependency.ts";
 import type { EngineParts } from "./engine-parts.ts";
@@ -16,7 +18,7 @@ const createMsMax = 60_000;
 /**
  * Nothing → configured: the record and the storage.
  * @throws PodfleetError INVALID_INPUT, NAME_IN_USE, IMAGE_NOT_FOUND, CONTAINER_NOT_FOUND for a dependency that does not
- * exist, DEPENDENCY_CYCLE
+ * exist, DEPENDENCY_CYCLE, UNSUPPORTED when the host lacks what it needs
  */
 export async function createContainer(
   parts: EngineParts,
@@ -84,6 +86,7 @@ export function assertCreatable(
 ): Image {
   assertNew(parts, { containerId: id, name });
   assertDependenciesExist(parts, { containerId: id, name, spec });
+  if (spec.init) findTool(initProgram);
   const image = parts.images.find(spec.image);
   if (image !== undefined) return image;
   throw new PodfleetError(

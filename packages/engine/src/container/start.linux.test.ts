@@ -6,6 +6,9 @@ import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { exec } from "../exec/test-exec.ts";
+import { receive } from "../rootfs/test-transfer.ts";
+
 let under: EngineUnderTest;
 
 beforeAll(async () => {
@@ -219,6 +222,26 @@ describe("start", () => {
       "container.create",
       "operation.finished",
     ]);
+  });
+
+  test("O130: an init is the first process, which passes signals on and reaps orphans", async () => {
+    const script = "(sleep 0.01 &); trap 'exit 3' TERM; echo ready; while :; do sleep 0.05; done";
+    const command = ["sh", "-c", script];
+    const id = await under.create({ command, init: true, user: "app", readOnlyRoot: true });
+    await under.start(id);
+    await under.printed(id, "ready");
+    const { stdout } = await exec(under, id, "cat /proc/1/comm; sleep 0.2; ps -o stat,comm");
+    expect(stdout).toMatch(/^podfleet-init\n/);
+    expect(stdout).not.toMatch(/^Z/m);
+    expect(await under.stop(id)).toMatchObject({ exitCode: 3 });
+    const orphans = "sh -c '(sleep 0.01 &)'; exec sleep 600";
+    const bare = await under.run(orphans);
+    const reaped = await under.run(orphans, { init: true });
+    const processes = "sleep 0.2; ps -o stat,comm";
+    expect((await exec(under, bare, processes)).stdout).toMatch(/^Z +sleep$/m);
+    expect((await exec(under, reaped, processes)).stdout).not.toMatch(/^Z/m);
+    const changes = await receive(under, { kind: "diff", containerId: reaped });
+    expect(changes.toString()).not.toContain("podfleet-init");
   });
 
   test("S14: environment defaults, and the spec's over the image's", async () => {

@@ -17,10 +17,14 @@ import { withCriuConfig } from "./criu-config.ts";
 import { readHostDevices } from "./host-devices.ts";
 import type { HostLimits } from "./host-limits.ts";
 import { findInRootfs, resolveInRootfs } from "./rootfs-path.ts";
+import { findTool } from "./run-command.ts";
 import { serializeRuntimeSpec } from "./runtime-spec.ts";
 import { hasOlderPrograms } from "./seccomp.ts";
 import { buildRuntimeSpec, containerHostname, containerWorkdir, type EtcFiles } from "./spec.ts";
 import { resolveUser } from "./user.ts";
+
+/** Static, so that it runs in any image; podman's init. */
+export const initProgram = "catatonit";
 
 export interface BundleOptions {
   readonly id: ContainerId;
@@ -56,7 +60,8 @@ export async function writeBundle(options: BundleOptions): Promise<void> {
     ...spec.mounts.map((mount) => (mount.type === "bind" ? assertSource(mount.source) : undefined)),
   ]);
   const seccompTarget = { architecture: host.architecture, compatible: hasOlder };
-  const config = buildRuntimeSpec({ ...input, user, etcFiles, devices, seccompTarget });
+  const init = spec.init ? findTool(initProgram) : undefined;
+  const config = buildRuntimeSpec({ ...input, user, etcFiles, init, devices, seccompTarget });
   const text = serializeRuntimeSpec(withCriuConfig(config, { bundle, network }));
   await writeFile(join(bundle, "config.json"), text, { mode: 0o600 });
 }

@@ -8,14 +8,22 @@ import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { RuntimeMount, RuntimeSpec } from "./runtime-spec.ts";
 import type { EtcFiles } from "./spec.ts";
 
+/** Where a container with an init finds it. */
+export const initDestination = "/run/podfleet-init";
+
 /** Outer mounts come before those in them. A mount of the user's replaces the one that would be at its destination. */
-export function containerMounts(spec: ContainerSpec, etcFiles: EtcFiles): RuntimeMount[] {
+export function containerMounts(
+  spec: ContainerSpec,
+  etcFiles: EtcFiles,
+  init?: string,
+): RuntimeMount[] {
   const own = spec.mounts.map((mount) => userMount(mount));
   const taken = new Set(own.map((mount) => mount.destination));
   const basic = [
     ...kernelMounts(spec),
     ...etcMounts(etcFiles),
     ...(spec.readOnlyRoot ? scratchMounts : []),
+    ...(init === undefined ? [] : [initMount(init)]),
   ];
   const mounts = [...basic.filter((mount) => !taken.has(mount.destination)), ...own];
   return mounts.toSorted((a, b) => depth(a) - depth(b));
@@ -97,6 +105,11 @@ function etcMounts(files: EtcFiles): RuntimeMount[] {
     source,
     options: ["bind", "rw", "rprivate"],
   }));
+}
+
+function initMount(source: string): RuntimeMount {
+  const options = ["bind", "ro", "nosuid", "nodev", "rprivate"];
+  return { destination: initDestination, type: "bind", source, options };
 }
 
 /** What programs expect to write to, also when the root is read-only; as podman does. */

@@ -123,6 +123,17 @@ describe("command", () => {
     expect(containerCommand(full, image)).toEqual(args);
   });
 
+  test("an init is the host's, and the container's command is its argument", () => {
+    const { process, mounts } = build({ init: true }, { init: "/usr/bin/catatonit" });
+    expect(process.args).toEqual(["/run/podfleet-init", "--", "/entry", "serve"]);
+    expect(mounts).toContainEqual(
+      expect.objectContaining({
+        destination: "/run/podfleet-init",
+        source: "/usr/bin/catatonit",
+      }),
+    );
+  });
+
   test("none at all is refused", () => {
     expect(() => build({ entrypoint: [] })).toThrow(
       'Cannot run image "app": neither the spec nor the image names a command',

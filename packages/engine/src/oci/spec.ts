@@ -8,7 +8,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ImageConfig } from "../storage/image-config.ts";
 import type { HostLimits } from "./host-limits.ts";
-import { containerMounts, rootfsPropagation } from "./mounts.ts";
+import { containerMounts, initDestination, rootfsPropagation } from "./mounts.ts";
 import { containerResources } from "./resources.ts";
 import type { RuntimeDevice, RuntimeProcess, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
 import { seccompProfile, type SeccompTarget } from "./seccomp.ts";
@@ -27,6 +27,8 @@ export interface RuntimeSpecInput {
   /** Files of the host that become the container's /etc/hosts, /etc/hostname and /etc/resolv.conf. */
   readonly etcFiles: EtcFiles;
   readonly seccompTarget: SeccompTarget;
+  /** The host's init, for a container that is to have one. */
+  readonly init?: string | undefined;
   /** The host's devices, for a privileged container. */
   readonly devices: readonly RuntimeDevice[];
   /** Of the command's terminal at the beginning. */
@@ -51,7 +53,7 @@ export function buildRuntimeSpec(input: RuntimeSpecInput): RuntimeSpec {
     process: containerProcess(input),
     root: { path: input.rootfs, readonly: spec.readOnlyRoot },
     hostname: containerHostname(input.id, spec),
-    mounts: containerMounts(spec, input.etcFiles),
+    mounts: containerMounts(spec, input.etcFiles, input.init),
     annotations: spec.annotations,
     linux: {
       cgroupsPath: input.cgroup,
@@ -81,7 +83,7 @@ function containerProcess(input: ProcessInput): RuntimeProcess {
     terminal: spec.tty,
     ...(terminalSize ? { consoleSize: terminalSize } : {}),
     user: { uid: user.uid, gid: user.gid, umask: 0o022, additionalGids: user.additionalGids },
-    args: containerCommand(spec, image),
+    args: [...(spec.init ? [initDestination, "--"] : []), ...containerCommand(spec, image)],
     env: containerEnvironment(input),
     cwd: containerWorkdir(spec, image),
     capabilities: capabilitySets(spec, bounding, user),
@@ -100,6 +102,7 @@ export function execProcess(input: ProcessInput, exec: ExecSpec): RuntimeProcess
   const { privileged, tty } = exec;
   const like: ContainerSpec = {
     ...spec,
+    init: false,
     entrypoint: [],
     command: exec.command,
     tty: spec.tty || tty,

@@ -13,6 +13,7 @@ import type { FileChange } from "@podfleet/model/file";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
+import { initDestination } from "../oci/mounts.ts";
 import { storing } from "../storage/storage-failure.ts";
 import type { TransferSource } from "../transfer/transfers.ts";
 import { openDirectory, pathOf } from "./place.ts";
@@ -50,7 +51,7 @@ async function* linesOf({ rootfs, upper, image }: Layers): AsyncGenerator<Buffer
 
 /** What starting a container makes; podman leaves it out too. */
 const notTheUsers: ReadonlySet<string> = new Set([
-  ...["/dev", "/proc", "/sys", "/run", "/run/.containerenv", "/run/secrets"],
+  ...["/dev", "/proc", "/sys", "/run", "/run/.containerenv", "/run/secrets", initDestination],
   ...["/etc/hostname", "/etc/hosts", "/etc/mtab", "/etc/resolv.conf"],
 ]);
 

@@ -76,6 +76,8 @@ const specFieldsSchema = z.strictObject({
   tty: z.boolean().default(false),
   /** Keeps the command's standard input open. */
   stdin: z.boolean().default(false),
+  /** Runs the command under a small init, which passes signals on and reaps orphans: `catatonit` of the host. */
+  init: z.boolean().default(false),
   labels: labelsSchema.default({}),
   annotations: labelsSchema.default({}),
   /** The first 12 digits of the id when absent. */
