@@ -145,6 +145,25 @@ describe("--on-disconnect", () => {
     expect(container.state).toBe(state);
   });
 
+  test("an interactive command of exec is hung up on, and its shell ends", async () => {
+    await runContainer(fleet.client, { name: "hung-up", command: ["sleep", "3600"] });
+    await using usual = fleet.terminal("exec podfleet exec -it hung-up sh");
+    await usual.printed(/# /);
+    const columns = ["--container", "hung-up", "--format", "disconnect", "--noheading"];
+    expect(await session("ls", ...columns)).toBe("hangup:600s\n");
+    usual.type("exit\r");
+    await using soon = fleet.terminal(
+      "exec podfleet exec -it --on-disconnect hangup:1s hung-up sh",
+    );
+    await soon.printed(/# /);
+    process.kill(soon.pid, "SIGKILL");
+    const running = async () => await fleet.client.api.exec.list.query({ container: "hung-up" });
+    await waitFor(async () => (await running()).length === 0, {
+      what: "the shell to end",
+      timeoutMs: 20_000,
+    });
+  });
+
   test.each(["sometimes", "kill:never", "keep:2y", ""])("%j is refused", async (text) => {
     const words = ["run", "--on-disconnect", text, "busybox", "true"];
     const { stderr, exitCode } = await fleet.cli(words);
@@ -219,4 +238,15 @@ describe("session replay", () => {
     expect(exitCode).toBe(125);
     expect(stderr).toContain(`Cannot use ${flag} ${JSON.stringify(value)}: must be`);
   });
+});
+
+test("of a host that does not answer, the list says so", async () => {
+  const [, second] = fleet.hosts;
+  await second?.agent.end("SIGKILL");
+  const { stdout, stderr, exitCode } = await fleet.cli(["session", "ls"]);
+  expect(stdout).toMatch(/^SESSION/);
+  expect(stderr).toContain(`Warning: Host "${second?.name}" does not answer`);
+  expect(exitCode).toBe(0);
+  second?.agent.start();
+  await fleet.ready();
 });

@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
+import { testEffort } from "@podfleet/testkit/effort";
 import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
 import { runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
@@ -52,8 +53,8 @@ describe("run -it", () => {
       "stty -a; podfleet run -it --rm busybox sh; echo [$?]; stty -a; echo over",
     );
     await terminal.printed(/# /);
-    terminal.type("sleep 600\r");
-    await terminal.printed(/sleep 600\r\n/);
+    terminal.type("sh -c 'echo sleeping; exec sleep 600'\r");
+    await terminal.printed(/\nsleeping\r\n/);
     terminal.type(ctrlC);
     terminal.type("echo after $?\r");
     await terminal.printed(/\nafter 130\r\n/);
@@ -218,7 +219,7 @@ describe("attach", () => {
   test("A5: a container without input says so once, and its output is there", async () => {
     const script = "while :; do echo tick; sleep 0.2; done";
     await runContainer(fleet.client, { name: "deaf", command: ["sh", "-c", script] });
-    await using terminal = fleet.terminal("podfleet attach --sig-proxy=false deaf");
+    await using terminal = fleet.terminal("exec podfleet attach --sig-proxy=false deaf");
     await terminal.printed(/tick\r\n/);
     terminal.type("a\r");
     await terminal.printed(/"deaf" takes no input/);
@@ -261,6 +262,33 @@ describe("attach", () => {
     });
     await fleet.cli(["attach", "watched"], { input: "heard\n" });
     expect(await watcher).toEqual({ stdout: "heard\n", stderr: "", exitCode: 0 });
+  });
+});
+
+describe("output from byte 0", () => {
+  test("A1: of runs that end at once", async () => {
+    const { client } = fleet;
+    for (let round = 1; round <= 25 * testEffort; round += 1) {
+      const spec = { image: "busybox", command: ["echo", `x${round}`], autoRemove: true };
+      const { container } = await client.api.containers.create.mutate({ spec });
+      const request = { container: container.id, spec: { run: "next" } } as const;
+      const session = await client.openSession(request);
+      await client.api.containers.start.mutate({ container: container.id });
+      const pieces: Uint8Array[] = [];
+      for await (const piece of session.output) {
+        if (piece.type === "output") pieces.push(piece.bytes);
+      }
+      expect(Buffer.concat(pieces).toString()).toBe(`x${round}\n`);
+      expect(await session.exit).toMatchObject({ exitCode: 0 });
+    }
+  });
+
+  test("Q1: of all runs that a restart policy makes, and the last one's exit code", async () => {
+    const script =
+      "n=$(cat /n 2>/dev/null || echo 0); n=$((n + 1)); echo $n > /n; echo run $n; exit $n";
+    const words = ["run", "--restart", "on-failure:2", "busybox", "sh", "-c", script];
+    const result = await fleet.cli(words);
+    expect(result).toEqual({ stdout: "run 1\nrun 2\nrun 3\n", stderr: "", exitCode: 3 });
   });
 });
 
@@ -357,6 +385,19 @@ describe("signals", () => {
     terminal.type("\r");
     await terminal.printed(/caught[^]*\[3\]/);
     expect(await terminal.ended()).toBe(0);
+  });
+
+  test("ctrl-c ends runs that a restart policy repeats, also between two of them", async () => {
+    const name = "repeated";
+    const flags = `--restart always --name ${name}`;
+    const command = "sh -c 'echo run; exit 6'";
+    await using terminal = fleet.terminal(`exec podfleet run ${flags} busybox ${command}`);
+    // The fifth restart is 1.6 s after the run before it.
+    await terminal.printed(/(run\r\n){5}/);
+    await waitFor(async () => (await stateOf(name)) === "exited", { what: "the fifth run to end" });
+    terminal.type(ctrlC);
+    expect(await terminal.ended()).toBe(6);
+    expect(terminal.text.match(/run/g)).toHaveLength(5);
   });
 
   test("O47: without the proxy they end the client only", async () => {

@@ -21,7 +21,7 @@ export function addSessionFlags(command: Command): Command {
 }
 
 /** @throws PodfleetError INVALID_INPUT that says what is allowed */
-export function parseOnDisconnect(text = "keep"): SessionSpec["onDisconnect"] {
+export function parseOnDisconnect(text: string): SessionSpec["onDisconnect"] {
   const [action = "", time, ...more] = text.split(":");
   const afterMs = time === undefined ? undefined : findDurationMs(time);
   const isComplete = (time === undefined || afterMs !== undefined) && more.length === 0;

@@ -49,6 +49,12 @@ test("a later run's output follows that of the earlier ones", async () => {
   expect(await follow(id)).toBe("run\nrun\n");
 });
 
+test("a follower sees the runs that a restart policy begins, and then the end", async () => {
+  const restartPolicy = { name: "on-failure", retriesMax: 2 } as const;
+  const id = await under.run("echo run; exit 1", { restartPolicy });
+  expect(await follow(id)).toBe("run\nrun\nrun\n");
+});
+
 test("L4: an unknown container has no journal", async () => {
   const request = { containerId: newContainerId(), offset: 0, bytesMax: 16 * 1024, waitMs: 0 };
   await expect(under.engine.readJournal(request)).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { firstExtraDescriptor } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
+import { isRestarting } from "../container/stop.ts";
 import { hasProcess } from "../container/sync.ts";
 import type { JournalReadOptions } from "./read.ts";
 
@@ -34,7 +35,10 @@ export function findJournal(parts: EngineParts, reference: JournalReference): Jo
   return {
     path: paths.journal(id),
     keptFrom: () => journals.keptFrom(id),
-    mayGrow: () => hasProcess(store.find(id)?.snapshot ?? { state: "exited" }),
+    mayGrow: () => {
+      const snapshot = store.find(id)?.snapshot;
+      return snapshot !== undefined && (hasProcess(snapshot) || isRestarting(snapshot));
+    },
     subscribe: (listener) => store.onChange(id, listener),
   };
 }

@@ -25,7 +25,7 @@ export function attachCommand(shell: Shell): Command {
     .action(
       connected(shell, async ({ api }, name: string, flags: AttachFlags) => {
         const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
-        const onDisconnect = parseOnDisconnect(flags.onDisconnect);
+        const onDisconnect = parseOnDisconnect(flags.onDisconnect ?? "keep");
         const container = await api.containers.inspect.query({ container: name });
         return await attachToRun(shell, {
           container: container.id,

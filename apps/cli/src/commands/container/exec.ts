@@ -61,7 +61,9 @@ export function execCommand(shell: Shell): Command {
         const preserveFds = parseCount("--preserve-fds", flags.preserveFds);
         const descriptors = flags.detach ? [] : openDescriptors(preserveFds);
         const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
-        const onDisconnect = parseOnDisconnect(flags.onDisconnect);
+        // A container goes on by itself; a command that reads what nobody writes any more would wait for ever.
+        const unattended = flags.interactive ? "hangup" : "keep";
+        const onDisconnect = parseOnDisconnect(flags.onDisconnect ?? unattended);
         const { interactive, privileged, tty, user, workdir } = flags;
         const fileEntries = await readEntries("--env-file", flags.envFile);
         const terminalSize = tty ? windowSize() : undefined;

@@ -71,7 +71,7 @@ async function runDetached(shell: Shell, { image, words, flags }: RunRequest): P
 /** With `--rm` the host removes the container when its run ends; a client that is gone by then need not come back for it. */
 async function runInForeground(shell: Shell, { image, words, flags }: RunRequest): Promise<number> {
   const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
-  const onDisconnect = parseOnDisconnect(flags.onDisconnect);
+  const onDisconnect = parseOnDisconnect(flags.onDisconnect ?? "keep");
   await warnUnlessTerminal(shell, flags);
   const container = await createFromFlags(shell, { image, command: words, flags });
   try {

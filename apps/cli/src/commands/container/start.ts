@@ -56,7 +56,7 @@ async function startAttached(
     throw new PodfleetError("INVALID_INPUT", "Cannot attach to more than one container: name one");
   }
   const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
-  const onDisconnect = parseOnDisconnect(flags.onDisconnect);
+  const onDisconnect = parseOnDisconnect(flags.onDisconnect ?? "keep");
   const { api } = await shell.client();
   const { id, state, spec } = await api.containers.inspect.query({ container: target });
   return await attachToRun(shell, {
