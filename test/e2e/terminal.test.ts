@@ -216,6 +216,22 @@ describe("attach", () => {
     expect(await one.ended()).toBe(5);
   });
 
+  test("A3: one that is stopped holds up neither the command nor the others, and misses nothing", async () => {
+    const command = ["sh", "-c", "read go; seq 1 500000; echo over >&2"];
+    await runContainer(fleet.client, { name: "stalled", command, stdin: true });
+    const file = join(fleet.root, "stalled.txt");
+    await using stopped = fleet.terminal(`exec podfleet attach --no-stdin stalled > ${file}`);
+    const words = ["session", "ls", "--container", "stalled", "-q"];
+    await waitFor(async () => (await fleet.cli(words)).stdout !== "", { what: "a session" });
+    process.kill(stopped.pid, "SIGSTOP");
+    const other = await fleet.cli(["attach", "stalled"], { input: "go\n" });
+    expect(other).toMatchObject({ stderr: "over\n", exitCode: 0 });
+    expect(other.stdout === lines(500_000)).toBe(true);
+    process.kill(stopped.pid, "SIGCONT");
+    expect(await stopped.ended()).toBe(0);
+    expect((await readFile(file, "utf8")) === other.stdout).toBe(true);
+  });
+
   test("A5: a container without input says so once, and its output is there", async () => {
     const script = "while :; do echo tick; sleep 0.2; done";
     await runContainer(fleet.client, { name: "deaf", command: ["sh", "-c", script] });
