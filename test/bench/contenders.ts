@@ -28,7 +28,7 @@ export async function openContenders(fleet: Fleet, host: FleetHost): Promise<Con
   const rootfs = await unpack(archive);
   stack.defer(async () => await rm(rootfs, { recursive: true }));
   const floor = stack.use(await openFloor(rootfs));
-  const podman = await openPodman(archive, "docker.io/library/busybox:latest");
+  const podman = await openPodman(archive);
   if (podman) stack.use(podman);
   else console.log("podman is not installed: it is left out");
   const owned = stack.move();

@@ -23,23 +23,30 @@ export class Samples {
   get p95(): number {
     return this.percentile(0.95);
   }
+
+  get p99(): number {
+    return this.percentile(0.99);
+  }
 }
 
-export interface Promised {
+export type Promised = {
   readonly what: string;
   readonly value: number;
-  readonly atMost: number;
   readonly unit: string;
-}
+} & ({ readonly atMost: number } | { readonly atLeast: number });
 
 /** Prints each promise with what was measured, and makes the process end with 1 when one is not kept. */
 export function judge(promises: readonly Promised[]): void {
-  for (const { what, value, atMost, unit } of promises) {
-    const isKept = value <= atMost;
+  for (const promise of promises) {
+    const { what, value, unit } = promise;
+    const [side, bound, isKept] =
+      "atMost" in promise
+        ? (["most", promise.atMost, value <= promise.atMost] as const)
+        : (["least", promise.atLeast, value >= promise.atLeast] as const);
     if (!isKept) process.exitCode = 1;
     const verdict = isKept ? "kept" : "NOT KEPT";
     console.log(
-      `${what}: ${value.toFixed(2)}${unit}, promised at most ${atMost}${unit}: ${verdict}`,
+      `${what}: ${value.toFixed(2)}${unit}, promised at ${side} ${bound}${unit}: ${verdict}`,
     );
   }
 }

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -18,16 +19,24 @@ import type { Contender } from "./contender.ts";
 const run = promisify(execFile);
 
 const podman = "/usr/bin/podman";
+const image = "docker.io/library/busybox:latest";
 const timeoutMs = 30_000;
 
 /** podman asks for more than a host without CAP_SYS_RESOURCE may give. */
 const limits = ["NOFILE", "NPROC"].map((type) => ({ type, soft: 4096, hard: 4096 }));
 
+/** A service that runs. */
+export interface Podman extends AsyncDisposable {
+  readonly call: Caller;
+  /** Creates a container and starts it, and resolves with the length of all its output once that has ended. */
+  readonly runAttached: (command: readonly string[]) => Promise<number>;
+}
+
 /**
  * @param archive OCI or Docker image archive
  * @returns undefined where podman is not installed
  */
-export async function openPodman(archive: string, image: string): Promise<Contender | undefined> {
+export async function startPodman(archive: string): Promise<Podman | undefined> {
   if (!existsSync(podman)) return undefined;
   await using stack = new AsyncDisposableStack();
   const root = await mkdtemp("/tmp/podfleet-bench-podman-");
@@ -40,18 +49,86 @@ export async function openPodman(archive: string, image: string): Promise<Conten
   await loadImage(socket, archive);
   const owned = stack.move();
   return {
+    call,
+    runAttached: async (command) => {
+      const id = await create(call, command);
+      const output = await attach(socket, id);
+      await call("POST", `/containers/${id}/start`);
+      const length = await lengthOfOutput(output);
+      await call("DELETE", `/containers/${id}?force=true`);
+      return length;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/**
+ * @param archive OCI or Docker image archive
+ * @returns undefined where podman is not installed
+ */
+export async function openPodman(archive: string): Promise<Contender | undefined> {
+  const service = await startPodman(archive);
+  if (!service) return undefined;
+  const { call } = service;
+  return {
     name: "podman's API service",
     createAndStart: async () => {
-      const spec = { image, command, netns: { nsmode: "none" }, r_limits: limits };
-      const { Id: id } = (await call("POST", "/containers/create", spec)) as { Id: string };
+      const id = await create(call, command);
       await call("POST", `/containers/${id}/start`);
       return id;
     },
     exec: async (id, args) => await runExec(call, id, args),
     stop: async (id) => void (await call("POST", `/containers/${id}/stop?timeout=0`)),
     remove: async (id) => void (await call("DELETE", `/containers/${id}`)),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: async () => await service[Symbol.asyncDispose](),
   };
+}
+
+async function create(call: Caller, args: readonly string[]): Promise<string> {
+  const spec = { image, command: args, netns: { nsmode: "none" }, r_limits: limits };
+  const { Id: id } = (await call("POST", "/containers/create", spec)) as { Id: string };
+  return id;
+}
+
+/** The connection that the service has given over to the container's output. */
+async function attach(socket: string, id: string): Promise<Socket> {
+  const outgoing = request({
+    socketPath: socket,
+    method: "POST",
+    path: `/v4.0.0/libpod/containers/${id}/attach?stream=true&stdout=true&stderr=true`,
+    headers: { connection: "Upgrade", upgrade: "tcp" },
+  });
+  outgoing.end();
+  const [, connection, head] = (await once(outgoing, "upgrade")) as [unknown, Socket, Buffer];
+  if (head.length > 0) connection.unshift(head);
+  return connection;
+}
+
+/** Of Docker's multiplexed frames: a stream, three zeros, a length, and so many bytes. */
+async function lengthOfOutput(frames: Socket): Promise<number> {
+  const headBytes = 8;
+  let length = 0;
+  /** Of the frame under way, and what is there of a head that was cut in two. */
+  let left = 0;
+  let head = Buffer.alloc(0);
+  for await (const bytes of frames as AsyncIterable<Buffer>) {
+    let at = 0;
+    while (at < bytes.length) {
+      if (left === 0) {
+        const part = bytes.subarray(at, at + headBytes - head.length);
+        head = Buffer.concat([head, part]);
+        at += part.length;
+        if (head.length < headBytes) break;
+        left = head.readUInt32BE(4);
+        length += left;
+        head = Buffer.alloc(0);
+      }
+      const taken = Math.min(left, bytes.length - at);
+      left -= taken;
+      at += taken;
+    }
+  }
+  return length;
 }
 
 /** The answer to the start ends with the command. */

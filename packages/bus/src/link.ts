@@ -45,7 +45,7 @@ export interface LinkOptions {
 export type Delivered = false | "unknown";
 
 export interface LinkRequestOptions {
-  readonly headers: MsgHdrs;
+  readonly headers?: MsgHdrs;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Makes the error for a receiver that is not there (`false`) or did not answer in time (`"unknown"`). */
@@ -102,7 +102,7 @@ export class Link {
     this.#assertFits(subject, payload);
     const reply = this.#connection.request(subject, payload, {
       timeout: Math.max(1, options.timeoutMs),
-      headers: options.headers,
+      ...(options.headers ? { headers: options.headers } : {}),
     });
     try {
       return await raceAborts(reply, [

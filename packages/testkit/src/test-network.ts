@@ -19,6 +19,9 @@ export interface TestHostNetwork {
   readonly cut: () => Promise<void>;
   /** Brings the link up again. */
   readonly join: () => Promise<void>;
+  /** Until `unthrottle`, the host sends so many kilobits a second at most; what cannot wait in the queue is dropped. */
+  readonly throttle: (limits: { kilobits: number; queueBytes: number }) => Promise<void>;
+  readonly unthrottle: () => Promise<void>;
 }
 
 const hostsMax = 250;
@@ -68,6 +71,13 @@ async function addHost(
     address,
     cut: async () => await ip("link", "set", name, "down"),
     join: async () => await ip("link", "set", name, "up"),
+    throttle: async ({ kilobits, queueBytes }) => {
+      const bucket = ["rate", `${kilobits}kbit`, "burst", "4kb", "limit", `${queueBytes}`];
+      await tc("-n", name, "qdisc", "replace", "dev", "eth0", "root", "tbf", ...bucket);
+    },
+    unthrottle: async () => {
+      await tc("-n", name, "qdisc", "replace", "dev", "eth0", "root", "pfifo");
+    },
   };
 }
 
@@ -82,4 +92,8 @@ const run = promisify(execFile);
 
 async function ip(...args: string[]): Promise<void> {
   await run("/usr/sbin/ip", args, { timeout: 10_000 });
+}
+
+async function tc(...args: string[]): Promise<void> {
+  await run("/usr/sbin/tc", args, { timeout: 10_000 });
 }
