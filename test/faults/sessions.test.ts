@@ -19,6 +19,7 @@ import { TestProcess } from "@podfleet/testkit/test-process";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { MemoryWatch } from "../bench/memory-watch.ts";
 import { ExpectedOutput, numbered, repeated } from "./expected-output.ts";
 import { faults, seededRandom } from "./session-faults.ts";
 import { readRecording } from "./session-recorder.ts";
@@ -216,3 +217,28 @@ test(
   },
   60_000 + faultCount * 4_000,
 );
+
+test("A3: a client that never reads holds up neither the command nor other clients, and costs little memory", async () => {
+  const { client } = fleet;
+  const sizeBytes = 256 * 1024 * 1024;
+  const command = ["dd", "if=/dev/zero", "bs=64k", `count=${sizeBytes / 65_536}`];
+  const created = await client.api.containers.create.mutate({
+    spec: { image: "busybox", command },
+  });
+  const container = created.container.id;
+  await using memory = await MemoryWatch.start(fleet);
+  const unread = await client.openSession({ container, spec: { run: "next" } });
+  const read = await client.openSession({ container, spec: { run: "next" } });
+  await client.api.containers.start.mutate({ container });
+  let length = 0;
+  for await (const piece of read.output) {
+    if (piece.type === "output" && piece.stream === "stdout") length += piece.bytes.length;
+  }
+  expect(length).toBe(sizeBytes);
+  expect(await read.exit).toMatchObject({ exitCode: 0 });
+  const growth = memory.takeGrowth();
+  expect(growth.agent).toBeLessThan(64);
+  expect(growth.controlPlane).toBeLessThan(64);
+  await unread.output.cancel();
+  expect(await unread.exit).toMatchObject({ exitCode: 0 });
+});
