@@ -1,5 +1,6 @@
 /**
- * A journal as it grows, decoded: what `tail -f` is for files. It holds the file open and is told of changes by the kernel.
+ * A journal as it grows, decoded: what `tail -f` is for files. It holds the file open, and is told of changes by the kernel when it has
+ * come to the end: before that it would be told as often as the command writes, and know it anyway.
  *
  * What was just written is in the kernel's memory, so a reader that has kept up reads at once; one that is behind has its reads done
  * by another thread, since the disk may take its time.
@@ -82,6 +83,7 @@ export class JournalFollower {
     try {
       const bytesRead = readSync(file, buffer, this.#options.headroom, length, this.#offset);
       this.#isBehind = bytesRead === readSoonBytesMax;
+      this.#setAtEnd(bytesRead < length);
       return this.#take(buffer, bytesRead);
     } finally {
       buffers.giveBack(buffer);
@@ -103,6 +105,7 @@ export class JournalFollower {
       // It may have been closed, or what was read given up, meanwhile.
       if (this.#file === undefined || this.#isInGap()) return [];
       this.#isBehind = bytesRead === readBytesMax;
+      this.#setAtEnd(bytesRead < length);
       return this.#take(buffer, Math.min(bytesRead, limit() - this.#offset));
     } finally {
       buffers.giveBack(buffer);
@@ -141,8 +144,16 @@ export class JournalFollower {
       if (hasErrno(error, "ENOENT")) return undefined;
       throw error;
     }
-    this.#watcher = watch(this.#path, () => this.#options.onGrowth());
     return this.#file;
+  }
+
+  #setAtEnd(isAtEnd: boolean): void {
+    const isWatching = this.#watcher !== undefined;
+    if (isAtEnd === isWatching) return;
+    this.#watcher?.close();
+    this.#watcher = isAtEnd ? watch(this.#path, () => this.#options.onGrowth()) : undefined;
+    // It may have grown since it was read.
+    if (isAtEnd) setImmediate(() => this.#options.onGrowth());
   }
 }
 
