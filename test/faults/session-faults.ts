@@ -1,5 +1,6 @@
 /** What may happen to a fleet while sessions are open. Each leaves the fleet to recover by itself, and resolves without waiting for that. */
 import { systemClock } from "@podfleet/base/clock";
+import { testEffort } from "@podfleet/testkit/effort";
 import type { Fleet, FleetHost } from "@podfleet/testkit/fleet";
 import type { TestProcess } from "@podfleet/testkit/test-process";
 
@@ -41,7 +42,8 @@ export const faults: Readonly<Record<string, Fault>> = {
 
   "the host's link cut": async ({ host, random }) => {
     await host.network.cut();
-    await systemClock.sleep(100 + random() ** 3 * 2_900);
+    const isLong = testEffort > 1 && random() < 0.05;
+    await systemClock.sleep(isLong ? 30_000 : 100 + random() ** 3 * 2_900);
     await host.network.join();
   },
 

@@ -26,6 +26,8 @@ import { readRecording } from "./session-recorder.ts";
 
 const faultCount = 50 * testEffort;
 const pauseMsMax = 400;
+/** After a fault that was the last for a while. */
+const recoverMsMax = 30_000;
 const endMsMax = 60_000;
 
 let fleet: Fleet;
@@ -66,7 +68,7 @@ async function producers() {
   const blocks = (block: Uint8Array) => new ExpectedOutput(repeated(block));
   return {
     bulk: {
-      command: untilStopped("seq 1 20000; usleep 100000"),
+      command: untilStopped("seq 1 20000; usleep 400000"),
       expected: { stdout: blocks(Buffer.from(sequence)) },
     },
     binary: {
@@ -116,6 +118,19 @@ async function type(input: WritableStream<Uint8Array>, signal: AbortSignal): Pro
   }
   await writer.close();
   return count;
+}
+
+/** Resolves when more has come of everything that is expected. */
+async function progress(all: readonly (readonly [string, { expected: Expected }])[]) {
+  const outputs = all.flatMap(([name, { expected }]) => {
+    return Object.values(expected).map((output) => ({ name, output, length: output.length }));
+  });
+  for (const { name, output, length } of outputs) {
+    await waitFor(() => output.length > length, {
+      what: `more of "${name}"`,
+      timeoutMs: recoverMsMax,
+    });
+  }
 }
 
 test(
@@ -179,6 +194,7 @@ test(
         happened.push(name);
         await faults[name]?.({ fleet, host, client: recorder, random });
         await systemClock.sleep(random() * pauseMsMax);
+        if (count % names.length === names.length - 1) await progress(all);
       }
     };
     try {
@@ -198,13 +214,17 @@ test(
         timeoutMs: endMsMax,
       });
     } catch (error) {
-      throw new Error(`With seed ${seed}, after ${happened.slice(-10).join(", ")}`, {
-        cause: error,
-      });
+      const ended = [host.agent, ...fleet.replicas.map(({ process }) => process)]
+        .filter(({ isRunning }) => !isRunning)
+        .map((each) => each.lastWords());
+      const after = happened.slice(-10).join(", ");
+      throw new Error([`With seed ${seed}, after ${after}`, ...ended].join("\n"), { cause: error });
+    } finally {
+      await recorder.end("SIGKILL");
     }
     const ofRecorder = bothStreams();
     for (const { stream, bytes } of readRecording(recording).pieces) ofRecorder[stream].take(bytes);
-    all.push(["recorder", { command: [], expected: ofRecorder }]);
+    all.push(["the recorder", { command: [], expected: ofRecorder }]);
     for (const [name, { expected }] of all) {
       for (const stream of Object.values(expected)) {
         expect(stream.length, name).toBeGreaterThan(1_000);

@@ -73,7 +73,7 @@ export async function serveAgents(bus: Bus, handlers: AgentHandlers): Promise<Me
     ),
   );
   add("spans", async (hostId, message) => handlers.spans(hostId, message.data));
-  await bus.control.flush();
+  await bus.control.subscribed();
   return server;
 }
 

@@ -27,7 +27,7 @@ export class AgentStreams {
   /** Takes frames until `stop` is called, across reconnects. Resolves when the server has taken the subscription. */
   static async open(bus: Bus, hostId: HostId, onFrame: StreamFrameListener): Promise<AgentStreams> {
     const streams = new AgentStreams(bus, hostId, onFrame);
-    await bus.bulk.flush();
+    await bus.bulk.subscribed();
     return streams;
   }
 

@@ -408,6 +408,22 @@ test("links outlive the server's crash and serve again after it", async () => {
   expect(ofControl).toEqual(["disconnected", "reconnected"]);
 });
 
+test("a host that begins to serve while the server is away is there when it is back", async () => {
+  const hostId = newHostId();
+  const agent = await connectAgent(hostId);
+  const controlPlane = await connectControlPlane();
+  await nats.kill();
+  const serving = serveHost(agent, hostId, hostHandlers({}));
+  const flushed = controlPlane.bulk.flush().catch((error: unknown) => error);
+  expect(await flushed).toMatchObject({ code: "UNAVAILABLE" });
+  await nats.restart();
+  await serving;
+  const client = new HostClient(controlPlane);
+  await waitFor(async () => await client.request(hostId, "ping", { payload: {}, ...quick }), {
+    what: "the host to answer",
+  });
+});
+
 test("a link closes while the server is away", async () => {
   const bus = await connectControlPlane();
   await nats.kill();

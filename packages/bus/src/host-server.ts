@@ -126,7 +126,7 @@ export async function serveHost(
   add("journal.read", journalAnswer(handlers));
   add("transfer.read", transferAnswer(handlers));
   add("upload.chunk", uploadAnswer(handlers));
-  await Promise.all([bus.control.flush(), bus.bulk.flush()]);
+  await Promise.all([bus.control.subscribed(), bus.bulk.subscribed()]);
   return server;
 }
 

@@ -11,7 +11,7 @@ import {
 import { backoffMs } from "@podfleet/base/backoff";
 import { systemClock } from "@podfleet/base/clock";
 import { withDeadline } from "@podfleet/base/deadline";
-import { PodfleetError } from "@podfleet/model/errors";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
 
 import { raceAborts } from "./abort.ts";
 
@@ -140,9 +140,28 @@ export class Link {
     return () => subscription.unsubscribe();
   }
 
-  /** Resolves when the server has processed all that was sent before, subscriptions among it. */
+  /**
+   * Resolves when the server has processed all that was sent before, subscriptions among it.
+   * @throws PodfleetError UNAVAILABLE when the link is down or goes down
+   */
   async flush(): Promise<void> {
-    await withDeadline(this.#connection.flush(), closeTimeoutMs, () => linkDown("unknown"));
+    const flushed = this.#connection.flush();
+    try {
+      await withDeadline(flushed, closeTimeoutMs, () => linkDown("unknown"));
+    } catch (error) {
+      // The connection was lost, and the answer with it.
+      if (error instanceof errors.RequestError || this.#isEnding) throw linkDown("unknown");
+      throw error;
+    }
+  }
+
+  /** Resolves when the server has taken the subscriptions made before; a link that is down takes them when it is up again. */
+  async subscribed(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (error) {
+      if (!hasCode(error, "UNAVAILABLE")) throw error;
+    }
   }
 
   async close(): Promise<void> {
