@@ -1,12 +1,11 @@
 /** What containers leave on the machine when their agents could not clean up: processes, mounts, cgroups. */
-import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
-import { hasErrno } from "@podfleet/base/errno";
 import { execa } from "execa";
 
 import { planHosts } from "./agents.ts";
+import { endProcessesIn, foldersIn, removeCgroup, withDescendants } from "./cgroup.ts";
 import { SetUpFailure } from "./failure.mjs";
 import { cgroupRoot, dataRoot, runRoot } from "./paths.ts";
 
@@ -14,18 +13,7 @@ const cgroupMount = "/sys/fs/cgroup";
 
 /** Kills whatever still runs in the hosts' cgroups, which hold containers and their monitors only. */
 export async function killContainerProcesses(): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
-  for (;;) {
-    const pids = new Set(cgroupFolders().flatMap(pidsOf));
-    if (pids.size === 0) return;
-    if (performance.now() > deadlineMs) {
-      throw new SetUpFailure(
-        `Processes ${[...pids].join(", ")} of containers do not end even on SIGKILL: look at /proc/PID/stack, and reboot if the kernel holds them`,
-      );
-    }
-    for (const pid of pids) kill(pid);
-    await sleep(25);
-  }
+  await endProcessesIn(cgroupFolders);
 }
 
 /** Unmounts what is mounted below podfleet's folders, innermost first. */
@@ -61,48 +49,6 @@ function cgroupParents(): string[] {
   const hierarchies = ["", ...foldersIn(cgroupMount)];
   const parents = hierarchies.map((hierarchy) => join(cgroupMount, hierarchy, cgroupRoot));
   return parents.filter((folder) => existsSync(folder));
-}
-
-function withDescendants(folder: string): string[] {
-  return [folder, ...foldersIn(folder).flatMap((name) => withDescendants(join(folder, name)))];
-}
-
-function foldersIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-}
-
-function pidsOf(cgroup: string): number[] {
-  try {
-    const lines = readFileSync(join(cgroup, "cgroup.procs"), "utf8").split("\n");
-    return lines.filter((line) => line !== "").map(Number);
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ENODEV")) return [];
-    throw error;
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if (!hasErrno(error, "ESRCH")) throw error;
-  }
-}
-
-/** The kernel keeps a cgroup busy for a moment after its last process has ended. */
-async function removeCgroup(folder: string): Promise<void> {
-  const deadlineMs = performance.now() + 5_000;
-  for (;;) {
-    try {
-      return rmdirSync(folder);
-    } catch (error) {
-      if (hasErrno(error, "ENOENT")) return;
-      if (!hasErrno(error, "EBUSY") || performance.now() > deadlineMs) throw error;
-    }
-    await sleep(25);
-  }
 }
 
 /** Mount points below podfleet's folders, in the order in which they were mounted. */

@@ -67,7 +67,7 @@ async function listStoppable(client: Client): Promise<ContainerSummary[] | undef
   try {
     return await client.api.containers.list.query({
       all: true,
-      filters: { state: ["created", "running"] },
+      filters: { state: ["created", "running", "paused"] },
     });
   } catch (error) {
     if (hasCode(error, "UNAVAILABLE", "UNAUTHENTICATED")) return undefined;
@@ -76,13 +76,15 @@ async function listStoppable(client: Client): Promise<ContainerSummary[] | undef
 }
 
 /** @returns whether it has ended; a host that does not answer leaves its containers to the clean-up */
-async function stopContainer(client: Client, { id }: ContainerSummary): Promise<boolean> {
+async function stopContainer(client: Client, { id, state }: ContainerSummary): Promise<boolean> {
   try {
+    if (state === "paused") await client.api.containers.unpause.mutate({ container: id });
     await client.api.containers.stop.mutate({ container: id });
     return true;
   } catch (error) {
     if (hasCode(error, "ALREADY_STOPPED", "CONTAINER_NOT_FOUND")) return true;
-    if (hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE", "STATE_INVALID", "TIMEOUT")) return false;
+    if (hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE", "STATE_INVALID", "NOT_PAUSED", "TIMEOUT"))
+      return false;
     throw error;
   }
 }

@@ -361,7 +361,6 @@ describe("exec", () => {
       status: 409,
       body: { message: expect.stringContaining("paused") },
     });
-    expect((await ask("POST", "/containers/still/stop?t=0")).status).toBe(204);
   });
 
   test("O61: resizing", async () => {
@@ -379,6 +378,13 @@ describe("exec", () => {
       body: { message: expect.stringContaining("No such exec instance") },
     });
   });
+});
+
+test("O99: a paused container is stopped", async () => {
+  const { id } = await run({ command: ["sleep", "600"] });
+  expect((await ask("POST", `/containers/${id}/pause`)).status).toBe(204);
+  expect((await ask("POST", `/containers/${id}/stop?t=0`)).status).toBe(204);
+  expect(await stateOf(id)).toBe("exited");
 });
 
 test("O58, O60: the size of a container's terminal", async () => {

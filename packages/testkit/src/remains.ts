@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { hasErrno } from "@podfleet/base/errno";
+import { thawCgroup } from "@podfleet/engine/host/container-cgroup";
 
 import { waitFor } from "./wait-for.ts";
 
@@ -28,7 +29,8 @@ export async function endRemains(host: ContainerHost): Promise<void> {
 
 /** @returns how many there were */
 function killProcesses(cgroup: string): number {
-  const pids = cgroupFolders(cgroup).flatMap(pidsIn);
+  const folders = cgroupFolders(cgroup);
+  const pids = folders.flatMap(pidsIn);
   for (const pid of pids) {
     try {
       process.kill(pid, "SIGKILL");
@@ -36,6 +38,8 @@ function killProcesses(cgroup: string): number {
       if (!hasErrno(error, "ESRCH")) throw error;
     }
   }
+  // What is frozen does not even follow SIGKILL.
+  thawCgroup(folders);
   return pids.length;
 }
 
