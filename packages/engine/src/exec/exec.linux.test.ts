@@ -296,7 +296,7 @@ describe("sessions", () => {
   });
 
   test("E5: many at once have each their own code and output", async () => {
-    const codes = Array.from({ length: 20 }, (_, index) => index + 1);
+    const codes = Array.from({ length: 50 }, (_, index) => index + 1);
     const all = await Promise.all(
       codes.map((code) => exec(under, web, `echo ${code}; exit ${code}`)),
     );
@@ -305,23 +305,31 @@ describe("sessions", () => {
     expect(running()).toEqual([]);
   });
 
-  test("E10: a session that has ended leaves no process, directory or descriptor", async () => {
-    const id = await under.run("sleep 600");
-    const descriptors = async () => (await readdir("/proc/self/fd")).length;
-    await exec(under, id, "true");
-    const before = await descriptors();
-    for (let round = 0; round < 20; round += 1) {
-      const { session } = await exec(under, id, "true");
-      await under.perform(id, { verb: "exec.remove", execId: session.id, force: false });
-    }
-    expect(under.engine.execs.list(id)).toHaveLength(1);
-    await waitFor(async () => (await bundles()).length === 0, { what: "the bundles to go" });
-    await waitFor(async () => (await descriptors()) <= before, { what: "descriptors to close" });
-    await under.remove(id);
-    const monitors = async () =>
-      (await findLeaks(join(under.options.runRoot, "execs"))).filter((leak) => leak.includes(id));
-    await waitFor(async () => (await monitors()).length === 0, { what: "the monitors to end" });
-  });
+  test(
+    "E10: 200 sessions that have ended leave no process, directory or descriptor",
+    {
+      timeout: 120_000,
+    },
+    async () => {
+      const id = await under.run("sleep 600");
+      const descriptors = async () => (await readdir("/proc/self/fd")).length;
+      await exec(under, id, "true");
+      const before = await descriptors();
+      for (let round = 0; round < 40; round += 1) {
+        const five = await Promise.all([1, 2, 3, 4, 5].map(() => exec(under, id, "true")));
+        for (const { session } of five) {
+          await under.do(id, { verb: "exec.remove", execId: session.id, force: false });
+        }
+      }
+      expect(under.engine.execs.list(id)).toHaveLength(1);
+      await waitFor(async () => (await bundles()).length === 0, { what: "the bundles to go" });
+      await waitFor(async () => (await descriptors()) <= before, { what: "descriptors to close" });
+      await under.remove(id);
+      const monitors = async () =>
+        (await findLeaks(join(under.options.runRoot, "execs"))).filter((leak) => leak.includes(id));
+      await waitFor(async () => (await monitors()).length === 0, { what: "the monitors to end" });
+    },
+  );
 
   test("O61: the terminal's size can be set while it is there", async () => {
     const script = "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.05; done";
