@@ -64,10 +64,11 @@ export function commitExitLocked(parts: EngineParts, id: ContainerId, end: EndOf
     ran && !stoppedByUser
       ? planRestart(spec.restartPolicy, endedRun(snapshot, end.exit))
       : undefined;
+  const exit = ran ? exitChanges(parts, snapshot, end.exit) : {};
   parts.store.update(
     id,
     {
-      ...(ran ? exitChanges(parts, snapshot, end.exit) : {}),
+      ...exit,
       // What a monitor writes comes before the exit that it reports, and the next run appends after this commit.
       ...(ran ? { outputEnd: wholeJournalLength(parts.paths.journal(id)) } : {}),
       ...restart,
@@ -79,7 +80,7 @@ export function commitExitLocked(parts: EngineParts, id: ContainerId, end: EndOf
     },
     {
       event: "container.died",
-      attributes: ran ? exitAttributes(end.exit) : {},
+      attributes: ran ? exitAttributes(exit) : {},
       operation: end.operation,
     },
   );
@@ -108,6 +109,12 @@ function exitChanges(
   };
 }
 
-function exitAttributes({ exitCode }: ExitRecord): Record<string, number | boolean> {
-  return exitCode === undefined ? { exitUnknown: true } : { exitCode };
+function exitAttributes({
+  exitCode,
+  oomKilled,
+}: SnapshotChanges): Record<string, number | boolean> {
+  return {
+    ...(exitCode === undefined ? { exitUnknown: true } : { exitCode }),
+    ...(oomKilled ? { oomKilled } : {}),
+  };
 }

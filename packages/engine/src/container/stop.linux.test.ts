@@ -194,6 +194,8 @@ describe("kill", () => {
     const hungry = "x=a; while :; do x=$x$x; done";
     const id = await under.run(hungry, { resources: { memoryBytes: 32 * 1024 * 1024 } });
     expect(await under.exited(id)).toMatchObject({ oomKilled: true, exitCode: 137 });
+    const died = under.events(id).find(({ type }) => type === "container.died");
+    expect(died?.attributes).toEqual({ exitCode: 137, oomKilled: true });
     const plain = await under.create();
     await under.start(plain);
     await under.kill(plain, 9);
