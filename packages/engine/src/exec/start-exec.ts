@@ -58,6 +58,8 @@ export async function startExecLocked(
   start: ExecStart & { readonly resumed: boolean },
   note: StartNote,
 ): Promise<void> {
+  // The kernel's wait passes beside the writing of records.
+  using _move = parts.monitorCgroup.moves.expect();
   const known = parts.execs.find(start.execId)?.session;
   if (known) {
     if (!start.resumed || known.state !== "created") throw alreadyUsed(known);

@@ -2,7 +2,8 @@
  * Starting conmon, for a container or for an exec session, and talking to it over the pipes that it is given. Its first process
  * forks the monitor proper, which leads a process group of its own and outlives the agent, and ends.
  */
-import { readFile, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 
@@ -56,7 +57,7 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
   const { args, bundle, descriptors = [], attach = false } = options;
   using held = new DisposableStack();
   const move = held.use(options.cgroup.moves.expect());
-  await rm(join(bundle, monitorPidFile), { force: true });
+  rmSync(join(bundle, monitorPidFile), { force: true });
   const sync = 3 + descriptors.length;
   const pipes = { _OCI_SYNCPIPE: String(sync), _OCI_STARTPIPE: String(sync + 1) };
   const child = spawnProcess(options.program ?? findTool(monitor), args, {
