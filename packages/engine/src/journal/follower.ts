@@ -5,7 +5,7 @@
  * What was just written is in the kernel's memory, so a reader that has kept up reads at once; one that is behind has its reads done
  * by another thread, since the disk may take its time.
  */
-import { closeSync, type FSWatcher, openSync, read, readSync, watch } from "node:fs";
+import { closeSync, existsSync, type FSWatcher, openSync, read, readSync, watch } from "node:fs";
 
 import { hasErrno } from "@podfleet/base/errno";
 
@@ -62,9 +62,14 @@ export class JournalFollower {
     return this.#isBehind;
   }
 
-  /** Skips what is not kept any more up to `limit`; until then nothing after it is read. */
-  takeGap(limit: number): Gap | undefined {
-    const to = Math.min(this.#options.keptFrom(), limit);
+  /**
+   * Skips what is not kept any more; until then nothing after it is read.
+   * @param end of the output, when it has one
+   */
+  takeGap(end: number | undefined): Gap | undefined {
+    const keptFrom = this.#options.keptFrom();
+    const isGone = end !== undefined && this.#file === undefined && !existsSync(this.#path);
+    const to = isGone ? end : Math.min(keptFrom, end ?? keptFrom);
     if (this.#offset >= to) return undefined;
     const from = this.#offset;
     this.#offset = to;

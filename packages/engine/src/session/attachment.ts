@@ -82,7 +82,7 @@ export class Attachment {
   /** The part of the output that is next and not kept any more. It comes before what is read after it. */
   takeGap(): Gap | undefined {
     if (this.#isOver) return undefined;
-    return this.#follower.takeGap(this.#bounded(Number.POSITIVE_INFINITY));
+    return this.#follower.takeGap(this.#findEnd()?.offset);
   }
 
   /**

@@ -1,3 +1,6 @@
+import { rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
 import { systemClock } from "@podfleet/base/clock";
 import { type ContainerId, newSessionId } from "@podfleet/model/ids";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
@@ -322,6 +325,22 @@ describe("a session's life", () => {
     const all = () => under.engine.sessions.list({ sessionId: session.id, all: true });
     await waitFor(() => all().length === 0, { what: "the session to be forgotten" });
     await under.reopen({ clock: systemClock });
+  });
+
+  test("a client that comes back after the output was dropped is told what it missed, and the exit", async () => {
+    const id = await under.run("echo one; sleep 0.2; echo two; exit 6");
+    const session = await TestSession.open(under, id, { from: "start" });
+    await session.printed("one");
+    session.attachment.lose();
+    await under.exited(id);
+    await under.remove(id);
+    await waitFor(() => listed(session).exit, { what: "the exit to be kept" });
+    const journal = join(under.options.dataRoot, "journals", id);
+    const { size } = await stat(journal);
+    await rm(journal);
+    const again = await TestSession.open(under, id, {}, { sessionId: session.id, resume: true });
+    expect(await again.ended()).toEqual(exited(6));
+    expect([again.text(), again.gaps]).toEqual(["", [{ from: session.offset, to: size }]]);
   });
 
   test("an exit that nobody took is kept with the session", async () => {

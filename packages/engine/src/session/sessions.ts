@@ -1,4 +1,6 @@
 /** The sessions of a host: see model/session. None of it takes a container's lock. */
+import { existsSync } from "node:fs";
+
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import type { CommandExit, Session, SessionSpec } from "@podfleet/model/session";
@@ -107,7 +109,7 @@ export class Sessions {
     const session = known ?? this.#newSession(opening);
     const target = targetOf(this.#parts, session);
     const offset = opening.offset ?? session.acknowledged;
-    assertBoundary(target, offset);
+    if (!known || existsSync(target.journal)) assertBoundary(target, offset);
     this.#attachments.get(session.id)?.end(takenOver(session.id));
     const isNew = known === undefined;
     if (isNew) sessions.add(session);
