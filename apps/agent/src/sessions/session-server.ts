@@ -76,16 +76,16 @@ export class SessionServer {
 
   async #open(request: SessionOpenRequest): Promise<SessionOpenReply> {
     const { connectionId: id, window, ...opening } = request;
-    let ended: PodfleetError | undefined;
+    const early: { end?: PodfleetError } = {};
     const attachment = await this.#sessions.open(opening, {
       headroom: outputHeaderBytes,
       onChange: () => this.#connections.get(id)?.pump(),
       onEnd: (error) => {
-        ended = error;
+        early.end = error;
         this.#connections.get(id)?.fail(error);
       },
     });
-    if (ended) throw ended as PodfleetError;
+    if (early.end) throw early.end;
     const connection = new SessionConnection(attachment, {
       window,
       clock: this.#clock,

@@ -51,7 +51,7 @@ export class SessionInputs {
 
   /** Ends the command's input when nobody is left who may write. */
   conclude(target: SessionTarget): void {
-    const input = target.tty ? undefined : this.find(target);
+    const input = target.tty ? undefined : this.#inputs.get(target.key);
     if (!input || input.ended.length === 0) return;
     const ended = new Set<SessionId>(input.ended);
     if (this.writers(target).every(({ id }) => ended.has(id))) input.finish();

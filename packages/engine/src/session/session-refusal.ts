@@ -28,6 +28,18 @@ export function assertResumable(
   if (session.end !== undefined) throw sessionEnded(session);
 }
 
+/** Sessions of a host that have not ended. Each may keep files open. */
+const openMax = 4_096;
+
+/** @throws PodfleetError UNAVAILABLE when no further one may be opened */
+export function assertRoom(open: readonly Session[]): void {
+  if (open.length < openMax) return;
+  throw new PodfleetError(
+    "UNAVAILABLE",
+    `Cannot open a session: the host has ${open.length} that have not ended, must be fewer than ${openMax}`,
+  );
+}
+
 /** @throws PodfleetError SESSION_IN_USE when one of them or this one is to have the input to itself */
 export function assertInputFree({ spec }: Pick<Session, "spec">, others: readonly Session[]): void {
   if (spec.input === "none") return;

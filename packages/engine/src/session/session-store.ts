@@ -2,7 +2,7 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
-import type { Session } from "@podfleet/model/session";
+import { type Session, sessionSchema } from "@podfleet/model/session";
 
 import type { CommandEnd, SessionRecord } from "../state/session-record.ts";
 import type { StateStore } from "../state/state-store.ts";
@@ -61,18 +61,21 @@ export class SessionStore {
 
   /** Commits changes of a session; returns it as it is then. */
   update(id: SessionId, changes: SessionChanges, note?: SessionNote): Session {
-    const session = changed(this.get(id).session, changes);
-    this.#commit({ ...this.get(id), session }, note);
+    const record = this.get(id);
+    const fields = Object.entries({ ...record.session, ...changes });
+    const kept = fields.filter(([, value]) => value !== undefined);
+    const session = sessionSchema.parse(Object.fromEntries(kept));
+    this.#commit({ ...record, session }, note);
     return session;
   }
 
   /** Takes note of what may be forgotten by a crash; it is committed by `commitNoted`, or with the next change. */
   note(
     id: SessionId,
-    news: { readonly changes?: SessionChanges; readonly commandEnd?: CommandEnd },
-  ) {
+    news: { readonly changes?: Partial<Session>; readonly commandEnd?: CommandEnd },
+  ): void {
     const record = this.get(id);
-    const session = changed(record.session, news.changes ?? {});
+    const session = { ...record.session, ...news.changes };
     this.#records.set(id, { session, commandEnd: news.commandEnd ?? record.commandEnd });
     this.#noted.add(id);
   }
@@ -103,9 +106,4 @@ export class SessionStore {
     this.#records.set(id, record);
     this.#noted.delete(id);
   }
-}
-
-function changed(session: Session, changes: SessionChanges): Session {
-  const fields = Object.entries({ ...session, ...changes });
-  return Object.fromEntries(fields.filter(([, value]) => value !== undefined)) as Session;
 }

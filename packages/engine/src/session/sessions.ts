@@ -14,7 +14,13 @@ import { endUnattended } from "./end-unattended.ts";
 import { SessionInput } from "./session-input.ts";
 import { SessionInputs } from "./session-inputs.ts";
 import { SessionKeeper } from "./session-keeper.ts";
-import { assertInputFree, assertResumable, sessionEnded, takenOver } from "./session-refusal.ts";
+import {
+  assertInputFree,
+  assertResumable,
+  assertRoom,
+  sessionEnded,
+  takenOver,
+} from "./session-refusal.ts";
 import { type SessionTarget, targetOf } from "./session-target.ts";
 
 export interface SessionOpening {
@@ -46,8 +52,9 @@ export class Sessions {
     this.#parts = parts;
     this.#onFailure = onFailure;
     for (const { session } of parts.sessions.list()) {
-      if (session.connected) parts.sessions.update(session.id, this.#disconnected());
+      if (session.connected) parts.sessions.note(session.id, { changes: this.#disconnected() });
     }
+    parts.sessions.commitNoted();
     this.#inputs = new SessionInputs({
       parts,
       onRoom: (key) => this.#changed(key),
@@ -63,7 +70,7 @@ export class Sessions {
   /**
    * Makes a session, or resumes the one of that id; the attachment that it has had ends with SESSION_IN_USE.
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; STATE_INVALID when the container has no such run; SESSION_IN_USE when
-   * another session has the input to itself; SESSION_NOT_FOUND, SESSION_ENDED; FORBIDDEN for another caller's; INVALID_INPUT for an
+   * another session has the input to itself; UNAVAILABLE when there are too many; SESSION_NOT_FOUND, SESSION_ENDED; FORBIDDEN for another caller's; INVALID_INPUT for an
    * offset that is no record boundary
    */
   async open(opening: SessionOpening, holder: Holder): Promise<Attachment> {
@@ -130,6 +137,7 @@ export class Sessions {
   #newSession({ sessionId, containerId, caller, spec }: SessionOpening): Session {
     const run = this.#chooseRun(containerId, spec);
     const target = targetOf(this.#parts, { containerId, run, spec });
+    assertRoom(this.list({ all: false }));
     assertInputFree({ spec }, this.#inputs.writers(target));
     return {
       ...{ id: sessionId, containerId, run, spec, caller, tty: target.tty },
@@ -179,10 +187,8 @@ export class Sessions {
     const state = target.state();
     if (state.is === "ended") this.#parts.sessions.note(id, { commandEnd: state.end });
     if (end === "expired") endUnattended(this.#parts, session, { target, inputs: this.#inputs });
-    const ended = this.#parts.sessions.update(id, {
-      ...this.#disconnected(session.detached),
-      ...{ end, endedAt: this.#now() },
-    });
+    const left = session.connected ? this.#disconnected() : {};
+    const ended = this.#parts.sessions.update(id, { ...left, end, endedAt: this.#now() });
     this.#attachments.get(id)?.end(sessionEnded(ended));
     this.#attachments.delete(id);
     if (session.spec.input !== "none") this.#inputs.conclude(target);
