@@ -9,7 +9,7 @@ import { hasErrno } from "@podfleet/base/errno";
 import { invariant } from "@podfleet/base/invariant";
 import { pause } from "@podfleet/base/pause";
 
-import { punchHole } from "../process/punch-hole.ts";
+import { punchLargeHole } from "../process/punch-hole.ts";
 import type { JournalTable } from "../state/journal-table.ts";
 import { NEWLINE, recordBytesMax } from "./whole-length.ts";
 
@@ -74,17 +74,19 @@ export class JournalRetention {
     while (!this.#stop.signal.aborted) {
       await pause(intervalMs, this.#stop.signal);
       const growing = new Map(this.#options.growing().map((journal) => [journal.id, journal]));
-      for (const journal of new Map([...this.#grew, ...growing]).values()) this.#bound(journal);
+      for (const journal of new Map([...this.#grew, ...growing]).values()) {
+        await this.#bound(journal);
+      }
       this.#grew = growing;
     }
   }
 
-  #bound(journal: Journal): void {
+  async #bound(journal: Journal): Promise<void> {
     try {
       const { bytesMax } = this.#options;
       const size = statSync(journal.path, { throwIfNoEntry: false })?.size ?? 0;
       if (size - this.keptFrom(journal.id) <= bytesMax) return;
-      this.#giveUp(journal, size - Math.floor(bytesMax * (1 - givenUpPart)));
+      await this.#giveUp(journal, size - Math.floor(bytesMax * (1 - givenUpPart)));
     } catch (error) {
       // It may be removed meanwhile.
       if (hasErrno(error, "ENOENT")) return;
@@ -94,7 +96,7 @@ export class JournalRetention {
   }
 
   /** Gives up what is before offset `about`, and the rest of the record that is there. */
-  #giveUp({ id, path }: Journal, about: number): void {
+  async #giveUp({ id, path }: Journal, about: number): Promise<void> {
     const before = this.keptFrom(id);
     const file = openSync(path, "r+");
     try {
@@ -106,7 +108,7 @@ export class JournalRetention {
       invariant(keptFrom > before, "the front that is kept moves on");
       this.#options.table.save(id, keptFrom);
       this.#keptFrom.set(id, keptFrom);
-      punchHole(file, { from: Math.max(0, before - blockBytesMax), to: keptFrom });
+      await punchLargeHole(file, { from: Math.max(0, before - blockBytesMax), to: keptFrom });
     } finally {
       closeSync(file);
     }
