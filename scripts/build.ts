@@ -38,21 +38,37 @@ export async function buildApps(): Promise<BuiltApp[]> {
 }
 
 async function buildApp(app: App): Promise<BuiltApp> {
-  const manifestPath = join(dist(app), "manifest.json");
-  const complete = existsSync(manifestPath) && existsSync(join(dist(app), "main.mjs"));
+  const folder = join(root, "apps", app);
+  const asset = assets[app];
+  return { app, ...(await ensureBundle(join(folder, "src/main.ts"), { folder, asset })) };
+}
+
+/**
+ * Bundles a program of this workspace as `dist/main.mjs` of a folder, with the addons that it loads beside it, unless that is there
+ * already.
+ */
+export async function ensureBundle(
+  entry: string,
+  { folder, asset }: { readonly folder: string; readonly asset?: string | undefined },
+): Promise<Omit<BuiltApp, "app">> {
+  const dist = join(folder, "dist");
+  const manifestPath = join(dist, "manifest.json");
+  const complete = existsSync(manifestPath) && existsSync(join(dist, "main.mjs"));
   const known = complete ? await readManifest(manifestPath) : undefined;
   if (known && (await hashFiles(known.inputs)) === known.hash) {
-    return { app, changed: false, hash: known.hash };
+    return { changed: false, hash: known.hash };
   }
   // Made beside the old one, which running processes still read, and at the same depth, which source maps count on.
-  const made = join(root, "apps", app, `.dist-${process.pid}`);
+  const made = join(folder, `.dist-${process.pid}`);
   try {
-    const inputs = await bundleApp(app, made);
+    const sources = await bundle(entry, made);
+    const assetInputs = asset ? await copyAsset(asset, made) : [];
+    const inputs = [...sources, ...assetInputs, ...sharedInputs].toSorted();
     const hash = await hashFiles(inputs);
     const manifest = JSON.stringify({ hash, inputs } satisfies Manifest, null, 2);
     await writeFile(join(made, "manifest.json"), manifest);
-    await replaceFolder(dist(app), made);
-    return { app, changed: true, hash };
+    await replaceFolder(dist, made);
+    return { changed: true, hash };
   } finally {
     await rm(made, { recursive: true, force: true });
   }
@@ -65,19 +81,8 @@ async function replaceFolder(folder: string, replacement: string): Promise<void>
   await rm(old, { recursive: true, force: true });
 }
 
-/** @returns the files the bundle was made from, relative to the root */
-async function bundleApp(app: App, outdir: string): Promise<string[]> {
-  const sources = await bundleProgram(join(root, "apps", app, "src/main.ts"), outdir);
-  const asset = assets[app];
-  const assetInputs = asset ? await copyAsset(asset, outdir) : [];
-  return [...sources, ...assetInputs, ...sharedInputs].toSorted();
-}
-
-/**
- * Bundles a program of this workspace as `main.mjs` of a folder, with the addons that it loads beside it.
- * @returns its sources, relative to the root
- */
-export async function bundleProgram(entry: string, outdir: string): Promise<string[]> {
+/** @returns the sources that the bundle was made from, relative to the root */
+async function bundle(entry: string, outdir: string): Promise<string[]> {
   const result = await build({
     entryPoints: [entry],
     outfile: join(outdir, "main.mjs"),
@@ -156,10 +161,6 @@ async function hashFiles(paths: readonly string[]): Promise<string> {
 
 async function readManifest(path: string): Promise<Manifest> {
   return JSON.parse(await readFile(path, "utf8")) as Manifest;
-}
-
-function dist(app: App): string {
-  return join(root, "apps", app, "dist");
 }
 
 if (import.meta.main) {

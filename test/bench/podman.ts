@@ -10,6 +10,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 
+import { hasErrno } from "@podfleet/base/errno";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
@@ -158,14 +159,27 @@ function startService(root: string, socket: string): ChildProcess {
 async function endService(service: ChildProcess, root: string): Promise<void> {
   service.kill("SIGTERM");
   if (service.exitCode === null && service.signalCode === null) await once(service, "exit");
-  // conmon has a clean-up of podman's run after each container.
-  await waitFor(async () => (await findLeaks(root)).every((leak) => leak.startsWith("mount ")), {
+  await waitFor(async () => await endMonitors(root), {
     what: "the end of podman's processes",
     timeoutMs,
   });
   // containers/storage keeps its overlay folder mounted on itself.
   const overlay = join(root, "store/overlay");
   if (existsSync(overlay)) await run("umount", [overlay]);
+}
+
+/** A monitor of an exec session waits for five minutes before it has podman clean up. @returns whether none is left */
+async function endMonitors(root: string): Promise<boolean> {
+  const leaks = await findLeaks(root);
+  const pids = leaks.flatMap((leak) => /^process (\d+)/.exec(leak)?.[1] ?? []);
+  for (const pid of pids) {
+    try {
+      process.kill(Number(pid), "SIGKILL");
+    } catch (error) {
+      if (!hasErrno(error, "ESRCH")) throw error;
+    }
+  }
+  return pids.length === 0;
 }
 
 async function loadImage(socket: string, archive: string): Promise<void> {

@@ -1,12 +1,9 @@
 /** Engines that are killed on the way. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rmSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { bundleProgram } from "../../../scripts/build.ts";
+import { ensureBundle } from "../../../scripts/build.ts";
 import type { EnginePlan } from "./crashing-engine-program.ts";
 
 export type CrashPlan = EnginePlan & {
@@ -16,7 +13,7 @@ export type CrashPlan = EnginePlan & {
 
 /** Resolves when the process has ended: with whether it was killed. */
 export async function performAndCrash({ killWhen, ...plan }: CrashPlan): Promise<boolean> {
-  program ??= bundleOnce();
+  program ??= ensureProgram();
   const child = spawn(process.execPath, [await program, JSON.stringify(plan)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -38,9 +35,8 @@ export async function performAndCrash({ killWhen, ...plan }: CrashPlan): Promise
 /** The bundle's path. From its sources the program would start seven times as slowly. */
 let program: Promise<string> | undefined;
 
-async function bundleOnce(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "podfleet-crashing-engine-"));
-  process.once("exit", () => rmSync(folder, { recursive: true }));
-  await bundleProgram(join(import.meta.dirname, "crashing-engine-program.ts"), folder);
-  return join(folder, "main.mjs");
+async function ensureProgram(): Promise<string> {
+  const folder = join(import.meta.dirname, "..");
+  await ensureBundle(join(import.meta.dirname, "crashing-engine-program.ts"), { folder });
+  return join(folder, "dist/main.mjs");
 }
