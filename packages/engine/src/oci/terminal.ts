@@ -7,7 +7,16 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 
 /**
- * Tells the monitor that works in `bundle` the size of its terminal, over its control fifo: `1 HEIGHT WIDTH` and a newline.
+ * conmon reads so much of its fifo at once, and of two sizes that it reads at once it drops the second. So each size fills a read.
+ * Source: CTLBUFSZ in conmon's ctrl.c.
+ */
+const recordBytes = 199;
+/** conmon ignores a larger size. */
+const charactersMax = 1_000;
+
+/**
+ * Tells the monitor that works in `bundle` the size of its terminal, over the fifo for that: `HEIGHT WIDTH` and a newline. Of sizes that
+ * are set one after the other the last one stays.
  * @throws PodfleetError STATE_INVALID when there is no monitor any more
  */
 export async function resizeTerminal(
@@ -15,11 +24,11 @@ export async function resizeTerminal(
   { height, width }: TerminalSize,
 ): Promise<void> {
   try {
-    const control = await open(join(bundle, "ctl"), constants.O_WRONLY | constants.O_NONBLOCK);
+    const fifo = await open(join(bundle, "winsz"), constants.O_WRONLY | constants.O_NONBLOCK);
     try {
-      await control.write(`1 ${height} ${width}\n`);
+      await fifo.write(`${record(height, width)}\n`);
     } finally {
-      await control.close();
+      await fifo.close();
     }
   } catch (error) {
     if (!hasErrno(error, "ENOENT", "ENXIO", "EPIPE")) throw error;
@@ -27,4 +36,9 @@ export async function resizeTerminal(
       cause: error,
     });
   }
+}
+
+function record(height: number, width: number): string {
+  const size = [height, width].map((length) => Math.min(length, charactersMax)).join(" ");
+  return size.padEnd(recordBytes - 1);
 }

@@ -76,6 +76,23 @@ test("A6, O58: a terminal has its size from the beginning, and gets another whil
   expect(await session.ended()).toEqual(exited(0));
 });
 
+test("A6: of sizes that are set one after the other, the last one stays", async () => {
+  const script = 'while read word; do echo "$word $(stty size)"; done';
+  const id = await under.create({ command: ["sh", "-c", script], stdin: true, tty: true });
+  const session = await TestSession.open(under, id, { run: "next", input: "shared" });
+  await under.start(id);
+  for (let height = 21; height <= 40; height += 1) {
+    for (let width = 41; width <= 50; width += 1) {
+      await under.engine.resize(id, { height, width });
+    }
+    await session.attachment.resize({ height, width: 99 });
+    await session.write(`go${height}\n`);
+    await session.printed(`go${height} ${height} 99\r\n`);
+  }
+  session.endInput();
+  expect(session.gaps).toEqual([]);
+});
+
 test("A6: an exec session's terminal has its size from the beginning", async () => {
   const id = await under.run("sleep 600");
   const terminalSize = { height: 33, width: 99 };
