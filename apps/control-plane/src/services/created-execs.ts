@@ -5,6 +5,8 @@ import { isDeepStrictEqual } from "node:util";
  * start claims it on record for its operation, and the operation takes effect once. Whoever resizes it before decides the size that its
  * terminal begins with.
  */
+import { systemClock } from "@podfleet/base/clock";
+import { pause } from "@podfleet/base/pause";
 import {
   claimCreatedExec,
   type CreatedExecRow,
@@ -22,6 +24,10 @@ import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
 import { execIdOf, execNotFound, inspectExec, resizeExec } from "./exec.ts";
 import type { Fleet } from "./fleet.ts";
 import { inspectContainer } from "./inspect.ts";
+
+/** How long a session that is being started is waited for. */
+const startTimeoutMs = 10_000;
+const startPollMs = 50;
 
 /**
  * @param request its operation id names the session, so that a retry creates it once
@@ -91,16 +97,29 @@ export async function getExecById(fleet: Fleet, exec: ExecId): Promise<ExecSessi
 }
 
 /**
- * Sets the size of the session's terminal, or the size that it is to begin with.
+ * Sets the size of the session's terminal, or the size that it is to begin with. While it is being started, that is waited for.
  * @throws PodfleetError STATE_INVALID, EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, HOST_UNREACHABLE
  */
 export async function resizeExecById(
   fleet: Fleet,
   { exec, size }: { readonly exec: ExecId; readonly size: TerminalSize },
 ): Promise<void> {
-  if (await resizeCreatedExec(fleet.database, { id: exec, size })) return;
-  const row = await findCreatedExec(fleet.database, exec);
-  await resizeExec(fleet, { container: await containerOf(fleet, exec, row), exec, ...size });
+  const deadline = systemClock.nowMs() + startTimeoutMs;
+  for (;;) {
+    if (await resizeCreatedExec(fleet.database, { id: exec, size })) return;
+    const row = await findCreatedExec(fleet.database, exec);
+    try {
+      return await resizeExec(fleet, {
+        container: await containerOf(fleet, exec, row),
+        exec,
+        ...size,
+      });
+    } catch (error) {
+      const isStarting = (await getExecById(fleet, exec)).state === "created";
+      if (!isStarting || systemClock.nowMs() > deadline) throw error;
+    }
+    await pause(startPollMs, fleet.draining);
+  }
 }
 
 async function containerOf(
