@@ -15,9 +15,10 @@ import { EngineUnderTest, type Verb as EngineVerb } from "@podfleet/testkit/engi
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { newExecId } from "./exec/test-exec.ts";
+import { runtimeNames } from "./oci/runtime.ts";
 import {
   type Command,
   created,
@@ -29,9 +30,10 @@ import {
 } from "./test-model.ts";
 
 const sequencesAtOnce = 8;
-const rounds = 25 * testEffort;
 const stepsMax = 8;
 const timeMsMax = 240_000 * testEffort;
+/** In which sequences are played, with each runtime. */
+const rounds = { runc: 25 * testEffort, crun: 5 * testEffort } as const;
 
 /** One command, or two at once. */
 type Step = Command | readonly [Verb, Verb];
@@ -64,26 +66,20 @@ const round: fc.Arbitrary<Round> = fc.record({
 
 let under: EngineUnderTest;
 
-beforeAll(async () => {
-  under = await EngineUnderTest.open();
-});
-
-afterAll(async () => {
-  await under[Symbol.asyncDispose]();
-});
-
-test(
-  "containers do what the model does",
-  async () => {
+test.each(runtimeNames)(
+  "containers of %s do what the model does",
+  { timeout: timeMsMax },
+  async (runtime) => {
+    under = await EngineUnderTest.open(runtime);
+    await using _disposed = under;
     const details = await fc.check(fc.asyncProperty(round, playRound), {
-      numRuns: rounds,
+      numRuns: rounds[runtime],
       interruptAfterTimeLimit: timeMsMax / 2,
       markInterruptAsFailure: true,
     });
     const report = await fc.asyncDefaultReportMessage(details);
     expect(report && `${report}\n${String(details.errorInstance)}`).toBeUndefined();
   },
-  timeMsMax,
 );
 
 interface Player {
