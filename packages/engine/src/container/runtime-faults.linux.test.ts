@@ -28,6 +28,13 @@ afterAll(async () => {
 const start = { verb: "container.start", recursive: false } as const;
 const stop = { verb: "container.stop", timeoutSeconds: 0 } as const;
 const pause = { verb: "container.pause" } as const;
+const update = { verb: "container.update", resources: { pidsLimit: 99 } } as const;
+/** Unpauses too when it is paused already. */
+const pauseAndUnpause: Verb = {
+  verb: "container.batch",
+  steps: [{ verb: "container.pause" }, { verb: "container.unpause" }],
+  continueOnError: true,
+};
 const sync = { verb: "container.sync" } as const;
 const exec = (): Verb => ({
   verb: "exec.start",
@@ -70,6 +77,26 @@ const whileRunning: Row[] = [
     "runc pause: before hang",
     pause,
     { code: "RUNTIME_TIMEOUT", state: "running", again: "paused" },
+  ],
+  [
+    "runc resume: before fail",
+    pauseAndUnpause,
+    { code: "RUNTIME_FAILED", state: "paused", again: "running" },
+  ],
+  [
+    "runc resume: before hang",
+    pauseAndUnpause,
+    { code: "RUNTIME_TIMEOUT", state: "paused", again: "running" },
+  ],
+  [
+    "runc update: before fail",
+    update,
+    { code: "RUNTIME_FAILED", state: "running", again: "running" },
+  ],
+  [
+    "runc update: before hang",
+    update,
+    { code: "RUNTIME_TIMEOUT", state: "running", again: "running" },
   ],
   ["runc state: before fail", sync, { code: "RUNTIME_FAILED", state: "running", again: "running" }],
   [
