@@ -82,7 +82,7 @@ async function beginLifecycles(client: Client, signal: AbortSignal): Promise<Loa
     if (live && underWay.size < underWayMax) {
       const label = `${name} ${begun}`;
       begun += 1;
-      const life = live(new Life(client))
+      const life = live(new Life(client, host.name))
         .catch((error: unknown) => void failures.push(`${label}: ${String(error)}`))
         .finally(() => underWay.delete(life));
       underWay.add(life);

@@ -85,17 +85,20 @@ function shell(script: string): string[] {
   return ["sh", "-c", script];
 }
 
-/** One container, each of whose steps is presented until its outcome is known. */
+/** One container of one host, each of whose steps is presented until its outcome is known. */
 export class Life {
   readonly #client: Client;
+  readonly #host: string;
   #container = "";
 
-  constructor(client: Client) {
+  constructor(client: Client, host: string) {
     this.#client = client;
+    this.#host = host;
   }
 
   async create(wish: Wish): Promise<void> {
-    const spec = { image: "busybox", command: ["sleep", "600"], ...wish };
+    const placement = { host: this.#host };
+    const spec = { image: "busybox", command: ["sleep", "600"], placement, ...wish };
     const { container } = await retrying(
       async (operationId) => await this.#api.create.mutate({ operationId, spec }),
       outage,

@@ -1,4 +1,5 @@
 import { hostIdSchema, imageIdSchema } from "@podfleet/model/ids";
+import { isNotDelivered } from "@podfleet/model/operation";
 import { placementSchema } from "@podfleet/model/placement";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -202,6 +203,11 @@ describe("the refusal", () => {
   ])("%s", (_name, wanted, hosts, code, message) => {
     const decision = place(wanted, hosts);
     expect("error" in decision ? decision.error : decision.host).toMatchObject({ code, message });
+  });
+
+  test("what a silent host has not taken may be asked for anew", () => {
+    const decision = place(request({ host: "host-1" }), [host(1, { state: "unreachable" })]);
+    expect("error" in decision && isNotDelivered(decision.error)).toBe(true);
   });
 
   test("details name each host and its reason", () => {

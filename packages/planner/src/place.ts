@@ -5,6 +5,7 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import type { HostId } from "@podfleet/model/ids";
 import { matchesImage } from "@podfleet/model/image";
+import { notDelivered } from "@podfleet/model/operation";
 import type { Placement, PlacementStrategy } from "@podfleet/model/placement";
 import type { Capacity } from "@podfleet/model/resources";
 
@@ -102,7 +103,7 @@ function unreachable(host: CandidateHost): PodfleetError {
   return new PodfleetError(
     "HOST_UNREACHABLE",
     `Cannot reach host ${JSON.stringify(host.name)}: its agent does not answer`,
-    { details: { hostId: host.id, host: host.name } },
+    { details: { hostId: host.id, host: host.name, ...notDelivered } },
   );
 }
 
