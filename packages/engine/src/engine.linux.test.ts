@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Engine } from "./engine.ts";
 import { endProcess, findStartTicks, isAlive } from "./host/process-identity.ts";
+import { runtimeNames } from "./oci/runtime.ts";
 import { hashAction } from "./operation/action-hash.ts";
 import type { OperationRequest } from "./operation/operation-runner.ts";
 import { StateStore } from "./state/state-store.ts";
@@ -170,6 +171,15 @@ describe("a new engine on the same directories", () => {
     await under.reopen();
     expect(await under.exited(id)).toMatchObject({ exitCode: 6, exitUnknown: false });
     expectBystanderAlive();
+  });
+
+  test.each(runtimeNames)("finds created containers of %s as they were", async (runtime) => {
+    await using host = await EngineUnderTest.open(runtime);
+    const id = await host.create();
+    const created = await host.do(id, { verb: "container.init" });
+    await host.reopen();
+    expect(host.snapshot(id)).toEqual(created);
+    expect(await host.start(id)).toMatchObject({ state: "running", run: 1, pid: created.pid });
   });
 
   test("is refused while another has them open", async () => {

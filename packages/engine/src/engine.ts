@@ -183,7 +183,7 @@ export class Engine {
         clock,
         exitDirectory: paths.exits,
         runtimeRoot: paths.runtimeRoot,
-        monitorPids: await monitorPids(store, paths),
+        recordedPids: await recordedPids(store, paths),
       }),
     ]);
     await recoverExecs(parts, continuity);
@@ -452,12 +452,12 @@ function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): Ho
 }
 
 /** Of the containers that have a process, and of those whose processes may have been revived without the record's knowing. */
-async function monitorPids(store: StateStore, paths: EnginePaths): Promise<Set<number>> {
+async function recordedPids(store: StateStore, paths: EnginePaths): Promise<Set<number>> {
   const pids = await Promise.all(
     store.list().map(async ({ snapshot, processes }) => {
-      if (hasProcess(snapshot)) return snapshot.monitorPid;
-      return processes.restoring && (await findMonitorPid(paths.bundle(snapshot.id)));
+      if (hasProcess(snapshot)) return [snapshot.monitorPid, snapshot.pid];
+      return processes.restoring ? [await findMonitorPid(paths.bundle(snapshot.id))] : [];
     }),
   );
-  return new Set(pids.filter((pid) => pid !== undefined));
+  return new Set(pids.flat().filter((pid) => pid !== undefined));
 }

@@ -18,17 +18,15 @@ export interface LeftoverOptions {
   /** The engine's own directories, by which its processes are known. */
   readonly exitDirectory: string;
   readonly runtimeRoot: string;
-  /** Monitors of containers that have a process by their record. */
-  readonly monitorPids: ReadonlySet<number>;
+  /** Monitors and processes of containers that have one by their record. A created one's is called as its runtime was (crun). */
+  readonly recordedPids: ReadonlySet<number>;
 }
 
 /** Kills monitors that no record names, and lets runtime calls come to their end, or kills them too. */
 export async function endLeftovers(options: LeftoverOptions): Promise<void> {
-  const { clock, exitDirectory, runtimeRoot, monitorPids } = options;
-  const processes = listProcesses();
-  const monitors = processes.filter(
-    ({ pid, argv }) => hasOption(argv, "--exit-dir", exitDirectory) && !monitorPids.has(pid),
-  );
+  const { clock, exitDirectory, runtimeRoot, recordedPids } = options;
+  const processes = listProcesses().filter(({ pid }) => !recordedPids.has(pid));
+  const monitors = processes.filter(({ argv }) => hasOption(argv, "--exit-dir", exitDirectory));
   await Promise.all(monitors.map((monitor) => endProcess(monitor, endTimeoutMs, clock)));
   const calls = processes.filter(({ argv }) => hasOption(argv, "--root", runtimeRoot));
   await Promise.all(
