@@ -39,9 +39,11 @@ test("the trace of a start has the caller's call, the lock wait and every runtim
   const spans = await waitFor(
     async () => {
       const found = (await api.traces.get.query({ operationId })).spans;
-      return found.some(({ name }) => name === "script") && isWhole(found) ? found : undefined;
+      const names = new Set(found.map(({ name }) => name));
+      const isComplete = names.has("script") && names.has("runc start") && isWhole(found);
+      return isComplete ? found : undefined;
     },
-    { what: "a trace without missing parents" },
+    { what: "a trace of all processes without missing parents" },
   );
   const path = (name: string): string[] => {
     const span = spans.find((candidate) => candidate.name === name);

@@ -5,7 +5,7 @@ import { type Bus, connectBus } from "@podfleet/bus/connection";
 import type { MessageServer } from "@podfleet/bus/message-server";
 import { StateStore } from "@podfleet/engine/state/state-store";
 import { PodfleetError } from "@podfleet/model/errors";
-import { imageIdSchema, newHostId } from "@podfleet/model/ids";
+import { imageIdSchema, newHostId, newOperationId } from "@podfleet/model/ids";
 import { agentInboxPrefix, controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
 import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
 import { createTempRoot } from "@podfleet/testkit/temp-root";
@@ -114,6 +114,10 @@ async function setUp() {
       for (let index = 0; index < count; index += 1)
         store.note(undefined, { event: "image.load", image });
     },
+    appendOfOperation: () => {
+      const operation = { id: newOperationId(), verb: "image.load" } as const;
+      store.note(undefined, { event: "image.load", image, operation });
+    },
     [Symbol.asyncDispose]: async () => {
       stopping.abort();
       await running;
@@ -147,6 +151,21 @@ test("says hello until it is answered, then reports every event once and in orde
   expect(receiver.seqs).toEqual(oneTo(603));
   expect(receiver.hellos).toBe(1);
   await waitFor(() => outbox.after(0, 1).length === 0, { what: "an empty outbox" });
+});
+
+test("reports what operations did, with or without anything else that happens", async () => {
+  await using fixture = await setUp();
+  const { receiver, append, appendOfOperation } = fixture;
+  await receiver.start();
+  await waitFor(() => receiver.hellos === 1, { what: "the hello" });
+  appendOfOperation();
+  await waitFor(() => receiver.committedSeq === 1, { what: "the event of an operation" });
+  appendOfOperation();
+  append(1);
+  await waitFor(() => receiver.committedSeq === 3, { what: "both events" });
+  appendOfOperation();
+  await waitFor(() => receiver.committedSeq === 4, { what: "the last event" });
+  expect(receiver.seqs).toEqual(oneTo(4));
 });
 
 test("keeps what the control plane could not commit and sends it again", async () => {

@@ -32,6 +32,8 @@ const retryDelay = { minMs: 100, maxMs: 5_000 };
 const batchEventsMax = 256;
 /** Leaves room below NATS's limit of 1 MiB for a message. */
 const batchBytesMax = 768 * 1024;
+/** How long what an operation did is held back: its reply tells the same, and with what follows it makes one batch. */
+const lingerMs = 50;
 /** Failed attempts in a row after which an operator should know. */
 const attemptsUntilWarning = 4;
 
@@ -43,6 +45,7 @@ export class Reporter {
   readonly #reconnects = new Bell();
   /** Last event that the control plane has; undefined until it has answered a hello on this connection. */
   #committedSeq: number | undefined;
+  #lingering: NodeJS.Timeout | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -57,11 +60,12 @@ export class Reporter {
 
   /** Reports until `signal` is aborted. Never rejects for want of a connection or of a control plane. */
   async run(signal: AbortSignal): Promise<void> {
-    const stopListening = this.#options.engine.outbox.onAppend(() => this.#work.ring());
+    const stopListening = this.#options.engine.outbox.onAppend((event) => this.#appended(event));
     try {
       await Promise.all([this.#report(signal), this.#beat(signal)]);
     } finally {
       stopListening();
+      clearTimeout(this.#lingering);
     }
   }
 
@@ -93,12 +97,21 @@ export class Reporter {
     }
   }
 
+  /** What nobody asked for is told of at once. */
+  #appended({ operation }: AgentEvent): void {
+    if (operation === undefined) return this.#work.ring();
+    this.#lingering ??= setTimeout(() => this.#work.ring(), lingerMs);
+  }
+
   async #step(signal: AbortSignal): Promise<void> {
     const after = this.#committedSeq;
     if (after === undefined) return await this.#greet(signal);
+    clearTimeout(this.#lingering);
+    this.#lingering = undefined;
     const events = this.#options.engine.outbox.after(after, batchEventsMax);
-    if (events.length === 0) return await this.#work.wait(signal);
-    await this.#send(events, signal);
+    if (events.length > 0) await this.#send(events, signal);
+    const isAll = this.#committedSeq === (events.at(-1)?.seq ?? after);
+    if (isAll && events.length < batchEventsMax) await this.#work.wait(signal);
   }
 
   async #greet(signal: AbortSignal): Promise<void> {

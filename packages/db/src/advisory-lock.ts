@@ -1,5 +1,5 @@
 /** Postgres advisory locks, one number each; replicas share them. */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
 
@@ -21,7 +21,16 @@ export function advisoryLockNumber(lock: AdvisoryLock): number {
 
 /** Waits for the lock and holds it to the end of the transaction. */
 export async function lockInTransaction(transaction: Database, lock: AdvisoryLock): Promise<void> {
-  await transaction.execute(sql`select pg_advisory_xact_lock(${advisoryLocks[lock]})`);
+  await transaction.execute(lockStatement(lock));
+}
+
+/**
+ * What follows it in the transaction sees all that was committed under the lock before, also when both are sent together:
+ *
+ *     await Promise.all([transaction.execute(lockStatement(lock)), transaction.execute(next)]);
+ */
+export function lockStatement(lock: AdvisoryLock): SQL {
+  return sql`select pg_advisory_xact_lock(${sql.raw(String(advisoryLocks[lock]))})`;
 }
 
 /** Takes the lock to the end of the transaction unless another has it. */

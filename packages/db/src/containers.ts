@@ -4,11 +4,13 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ContainerState } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { HostState } from "@podfleet/model/host";
 import type { ContainerId, HostId } from "@podfleet/model/ids";
 import type { Labels } from "@podfleet/model/name";
-import { and, desc, eq, inArray, isNull, like, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, like, or, type SQL, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
+import { hostState } from "./host-state.ts";
 import { hostColumns, type ListedHost } from "./hosts.ts";
 import { containers, hosts } from "./schema.ts";
 
@@ -84,18 +86,31 @@ const listMax = 100_000;
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID
  */
 export async function getContainer(database: Database, reference: string): Promise<ContainerRow> {
-  const isPrefix = /^[0-9a-f]{1,64}$/.test(reference);
-  const [first, second] = await selectContainers(database)
-    .where(
-      and(
-        isNull(containers.removedAt),
-        isPrefix
-          ? or(eq(containers.name, reference), like(containers.id, `${reference}%`))
-          : eq(containers.name, reference),
-      ),
-    )
-    .orderBy(desc(eq(containers.name, reference)), containers.id)
-    .limit(2);
+  const { rows } = await database.execute<FoundContainer>(sql`
+    ${containersMeantBy(reference)}`);
+  return theOneMeant(reference, rows);
+}
+
+/**
+ * The first two of the containers that a reference may mean; the first has the name, or is the only one whose id begins with
+ * it, or there are two such.
+ */
+export function containersMeantBy(reference: string): SQL {
+  const prefix = /^[0-9a-f]{1,64}$/.test(reference) ? reference : "";
+  // Between two bounds, which a plan for any prefix can use the index for; "g" comes after all hex digits.
+  const end = prefix === "" ? "" : `${prefix}g`;
+  return sql`
+    select ${containerColumns}, ${hostColumnsOfContainer}
+    from containers join hosts on hosts.id = containers.host_id
+    where containers.removed_at is null
+      and (containers.name = ${reference} or (containers.id ~>=~ ${prefix} and containers.id ~<~ ${end}))
+    order by containers.name = ${reference} desc, containers.id
+    limit 2`;
+}
+
+/** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID */
+export function theOneMeant(reference: string, found: readonly FoundContainer[]): ContainerRow {
+  const [first, second] = found;
   if (!first) {
     throw new PodfleetError(
       "CONTAINER_NOT_FOUND",
@@ -110,7 +125,58 @@ export async function getContainer(database: Database, reference: string): Promi
       { details: { container: reference, matches: [first.id, second.id] } },
     );
   }
-  return first;
+  const { hostId, hostName, hostState: state, sessions, lastSeenAt } = first;
+  const host = { id: hostId, name: hostName, state, sessions, lastSeenAt: new Date(lastSeenAt) };
+  return containerRowOf(first, host);
+}
+
+/** Those of a `ContainerRow` that are the container's own. */
+export const containerColumns = sql.raw(`
+  containers.id, containers.name, containers.image, containers.command, containers.labels, containers.state,
+  containers.revision, containers.snapshot, containers.created_at as "createdAt", containers.removed_at as "removedAt"`);
+
+export interface ContainerRecord extends Record<string, unknown> {
+  readonly id: ContainerId;
+  readonly name: string;
+  readonly image: string;
+  readonly command: string[];
+  readonly labels: Labels;
+  readonly state: ContainerState;
+  readonly revision: number;
+  readonly snapshot: ContainerSnapshot | null;
+  readonly createdAt: string;
+  readonly removedAt: string | null;
+}
+
+const hostColumnsOfContainer = sql`
+  hosts.id as "hostId", hosts.name as "hostName", ${hostState} as "hostState", hosts.sessions,
+  hosts.last_seen_at as "lastSeenAt"`;
+
+export interface FoundContainer extends ContainerRecord {
+  readonly hostId: HostId;
+  readonly hostName: string;
+  readonly hostState: HostState;
+  readonly sessions: number;
+  readonly lastSeenAt: string;
+}
+
+export function containerRowOf(record: ContainerRecord, host: ListedHost): ContainerRow {
+  const { id, name, image, command, labels, state, revision, snapshot } = record;
+  const createdAt = new Date(record.createdAt);
+  const removedAt = record.removedAt === null ? null : new Date(record.removedAt);
+  return {
+    id,
+    name,
+    image,
+    command,
+    labels,
+    host,
+    state,
+    revision,
+    snapshot,
+    createdAt,
+    removedAt,
+  };
 }
 
 /** The container with this id, removed ones too while they are kept. */
@@ -146,11 +212,8 @@ export async function findContainerSpec(
   return row?.spec;
 }
 
-/** What a summary is made of. */
-export type SummedContainer = Omit<ContainerRow, "revision" | "removedAt">;
-
 /** `snapshot`, when given, is newer than the row's own. */
-export function summaryOf(row: SummedContainer, snapshot = row.snapshot): ContainerSummary {
+export function summaryOf(row: ContainerRow, snapshot = row.snapshot): ContainerSummary {
   const { id, image, command, labels } = row;
   return {
     ...snapshot,

@@ -31,6 +31,8 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
     statement_timeout: 15_000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
+    // Queries of one transaction that do not depend on each other's answers share a round trip.
+    pipeline: true,
   });
   pool.on("error", options.onIdleError);
   // The pool listens to idle clients only. What ends a client that is lent out fails the borrower's next query.

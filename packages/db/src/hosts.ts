@@ -2,13 +2,13 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { HostInfo, HostRecord, HostState } from "@podfleet/model/host";
 import type { HostId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
-import { eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
+import { eq, inArray, or, type SQL, sql } from "drizzle-orm";
 
 import { violatesUnique } from "./database-error.ts";
 import type { Database } from "./database.ts";
 import { hostState } from "./host-state.ts";
 import { replaceImages } from "./images.ts";
-import { claims, containers, hosts } from "./schema.ts";
+import { hosts } from "./schema.ts";
 
 /**
  * Records that an agent has connected, and what its host is.
@@ -106,49 +106,34 @@ export function hostIs(reference: string) {
   return or(eq(hosts.name, reference), sql`${hosts.id} = ${reference}`);
 }
 
-/** What the containers of each host have reserved, with what changes under way may add, and how many there are. */
-export function reservations(database: Database) {
-  return database
-    .select({
-      hostId: containers.hostId,
-      cpuMillis: sql`sum(${containers.cpuMillis}) + ${claimed(claims.cpuMillis)}`.as(
-        "reserved_cpu",
-      ),
-      memoryBytes: sql`sum(${containers.memoryBytes}) + ${claimed(claims.memoryBytes)}`.as(
-        "reserved_memory",
-      ),
-      total: sql`count(*)`.as("total"),
-      running: sql`count(*) filter (where ${containers.state} = 'running')`.as("running"),
-    })
-    .from(containers)
-    .where(isNull(containers.removedAt))
-    .groupBy(containers.hostId)
-    .as("reservations");
-}
-
-function claimed(column: typeof claims.cpuMillis | typeof claims.memoryBytes): SQL {
-  return sql`coalesce((select sum(${column}) from ${claims} where ${claims.hostId} = ${containers.hostId}), 0)`;
-}
+/** Of each host that has containers: what they have reserved, with what changes under way may add, and how many there are. */
+export const reservations = sql`(
+  select containers.host_id,
+    sum(containers.cpu_millis) + coalesce((
+      select sum(claims.cpu_millis) from claims where claims.host_id = containers.host_id), 0) as cpu_millis,
+    sum(containers.memory_bytes) + coalesce((
+      select sum(claims.memory_bytes) from claims where claims.host_id = containers.host_id), 0) as memory_bytes,
+    count(*) as total,
+    count(*) filter (where containers.state = 'running') as running
+  from containers
+  where containers.removed_at is null
+  group by containers.host_id) as reserved`;
 
 /** A host without containers has no sums. */
-export function orZero(sum: SQL.Aliased): SQL<number> {
-  return sql`coalesce(${sum}, 0)`.mapWith(Number);
+function orZero(column: string): SQL<number> {
+  return sql`coalesce(reserved.${sql.identifier(column)}, 0)`.mapWith(Number);
 }
 
 function selectHosts(database: Database) {
-  const reserved = reservations(database);
   return database
     .select({
       host: hosts,
       state: hostState,
-      reserved: {
-        cpuMillis: orZero(reserved.cpuMillis),
-        memoryBytes: orZero(reserved.memoryBytes),
-      },
-      containers: { total: orZero(reserved.total), running: orZero(reserved.running) },
+      reserved: { cpuMillis: orZero("cpu_millis"), memoryBytes: orZero("memory_bytes") },
+      containers: { total: orZero("total"), running: orZero("running") },
     })
     .from(hosts)
-    .leftJoin(reserved, eq(reserved.hostId, hosts.id));
+    .leftJoin(reservations, sql`reserved.host_id = ${hosts.id}`);
 }
 
 function toRecord(row: Awaited<ReturnType<typeof selectHosts>>[number]): HostRecord {

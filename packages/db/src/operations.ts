@@ -79,7 +79,7 @@ export async function findOperation(
 
 /** How long one who is at an operation may be silent before others ask the host what became of it. */
 export const driveLeaseMs = 45_000;
-const driveLease = sql`clock_timestamp() + make_interval(secs => ${sql.raw(String(driveLeaseMs / 1000))})`;
+export const driveLease = sql`clock_timestamp() + make_interval(secs => ${sql.raw(String(driveLeaseMs / 1000))})`;
 
 /**
  * Takes part in an operation that is under way, before sending it to its host once more.

@@ -1,14 +1,15 @@
 /** The records that the creation and the change of a container read and write; all of it runs under the placement lock. */
-import { invariant } from "@podfleet/base/invariant";
-import type { ContainerSpec } from "@podfleet/model/container/spec";
+import type { HostState } from "@podfleet/model/host";
 import type { ContainerId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
+import type { Labels } from "@podfleet/model/name";
 import type { Capacity } from "@podfleet/model/resources";
 import { and, eq, inArray, isNull, ne, sql } from "drizzle-orm";
 
-import type { ContainerRow } from "./containers.ts";
+import { lockStatement } from "./advisory-lock.ts";
 import type { Database } from "./database.ts";
-import { hostColumns, type ListedHost, orZero, reservations } from "./hosts.ts";
-import { claims, containers, hostImages, hosts } from "./schema.ts";
+import { hostState } from "./host-state.ts";
+import { type ListedHost, reservations } from "./hosts.ts";
+import { claims, containers } from "./schema.ts";
 
 export interface PlacementHost extends ListedHost {
   readonly labels: Readonly<Record<string, string>>;
@@ -18,27 +19,66 @@ export interface PlacementHost extends ListedHost {
   readonly images: readonly { readonly id: ImageId; readonly names: readonly string[] }[];
 }
 
-export async function listPlacementHosts(database: Database): Promise<PlacementHost[]> {
-  const reserved = reservations(database);
-  return await database
-    .select({
-      ...hostColumns,
-      labels: hosts.labels,
-      capacity: { cpuMillis: hosts.cpuMillis, memoryBytes: hosts.memoryBytes },
-      reserved: {
-        cpuMillis: orZero(reserved.cpuMillis),
-        memoryBytes: orZero(reserved.memoryBytes),
-      },
-      containers: orZero(reserved.total),
-      images: imagesOfHost,
-    })
-    .from(hosts)
-    .leftJoin(reserved, eq(reserved.hostId, hosts.id));
+export interface PlacementRecords {
+  /** A container of the fleet has the name or is about to. */
+  readonly isNameTaken: boolean;
+  readonly hosts: PlacementHost[];
 }
 
-const imagesOfHost = sql<PlacementHost["images"]>`coalesce(
-  (select jsonb_agg(jsonb_build_object('id', ${hostImages.imageId}, 'names', ${hostImages.names}))
-    from ${hostImages} where ${hostImages.hostId} = ${hosts.id}), '[]')`;
+/** Takes the lock of placements to the end of the transaction, and reads what a new container of that name is placed by. */
+export async function lockPlacement(
+  transaction: Database,
+  name: string,
+): Promise<PlacementRecords> {
+  const read = sql`
+    /* placement_records */
+    select hosts.id, hosts.name, ${hostState} as state, hosts.sessions, hosts.last_seen_at as "lastSeenAt",
+      hosts.labels, hosts.cpu_millis as "cpuMillis", hosts.memory_bytes as "memoryBytes",
+      reserved.cpu_millis as "cpuReserved", reserved.memory_bytes as "memoryReserved",
+      reserved.total as containers,
+      (select jsonb_agg(jsonb_build_object('id', host_images.image_id, 'names', host_images.names))
+        from host_images where host_images.host_id = hosts.id) as images,
+      exists (select from containers where containers.name = ${name} and containers.removed_at is null)
+        or exists (select from claims where claims.name = ${name}) as "isNameTaken"
+    from hosts left join ${reservations} on reserved.host_id = hosts.id`;
+  const [, { rows }] = await Promise.all([
+    transaction.execute(lockStatement("placement")),
+    transaction.execute<PlacementRecord>(read),
+  ]);
+  return { isNameTaken: rows[0]?.isNameTaken ?? false, hosts: rows.map(toPlacementHost) };
+}
+
+interface PlacementRecord extends Record<string, unknown> {
+  readonly id: HostId;
+  readonly name: string;
+  readonly state: HostState;
+  readonly sessions: number;
+  readonly lastSeenAt: string;
+  readonly labels: Labels;
+  readonly cpuMillis: number;
+  /** Numbers of 64 bits and more arrive as text. */
+  readonly memoryBytes: string;
+  readonly cpuReserved: string | null;
+  readonly memoryReserved: string | null;
+  readonly containers: string | null;
+  readonly images: PlacementHost["images"] | null;
+  readonly isNameTaken: boolean;
+}
+
+function toPlacementHost(record: PlacementRecord): PlacementHost {
+  const { id, name, state, sessions, labels, cpuMillis, memoryBytes } = record;
+  return {
+    ...{ id, name, state, sessions, labels },
+    lastSeenAt: new Date(record.lastSeenAt),
+    capacity: { cpuMillis, memoryBytes: Number(memoryBytes) },
+    reserved: {
+      cpuMillis: Number(record.cpuReserved ?? 0),
+      memoryBytes: Number(record.memoryReserved ?? 0),
+    },
+    containers: Number(record.containers ?? 0),
+    images: record.images ?? [],
+  };
+}
 
 /** Whether a container of the fleet has the name or is about to; `except` aside. */
 export async function isNameTaken(
@@ -94,26 +134,4 @@ export async function locateContainers(
     .select({ id: containers.id, name: containers.name, hostId: containers.hostId })
     .from(containers)
     .where(and(inArray(containers.id, [...ids]), isNull(containers.removedAt)));
-}
-
-export interface NewContainer {
-  readonly id: ContainerId;
-  readonly name: string;
-  readonly hostId: HostId;
-  readonly spec: ContainerSpec;
-  readonly reservation: Capacity;
-}
-
-/** @returns what Postgres has made of it */
-export async function insertContainer(
-  database: Database,
-  { reservation, ...container }: NewContainer,
-): Promise<Pick<ContainerRow, "image" | "command" | "labels" | "state" | "createdAt">> {
-  const { image, command, labels, state, createdAt } = containers;
-  const [inserted] = await database
-    .insert(containers)
-    .values({ ...container, ...reservation })
-    .returning({ image, command, labels, state, createdAt });
-  invariant(inserted, "an insert returns its row");
-  return inserted;
 }

@@ -16,6 +16,7 @@ import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation"
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { recordCreation } from "./admission.ts";
 import { findContainerById, listContainers } from "./containers.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { lastPosition, listEventsAfter } from "./events.ts";
@@ -28,7 +29,6 @@ import {
   insertOperationHosts,
   listOperationHosts,
 } from "./operations.ts";
-import { insertContainer } from "./placement.ts";
 import { applyEvents, applyOutcome } from "./projection.ts";
 
 let postgres: TestPostgres;
@@ -77,9 +77,15 @@ async function addHost(database: Database, name: string): Promise<HostInfo> {
 
 async function addContainer(database: Database, host: HostInfo, name: string) {
   const id = newContainerId();
+  const operation = { id: newOperationId(), verb: "container.create", request: {} } as const;
+  const listed = { ...host, state: "ready", sessions: 1, lastSeenAt: new Date() } as const;
   const spec = containerSpecSchema.parse({ image: "hello:1" });
   const reservation = { cpuMillis: 0, memoryBytes: 0 };
-  await insertContainer(database, { id, name, hostId: host.id, spec, reservation });
+  await recordCreation(
+    database,
+    { ...operation, caller: "test", traceId: undefined, status: "dispatched" },
+    { id, name, host: listed, spec, reservation },
+  );
   return { id, name };
 }
 
@@ -280,6 +286,36 @@ describe("operations", () => {
     await applyOutcome(database, host.id, { id, outcome: { status: "succeeded" } });
     await applyOutcome(database, host.id, { id, outcome: { status: "failed", error } });
     expect(await getOperation(database, id)).toMatchObject({ status: "succeeded" });
+  });
+
+  test("a reply and the event of it at once are recorded once", async () => {
+    await using records = await openRecords();
+    const { database } = records;
+    const host = await addHost(database, "host-1");
+    const container = await addContainer(database, host, "web");
+    for (let seq = 1; seq <= 20; seq += 1) {
+      const id = await addOperation(database, host, "container.start", container);
+      const state = seq % 2 === 0 ? "exited" : "running";
+      const outcome = {
+        status: "succeeded",
+        container: snapshot(container, seq, { state }),
+      } as const;
+      const operation = { id, verb: "container.start", outcome } as const;
+      const told = event(seq, {
+        containerId: container.id,
+        container: outcome.container,
+        operation,
+      });
+      const [committed] = await Promise.all([
+        applyEvents(database, host.id, [told]),
+        applyOutcome(database, host.id, { id, outcome }),
+        applyOutcome(database, host.id, { id, outcome }),
+      ]);
+      expect(committed).toBe(seq);
+      expect(await getOperation(database, id)).toMatchObject({ status: "succeeded" });
+      const row = await findContainerById(database, container.id);
+      expect(row).toMatchObject({ revision: seq, state });
+    }
   });
 
   test("one that concerns several hosts finishes with the last, though they finish at once", async () => {

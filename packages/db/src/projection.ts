@@ -8,15 +8,16 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { AgentEvent } from "@podfleet/model/event";
 import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
-import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
+import type { Image } from "@podfleet/model/image";
+import type { OperationOutcome } from "@podfleet/model/operation";
 import { reservationOf } from "@podfleet/model/resources";
-import { and, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 
-import { lockInTransaction } from "./advisory-lock.ts";
+import { lockStatement } from "./advisory-lock.ts";
 import { eventChannel } from "./change-feed.ts";
 import type { Database } from "./database.ts";
 import { addImages } from "./images.ts";
-import { claims, containers, events, hosts, operationHosts, operations } from "./schema.ts";
+import { containers, hosts, operationHosts, operations } from "./schema.ts";
 
 export interface SettledOperation {
   readonly id: OperationId;
@@ -45,10 +46,6 @@ export async function applyEvents(
     if (!last) return host.committedSeq ?? 0;
 
     await apply(transaction, hostId, { settled: outcomesIn(fresh), batch: fresh });
-    await transaction
-      .update(hosts)
-      .set({ committedSeq: last.seq, lastSeenAt: sql`clock_timestamp()` })
-      .where(eq(hosts.id, hostId));
     await appendEvents(transaction, hostId, fresh);
     return last.seq;
   });
@@ -60,37 +57,12 @@ export async function applyOutcome(
   hostId: HostId,
   settled: SettledOperation,
 ): Promise<void> {
-  if (await applyPlainOutcome(database, hostId, settled)) return;
-  await database.transaction(async (transaction) => {
-    await apply(transaction, hostId, { settled: [settled], batch: [] });
-  });
-}
-
-/**
- * Most outcomes in one round trip: those of an operation that was one host's alone and leaves its container in being.
- * @returns false when it was none of those, or had its outcome already: nothing was changed but the container's state
- */
-async function applyPlainOutcome(
-  database: Database,
-  hostId: HostId,
-  settled: SettledOperation,
-): Promise<boolean> {
-  const { container, status } = settled.outcome;
-  const images = settled.outcome.status === "succeeded" ? settled.outcome.images : undefined;
-  if (status !== "succeeded" || !container || container.state === "removing" || images) {
-    return false;
+  const report = { settled: [settled], batch: [] };
+  if (!settled.outcome.container || mayFree(settled) || imagesIn(settled).length > 0) {
+    await database.transaction(async (transaction) => await apply(transaction, hostId, report));
+  } else {
+    await record(database, hostId, report);
   }
-  // That the second counts the first's rows puts the locks in their order.
-  const { rows } = await database.execute(sql`
-    with reported as (${updateOfSnapshots(hostId, [container])} returning 1),
-      finished as (
-        ${updateOfOperations(hostId, [settled])}
-          and ${operations.verb} <> ${removal} and (select count(*) from reported) >= 0
-        returning ${operations.id}),
-      dropped as (
-        delete from ${claims} where ${claims.operationId} in (select id from finished))
-    select id from finished`);
-  return rows.length > 0;
 }
 
 /** Records a container's state that its agent gave in answer to a request, unless a newer one is on record. */
@@ -107,36 +79,19 @@ interface Report {
   readonly batch: readonly AgentEvent[];
 }
 
-async function apply(
-  transaction: Database,
-  hostId: HostId,
-  { settled, batch }: Report,
-): Promise<void> {
-  await lockContainersOf(transaction, settled);
-  const snapshots = [
-    ...batch.map(({ container }) => container),
-    ...settled.map(({ outcome }) => outcome.container),
-  ];
-  await applySnapshots(
-    transaction,
-    hostId,
-    snapshots.filter((snapshot) => snapshot !== undefined),
-  );
+async function apply(transaction: Database, hostId: HostId, report: Report): Promise<void> {
+  const { settled, batch } = report;
   const removed = batch.flatMap(({ type, containerId }) =>
     type === "container.remove" && containerId !== undefined ? [containerId] : [],
   );
-  await markRemoved(transaction, hostId, removed);
+  await lockContainersOf(transaction, settled, removed);
+  const finished = await record(transaction, hostId, report);
+  await markRemoved(transaction, hostId, [...removed, ...finished.flatMap(containerFreedBy)]);
   const images = [
     ...batch.flatMap(({ image }) => (image ? [image] : [])),
-    ...settled.flatMap(({ outcome }) =>
-      outcome.status === "succeeded" ? (outcome.images ?? []) : [],
-    ),
+    ...settled.flatMap(imagesIn),
   ];
   if (images.length > 0) await addImages(transaction, hostId, images);
-  if (settled.length === 0) return;
-  const finished = await finishOperations(transaction, hostId, settled);
-  await markRemoved(transaction, hostId, finished.flatMap(containerFreedBy));
-  await dropClaims(transaction, finished);
   const ids = new Set(finished.map(({ id }) => id));
   await finishOnHost(
     transaction,
@@ -145,15 +100,23 @@ async function apply(
   );
 }
 
-/** The end of an operation may free its container, whose row has to be locked before the operation's is. */
+function imagesIn({ outcome }: SettledOperation): readonly Image[] {
+  return outcome.status === "succeeded" ? (outcome.images ?? []) : [];
+}
+
+/** Whether the container may be gone with the operation's end: a host's last word on one that is removed is "removing". */
+function mayFree({ outcome: { container } }: SettledOperation): boolean {
+  return container === undefined || container.state === "removing";
+}
+
+/** Containers that may be freed, whose rows have to be locked before those of operations are. */
 async function lockContainersOf(
   transaction: Database,
   settled: readonly SettledOperation[],
+  removed: readonly ContainerId[],
 ): Promise<void> {
-  const freeing = settled.filter(
-    ({ outcome: { container } }) => container === undefined || container.state === "removing",
-  );
-  if (freeing.length === 0) return;
+  const freeing = settled.filter(mayFree);
+  if (freeing.length === 0 && removed.length === 0) return;
   const ids = freeing.map(({ id }) => id);
   const concerned = transaction
     .select({ id: operations.containerId })
@@ -162,7 +125,7 @@ async function lockContainersOf(
   await transaction
     .select({ id: containers.id })
     .from(containers)
-    .where(inArray(containers.id, concerned))
+    .where(or(inArray(containers.id, concerned), inArray(containers.id, [...removed])))
     .orderBy(containers.id)
     .for("no key update");
 }
@@ -182,21 +145,75 @@ function outcomesIn(batch: readonly AgentEvent[]): SettledOperation[] {
   );
 }
 
+interface FinishedOperation extends SettledOperation {
+  readonly verb: string;
+  readonly containerId: ContainerId | null;
+}
+
+/**
+ * What both replies and events say, in one statement: containers' newest states, and the outcomes of operations that were the host's
+ * alone. With an operation its claims go; what came true of them is the container's by now.
+ * @returns the operations that had no outcome yet
+ */
+async function record(
+  database: Database,
+  hostId: HostId,
+  { settled, batch }: Report,
+): Promise<FinishedOperation[]> {
+  const snapshots = newestOf([
+    ...batch.map(({ container }) => container),
+    ...settled.map(({ outcome }) => outcome.container),
+  ]);
+  if (settled.length === 0 && snapshots.length === 0) return [];
+  const { rows } = await database.execute<RecordedOperation>(sql`
+    /* record_report */
+    with updated as (${updateContainers(hostId, snapshots)} returning 1),
+    finished as (
+      update operations
+      set status = settled.outcome->>'status', outcome = settled.outcome, finished_at = clock_timestamp()
+      from jsonb_to_recordset(${JSON.stringify(settled)}::jsonb) as settled(id uuid, outcome jsonb)
+      where operations.id = settled.id
+        and operations.host_id = ${hostId}
+        and operations.finished_at is null
+        -- Rows of containers are locked first.
+        and (select count(*) from updated) >= 0
+      returning operations.id, operations.verb, operations.container_id as "containerId"),
+    dropped as (
+      delete from claims using finished
+      where claims.operation_id = finished.id)
+    select * from finished`);
+  const outcomes = new Map(settled.map(({ id, outcome }) => [id, outcome]));
+  return rows.flatMap((row) => {
+    const outcome = outcomes.get(row.id);
+    return outcome ? [{ ...row, outcome }] : [];
+  });
+}
+
+interface RecordedOperation extends Record<string, unknown> {
+  readonly id: OperationId;
+  readonly verb: string;
+  readonly containerId: ContainerId | null;
+}
+
 async function applySnapshots(
-  transaction: Database,
+  database: Database,
   hostId: HostId,
   snapshots: readonly ContainerSnapshot[],
 ): Promise<void> {
+  await database.execute(updateContainers(hostId, newestOf(snapshots)));
+}
+
+function newestOf(snapshots: readonly (ContainerSnapshot | undefined)[]): ContainerSnapshot[] {
   const newest = new Map<ContainerId, ContainerSnapshot>();
   for (const snapshot of snapshots) {
+    if (!snapshot) continue;
     const known = newest.get(snapshot.id);
     if (!known || known.revision < snapshot.revision) newest.set(snapshot.id, snapshot);
   }
-  if (newest.size > 0) await transaction.execute(updateOfSnapshots(hostId, [...newest.values()]));
+  return [...newest.values()];
 }
 
-/** @param snapshots at most one of a container */
-function updateOfSnapshots(hostId: HostId, snapshots: readonly ContainerSnapshot[]): SQL {
+function updateContainers(hostId: HostId, snapshots: readonly ContainerSnapshot[]): SQL {
   const rows = snapshots.map((snapshot) => ({
     id: snapshot.id,
     revision: snapshot.revision,
@@ -207,19 +224,19 @@ function updateOfSnapshots(hostId: HostId, snapshots: readonly ContainerSnapshot
     snapshot,
   }));
   return sql`
-    update ${containers}
+    update containers
     set revision = reported.revision, state = reported.state, snapshot = reported.snapshot,
       name = reported.name,
-      spec = case when reported.changes is null and ${containers.name} = reported.name then spec
+      spec = case when reported.changes is null and containers.name = reported.name then spec
         else spec || coalesce(reported.changes, '{}') || jsonb_build_object('name', reported.name) end,
       cpu_millis = coalesce(reported."cpuMillis", cpu_millis),
       memory_bytes = coalesce(reported."memoryBytes", memory_bytes)
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
       as reported(id text, revision integer, name text, state text, changes jsonb,
         "cpuMillis" integer, "memoryBytes" bigint, snapshot jsonb)
-    where ${containers.id} = reported.id
-      and ${containers.hostId} = ${hostId}
-      and ${containers.revision} < reported.revision`;
+    where containers.id = reported.id
+      and containers.host_id = ${hostId}
+      and containers.revision < reported.revision`;
 }
 
 /** Frees the names and reservations of containers. */
@@ -241,55 +258,11 @@ async function markRemoved(
     );
 }
 
-interface FinishedOperation extends SettledOperation, Record<string, unknown> {
-  readonly verb: string;
-  readonly containerId: ContainerId | null;
-}
-
-/** @returns those that were the host's alone and had no outcome yet */
-async function finishOperations(
-  transaction: Database,
-  hostId: HostId,
-  settled: readonly SettledOperation[],
-): Promise<FinishedOperation[]> {
-  const { rows } = await transaction.execute<FinishedOperation>(sql`
-    ${updateOfOperations(hostId, settled)}
-    returning ${operations.id}, ${operations.verb}, ${operations.containerId} as "containerId", ${operations.outcome}`);
-  return rows;
-}
-
-function updateOfOperations(hostId: HostId, settled: readonly SettledOperation[]): SQL {
-  return sql`
-    update ${operations}
-    set status = settled.outcome->>'status', outcome = settled.outcome, finished_at = clock_timestamp()
-    from jsonb_to_recordset(${JSON.stringify(settled)}::jsonb) as settled(id uuid, outcome jsonb)
-    where ${operations.id} = settled.id
-      and ${operations.hostId} = ${hostId}
-      and ${operations.finishedAt} is null`;
-}
-
-/** What came true of them is the container's by now. */
-async function dropClaims(
-  transaction: Database,
-  finished: readonly FinishedOperation[],
-): Promise<void> {
-  const ids = finished.filter(({ verb }) => claimingVerbs.has(verb)).map(({ id }) => id);
-  if (ids.length > 0) await transaction.delete(claims).where(inArray(claims.operationId, ids));
-}
-
-const claimingVerbs: ReadonlySet<string> = new Set<OperationVerb>([
-  "container.rename",
-  "container.update",
-  "container.batch",
-]);
-
-const removal: OperationVerb = "container.remove";
-
 /** The container that is gone with the operation: it was removed, or its creation failed. */
 function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): ContainerId[] {
   const isGone =
     outcome.status === "succeeded"
-      ? verb === removal
+      ? verb === "container.remove"
       : makesContainer(verb) && outcome.container === undefined;
   return isGone && containerId !== null ? [containerId] : [];
 }
@@ -340,39 +313,36 @@ async function finishWhenComplete(transaction: Database, id: OperationId): Promi
     .where(eq(operations.id, id));
 }
 
+/** Assigns their positions. */
 async function appendEvents(
   transaction: Database,
   hostId: HostId,
   batch: readonly AgentEvent[],
 ): Promise<void> {
-  const names = await containerNames(transaction, batch);
   const rows = batch.map(({ seq, type, time, containerId, container, operation, attributes }) => ({
-    hostId,
-    seq,
-    type,
-    time: new Date(time),
+    ...{ seq, type, time, attributes },
     containerId: containerId ?? container?.id,
-    containerName: container?.name ?? (containerId && names.get(containerId)),
+    containerName: container?.name,
     operationId: operation?.id,
-    attributes,
   }));
-  await lockInTransaction(transaction, "eventPositions");
-  await transaction.insert(events).values(rows);
-  await transaction.execute(sql`select pg_notify(${eventChannel}, '')`);
-}
-
-/** Names of the containers of events that do not carry them. */
-async function containerNames(
-  transaction: Database,
-  batch: readonly AgentEvent[],
-): Promise<Map<ContainerId, string>> {
-  const ids = batch.flatMap(({ containerId, container }) =>
-    containerId && !container ? [containerId] : [],
-  );
-  if (ids.length === 0) return new Map();
-  const rows = await transaction
-    .select({ id: containers.id, name: containers.name })
-    .from(containers)
-    .where(inArray(containers.id, ids));
-  return new Map(rows.map(({ id, name }) => [id, name]));
+  const append = sql`
+    /* append_events */
+    with advanced as (
+      update hosts set committed_seq = ${batch.at(-1)?.seq}, last_seen_at = clock_timestamp()
+      where id = ${hostId}),
+    appended as (
+      insert into events
+        (host_id, seq, type, time, container_id, container_name, operation_id, attributes)
+      select ${hostId}, event.seq, event.type, event.time, event."containerId",
+        coalesce(event."containerName", containers.name), event."operationId", event.attributes
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as event(seq bigint, type text, time timestamptz, "containerId" text, "containerName" text,
+          "operationId" uuid, attributes jsonb)
+      left join containers on containers.id = event."containerId"
+      order by event.seq)
+    select pg_notify(${eventChannel}, '')`;
+  await Promise.all([
+    transaction.execute(lockStatement("eventPositions")),
+    transaction.execute(append),
+  ]);
 }

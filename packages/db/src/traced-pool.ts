@@ -87,8 +87,13 @@ async function inQuerySpan(text: string, send: () => unknown): Promise<unknown> 
   });
 }
 
-/** The operation and, where there is one, the first table: `["SELECT", "containers"]`. */
+/**
+ * The operation and, where there is one, the first table: `["SELECT", "containers"]`. For a statement that does several things, the
+ * name in the comment that it begins with: `/* record_report *\/`.
+ */
 function summaryOf(text: string): string[] {
+  const name = /^\s*\/\* (\w+) \*\//.exec(text)?.[1];
+  if (name !== undefined) return [name];
   const operation = /^\W*(\w+)/.exec(text)?.[1]?.toUpperCase() ?? "QUERY";
   const table = /\b(?:from|into|update)\s+"?([a-z_]+)"?/i.exec(text)?.[1];
   return table === undefined ? [operation] : [operation, table];

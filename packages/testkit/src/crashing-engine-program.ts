@@ -57,10 +57,8 @@ const { options, requests, dieAfter, dieBeforeCommit, pidFile } = planSchema.par
 if (pidFile !== undefined) writeFileSync(pidFile, String(process.pid));
 const clock = new DeadlyClock();
 const engine = await Engine.open({ ...options, clock });
-const { outbox } = engine;
-outbox.onAppend(() => {
-  const [event] = outbox.after(outbox.lastSeq() - 1, 1);
-  if (event?.type === dieAfter) process.kill(process.pid, "SIGKILL");
+engine.outbox.onAppend(({ type }) => {
+  if (type === dieAfter) process.kill(process.pid, "SIGKILL");
 });
 if (dieBeforeCommit !== undefined) clock.strikeBefore(dieBeforeCommit);
 writeSync(1, "open\n");

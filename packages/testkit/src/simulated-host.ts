@@ -203,7 +203,10 @@ export class SimulatedHost {
       case "container.import":
         return this.#create(action);
       case "container.remove": {
-        const container = this.#change(action.containerId, (snapshot) => snapshot);
+        const container = this.#change(action.containerId, (snapshot) => ({
+          ...snapshot,
+          state: "removing",
+        }));
         this.containers.delete(action.containerId);
         return succeeded(container);
       }

@@ -393,7 +393,7 @@ describe("traces", () => {
     const root = trace.spans.find(({ name }) => name === "trpc containers.create");
     expect(root).toMatchObject({ parentSpanId: "b7ad6b7169203331", status: "unset" });
     const names = trace.spans.map(({ name }) => name);
-    expect(names).toContain("postgresql INSERT containers");
+    expect(names).toContain("postgresql record_creation");
     expect(names).toContain("request do");
     expect(names).toContain("process do");
     const count = exported.length;

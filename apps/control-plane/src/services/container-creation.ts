@@ -2,17 +2,15 @@
  * Admits a new container: chooses its host, reserves its resources and its name, and records the operation, in one
  * transaction under one lock, so that replicas never give the same thing twice.
  */
-import { lockInTransaction } from "@podfleet/db/advisory-lock";
-import type { SummedContainer } from "@podfleet/db/containers";
+import { type AdmittedOperation, recordCreation } from "@podfleet/db/admission";
+import type { ContainerRow } from "@podfleet/db/containers";
 import type { Database } from "@podfleet/db/database";
-import type { HostLiveness } from "@podfleet/db/hosts";
-import { insertOperation, type NewOperation } from "@podfleet/db/operations";
+import { insertOperation } from "@podfleet/db/operations";
 import {
-  insertContainer,
-  isNameTaken,
-  listPlacementHosts,
   locateContainers,
+  lockPlacement,
   type PlacementHost,
+  type PlacementRecords,
 } from "@podfleet/db/placement";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -25,11 +23,7 @@ import { makeContainerName } from "./container-name.ts";
 import { failedOutcome } from "./unreachable.ts";
 
 export type Admission =
-  | {
-      readonly type: "admitted";
-      readonly container: SummedContainer;
-      readonly host: HostLiveness;
-    }
+  | { readonly type: "admitted"; readonly container: ContainerRow }
   /** Recorded as failed with `error`. */
   | { readonly type: "refused"; readonly error: PodfleetError }
   /** Another request with the operation's id was faster. */
@@ -47,38 +41,38 @@ export interface Admittance {
 
 export async function admitContainer(
   database: Database,
-  operation: Omit<NewOperation, "container" | "hostId" | "outcome">,
+  operation: AdmittedOperation,
   admittance: Admittance,
 ): Promise<Admission> {
   const { spec, status } = admittance;
   return await database.transaction(async (transaction) => {
-    await lockInTransaction(transaction, "placement");
     const id = newContainerId();
-    const { name, refusal } = await chooseName(transaction, spec.name);
-    const chosen = refusal ?? (await chooseHost(transaction, admittance));
+    const { name, records } = await lockName(transaction, spec.name);
+    const chosen = await choose(transaction, admittance, { name, ...records });
     if (chosen instanceof PodfleetError) {
-      const refused = { ...operation, container: { id, name }, outcome: failedOutcome(chosen) };
+      const outcome = failedOutcome(chosen);
+      const refused = { ...operation, container: { id, name }, outcome };
       const isRecorded = await insertOperation(transaction, refused, "dispatched");
       return isRecorded ? { type: "refused", error: chosen } : { type: "id-taken" };
     }
-    const admitted = { ...operation, container: { id, name }, hostId: chosen.id };
-    if (!(await insertOperation(transaction, admitted, status))) return { type: "id-taken" };
-    const reservation = reservationOf(spec.resources);
-    const container = { id, name, hostId: chosen.id, spec, reservation };
-    const inserted = await insertContainer(transaction, container);
-    const row = { id, name, ...inserted, snapshot: null, host: chosen };
-    return { type: "admitted", container: row, host: chosen };
+    const container = await recordCreation(
+      transaction,
+      { ...operation, status },
+      { id, name, host: chosen, spec, reservation: reservationOf(spec.resources) },
+    );
+    return container ? { type: "admitted", container } : { type: "id-taken" };
   });
 }
 
-async function chooseHost(
+async function choose(
   transaction: Database,
   { spec, placement = spec.placement, image = spec.image }: Admittance,
+  { name, isNameTaken, hosts }: PlacementRecords & { readonly name: string },
 ): Promise<PlacementHost | PodfleetError> {
+  if (isNameTaken) return nameInUse(name);
   const dependencies = await locateContainers(transaction, spec.dependencies);
   const missing = spec.dependencies.find((id) => !dependencies.some((each) => each.id === id));
   if (missing !== undefined) return dependencyNotFound(missing);
-  const hosts = await listPlacementHosts(transaction);
   const reservation = reservationOf(spec.resources);
   const decision = place({ reservation, placement, image, dependencies }, hosts);
   return "error" in decision ? decision.error : decision.host;
@@ -86,17 +80,15 @@ async function chooseHost(
 
 const nameAttemptsMax = 10;
 
-async function chooseName(
+/** Takes the lock of placements; without `wanted`, a name that nobody has is made up. */
+async function lockName(
   transaction: Database,
   wanted: string | undefined,
-): Promise<{ name: string; refusal?: PodfleetError }> {
-  if (wanted !== undefined) {
-    const isTaken = await isNameTaken(transaction, wanted);
-    return { name: wanted, ...(isTaken ? { refusal: nameInUse(wanted) } : {}) };
-  }
+): Promise<{ name: string; records: PlacementRecords }> {
   for (let attempt = 0; attempt < nameAttemptsMax; attempt += 1) {
-    const name = makeContainerName(attempt);
-    if (!(await isNameTaken(transaction, name))) return { name };
+    const name = wanted ?? makeContainerName(attempt);
+    const records = await lockPlacement(transaction, name);
+    if (wanted !== undefined || !records.isNameTaken) return { name, records };
   }
   throw new Error(`${nameAttemptsMax} names made up for a container were all taken`);
 }

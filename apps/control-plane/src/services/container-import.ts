@@ -126,7 +126,7 @@ export class ContainerImports {
       case "id-taken":
         throw new PodfleetError("CONFLICT", `Operation "${id}" is under way`);
       case "admitted":
-        return admission;
+        return { container: admission.container, host: admission.container.host };
     }
   }
 

@@ -3,19 +3,17 @@
  * same request it returns the recorded outcome, or takes part in what is under way; with another request it is CONFLICT.
  */
 import { trace } from "@opentelemetry/api";
+import { invariant } from "@podfleet/base/invariant";
+import { type AdmittedOperation, recordOnContainer } from "@podfleet/db/admission";
 import {
+  type ContainerRow,
   findContainerById,
   getContainer,
-  type SummedContainer,
   summaryOf,
+  theOneMeant,
 } from "@podfleet/db/containers";
 import type { Database } from "@podfleet/db/database";
-import {
-  findOperation,
-  insertOperation,
-  joinOperation,
-  type OperationRow,
-} from "@podfleet/db/operations";
+import { findOperation, joinOperation, type OperationRow } from "@podfleet/db/operations";
 import type { HealthResult } from "@podfleet/model/container/healthcheck";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -27,7 +25,12 @@ import { activeTraceId } from "../trace-context.ts";
 import type { Caller } from "./api-tokens.ts";
 import { admitChange, isChange } from "./container-change.ts";
 import { admitContainer } from "./container-creation.ts";
-import { actionOf, type ContainerMutation, type Mutation } from "./mutation.ts";
+import {
+  actionOf,
+  type ContainerChange,
+  type ContainerMutation,
+  type Mutation,
+} from "./mutation.ts";
 import type { OperationDriver } from "./operation-driver.ts";
 
 export interface MutationRequest {
@@ -71,18 +74,16 @@ export class Operations {
       traceId: activeTraceId(),
     };
     try {
-      const known =
-        operationId === undefined ? undefined : await findOperation(this.#database, id, mutation);
-      if (known) return await this.#resume(known, mutation);
-      return mutation.verb === "container.create"
-        ? await this.#create(operation, mutation)
-        : await this.#change(operation, mutation);
+      if (mutation.verb === "container.create") return await this.#create(operation, mutation);
+      return isChange(mutation)
+        ? await this.#change(operation, mutation)
+        : await this.#act(operation, mutation);
     } catch (error) {
       throw withOperationId(error, id);
     }
   }
 
-  async #create(operation: Recorded, mutation: Mutation & { verb: "container.create" }) {
+  async #create(operation: AdmittedOperation, mutation: Mutation & { verb: "container.create" }) {
     const admission = await admitContainer(this.#database, operation, {
       spec: mutation.spec,
       status: "dispatched",
@@ -97,25 +98,34 @@ export class Operations {
     }
   }
 
-  async #change(operation: Recorded, mutation: ContainerMutation): Promise<MutationResult> {
+  async #change(
+    operation: AdmittedOperation,
+    mutation: ContainerMutation & ContainerChange,
+  ): Promise<MutationResult> {
+    const known = await findOperation(this.#database, operation.id, mutation);
+    if (known) return await this.#resume(known, mutation);
     const container = await getContainer(this.#database, mutation.container);
-    if (isChange(mutation)) {
-      const request = { operation, container, change: mutation };
-      const admission = await admitChange(this.#database, request);
-      if (admission.type === "refused") throw admission.error;
-      if (admission.type === "id-taken") return await this.#resumeTaken(operation, mutation);
-      return await this.#drive(operation.id, mutation, container);
-    }
-    const isFirst = await insertOperation(
-      this.#database,
-      { ...operation, container, hostId: container.host.id },
-      "dispatched",
-    );
-    if (!isFirst) return await this.#resumeTaken(operation, mutation);
+    const request = { operation, container, change: mutation };
+    const admission = await admitChange(this.#database, request);
+    if (admission.type === "refused") throw admission.error;
+    if (admission.type === "id-taken") return await this.#resumeTaken(operation, mutation);
     return await this.#drive(operation.id, mutation, container);
   }
 
-  async #resumeTaken({ id }: Recorded, mutation: Mutation): Promise<MutationResult> {
+  async #act(operation: AdmittedOperation, mutation: ContainerMutation): Promise<MutationResult> {
+    const reference = mutation.container;
+    const { found, isRecorded } = await recordOnContainer(this.#database, operation, reference);
+    // What the reference meant when the operation was first asked for may be gone by now.
+    const known = isRecorded
+      ? undefined
+      : await findOperation(this.#database, operation.id, mutation);
+    if (known) return await this.#resume(known, mutation);
+    const container = theOneMeant(reference, found);
+    invariant(isRecorded, `operation "${operation.id}" is recorded when its id is not taken`);
+    return await this.#drive(operation.id, mutation, container);
+  }
+
+  async #resumeTaken({ id }: AdmittedOperation, mutation: Mutation): Promise<MutationResult> {
     const row = await findOperation(this.#database, id, mutation);
     if (!row) throw new Error(`Operation "${id}" was there and is not`);
     return await this.#resume(row, mutation);
@@ -136,7 +146,7 @@ export class Operations {
   async #drive(
     id: OperationId,
     mutation: Mutation,
-    container: SummedContainer,
+    container: ContainerRow,
   ): Promise<MutationResult> {
     const { host } = container;
     trace.getActiveSpan()?.setAttributes({
@@ -145,16 +155,10 @@ export class Operations {
     });
     const outcome = await this.#driver.drive({ id, host, action: actionOf(mutation, container) });
     assertAnswered(outcome);
-    return resultOf(id, { ...container, host: { ...host, lastSeenAt: new Date() } }, outcome);
+    // Its host was heard just now.
+    const heard = { ...host, state: "ready", lastSeenAt: new Date() } as const;
+    return resultOf(id, { ...container, host: heard }, outcome);
   }
-}
-
-interface Recorded {
-  readonly id: OperationId;
-  readonly verb: Mutation["verb"];
-  readonly request: Readonly<Record<string, unknown>>;
-  readonly caller: string;
-  readonly traceId: string | undefined;
 }
 
 /** A batch that began is answered with the results of its steps, also when some failed. */
@@ -162,10 +166,9 @@ function assertAnswered(outcome: OperationOutcome): void {
   if (outcome.status === "failed" && !outcome.steps) throw PodfleetError.fromWire(outcome.error);
 }
 
-/** `row` is from before the operation or from after it. */
 function resultOf(
   operationId: OperationId,
-  row: SummedContainer,
+  row: ContainerRow,
   outcome: OperationOutcome,
 ): MutationResult {
   const exec = outcome.status === "succeeded" && outcome.exec ? { exec: outcome.exec } : {};

@@ -41,6 +41,10 @@ function reopen(): void {
   store = open();
 }
 
+function seqs(): number[] {
+  return store.outbox.after(0, 10).map(({ seq }) => seq);
+}
+
 function newRecord(id: ContainerId = newContainerId()): ContainerRecord {
   return {
     spec: containerSpecSchema.parse({ image: "busybox" }),
@@ -171,10 +175,25 @@ describe("StateStore", () => {
     expect(seen).toEqual([1, 2]);
     store.outbox.commit(2);
     expect(store.outbox.after(0, 10)).toEqual([]);
-    reopen();
-    expect(store.outbox.lastSeq()).toBe(2);
     store.create(newRecord(), { event: "container.create" });
-    expect(store.outbox.after(0, 10).map(({ seq }) => seq)).toEqual([3]);
+    expect(seqs()).toEqual([3]);
+    reopen();
+    expect(store.outbox.lastSeq()).toBe(3);
+    store.create(newRecord(), { event: "container.create" });
+    expect(seqs()).toEqual([3, 4]);
+  });
+
+  test("what was dropped is on disk until the next event, and may be delivered again till then", () => {
+    for (let count = 0; count < 3; count += 1) {
+      store.create(newRecord(), { event: "container.create" });
+    }
+    store.outbox.commit(3);
+    reopen();
+    expect(seqs()).toEqual([1, 2, 3]);
+    store.outbox.commit(2);
+    store.create(newRecord(), { event: "container.create" });
+    reopen();
+    expect(seqs()).toEqual([3, 4]);
   });
 
   test("a commit that fails leaves nothing behind", () => {
@@ -190,7 +209,7 @@ describe("StateStore", () => {
     expect(store.list()).toHaveLength(1);
     expect(store.outbox.lastSeq()).toBe(1);
     store.create(newRecord(), { event: "container.create" });
-    expect(store.outbox.after(0, 10).map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(seqs()).toEqual([1, 2]);
   });
 
   test("a listener hears of its container's commits, and sees them", () => {

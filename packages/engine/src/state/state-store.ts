@@ -273,7 +273,7 @@ export class StateStore {
     const nowMs = this.#clock.nowMs();
     const isStep = note.operation?.step !== undefined;
     const outcome = note.ends && !isStep ? outcomeOf(note.ends, snapshot, note) : undefined;
-    const { seq } = this.#database.transaction(() => {
+    const event = this.#database.transaction(() => {
       change.write?.();
       if (note.operation && outcome) this.operations.finish(note.operation.id, outcome, nowMs);
       if (note.operation && note.ends === "succeeded" && isStep && snapshot) {
@@ -293,7 +293,7 @@ export class StateStore {
       });
     });
     change.remember?.();
-    this.outbox.published(seq);
+    this.outbox.published(event);
     if (snapshot) this.#changed(snapshot.id);
   }
 
