@@ -27,7 +27,7 @@ import { readRecording } from "./session-recorder.ts";
 const faultCount = 50 * testEffort;
 const pauseMsMax = 400;
 /** After a fault that was the last for a while. */
-const recoverMsMax = 30_000;
+const recoverMsMax = 60_000;
 const endMsMax = 60_000;
 
 let fleet: Fleet;
@@ -138,14 +138,15 @@ test(
   async () => {
     const seed = Date.now() % 1_000_000;
     const random = seededRandom(seed);
-    let outages = 0;
-    const options: SessionOptions = {
-      outageMaxMs: 600_000,
-      whenHostSilent: "retry",
-      onOutage: ({ type }) => {
-        if (type === "down") outages += 1;
+    const story: string[] = [];
+    const patient = { outageMaxMs: 600_000, whenHostSilent: "retry" } as const;
+    const told = (name: string): SessionOptions => ({
+      ...patient,
+      onOutage: (outage) => {
+        const what = outage.type === "down" ? outage.error.message : `${outage.downMs} ms later`;
+        story.push(`${name} is ${outage.type}: ${what}`);
       },
-    };
+    });
     const [left, right] = fleet.replicas.map(fleet.clientOf);
     if (!left || !right) throw new Error("The fleet has too few replicas");
     const { client } = fleet;
@@ -156,12 +157,12 @@ test(
     for (const [index, [name, { command, expected, ...rest }]] of all.entries()) {
       const through = index % 2 === 0 ? left : right;
       const exec = await through.exec({ container: base.id, spec: { command, ...rest } });
-      watched[name] = compare(await exec.attach({}, options), expected);
+      watched[name] = compare(await exec.attach({}, told(name)), expected);
     }
     const spec = { command: ["cat"], stdin: true };
     const cat = await (
       await left.exec({ container: base.id, spec })
-    ).attach({ input: "exclusive" }, options);
+    ).attach({ input: "exclusive" }, told("input"));
     const echoed = new ExpectedOutput(numbered((number) => `typed ${number}\n`));
     watched["input"] = compare(cat, { stdout: echoed });
     const typing = new AbortController();
@@ -184,14 +185,13 @@ test(
 
     const failed = Promise.all(Object.values(watched));
     failed.catch(() => undefined);
-    const happened: string[] = [];
     const storm = async (): Promise<void> => {
       const names = Object.keys(faults);
       for (let count = 0; count < faultCount; count += 1) {
         // Each kind once before any comes again.
         const name = names[count % names.length] ?? "";
         if (count % names.length === 0) names.sort(() => random() - 0.5);
-        happened.push(name);
+        story.push(name);
         await faults[name]?.({ fleet, host, client: recorder, random });
         await systemClock.sleep(random() * pauseMsMax);
         if (count % names.length === names.length - 1) await progress(all);
@@ -203,7 +203,7 @@ test(
       typing.abort();
       for (const container of [base.id, recorded.id]) {
         const touch = { container, spec: { command: ["touch", "/stop"] } };
-        await (await client.exec(touch, options)).wait(options);
+        await (await client.exec(touch, patient)).wait(patient);
       }
       for (const [name, comparison] of Object.entries(watched)) {
         const late = () => new Error(`The session "${name}" did not end`);
@@ -217,8 +217,8 @@ test(
       const ended = [host.agent, ...fleet.replicas.map(({ process }) => process)]
         .filter(({ isRunning }) => !isRunning)
         .map((each) => each.lastWords());
-      const after = happened.slice(-10).join(", ");
-      throw new Error([`With seed ${seed}, after ${after}`, ...ended].join("\n"), { cause: error });
+      const told = [`With seed ${seed}:`, ...story.slice(-40), ...ended];
+      throw new Error(told.join("\n"), { cause: error });
     } finally {
       await recorder.end("SIGKILL");
     }
@@ -233,7 +233,7 @@ test(
     }
     expect(echoed.isWhole).toBe(true);
     expect(await typed).toBeGreaterThan(100);
-    expect(outages).toBeGreaterThan(faultCount);
+    expect(story.filter((line) => line.includes(" is down: ")).length).toBeGreaterThan(faultCount);
   },
   60_000 + faultCount * 4_000,
 );

@@ -1,5 +1,3 @@
-import { setTimeout as sleepTimer } from "node:timers/promises";
-
 /** Time as the program sees it. Tests pass a clock of their own. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
@@ -8,9 +6,20 @@ export interface Clock {
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Made of what browsers have too. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   sleep: async (durationMs, signal) => {
-    await sleepTimer(durationMs, undefined, signal ? { signal } : {});
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const abort = (): void => reject(signal?.reason as Error);
+    const timer = setTimeout(resolve, durationMs);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
+    }
   },
 };
