@@ -214,10 +214,10 @@ test(
         timeoutMs: endMsMax,
       });
     } catch (error) {
-      const ended = [host.agent, ...fleet.replicas.map(({ process }) => process)]
-        .filter(({ isRunning }) => !isRunning)
-        .map((each) => each.lastWords());
-      const told = [`With seed ${seed}:`, ...story.slice(-40), ...ended];
+      const words = [host.agent, ...fleet.replicas.map(({ process }) => process)].map(
+        (each) => `${each.isRunning ? "running" : "ended"}: ${each.lastWords()}`,
+      );
+      const told = [`With seed ${seed}:`, ...story.slice(-40), ...words];
       throw new Error(told.join("\n"), { cause: error });
     } finally {
       await recorder.end("SIGKILL");

@@ -223,49 +223,55 @@ describe("outages", () => {
   });
 });
 
-test("whenever the connection breaks off, output arrives as it was written and input once", async () => {
-  const step = fc.oneof(
-    fc.record({ do: fc.constant("write"), text: fc.string({ minLength: 1, maxLength: 20 }) }),
-    fc.record({ do: fc.constant("type"), text: fc.string({ minLength: 1, maxLength: 20 }) }),
-    fc.record({ do: fc.constantFrom("cut", "beat", "settle", "loseOutput", "loseInput") }),
-  );
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
-      await using peer = await TestSessionServer.start();
-      const session = await createClient(peer).openSession(
-        { container: "web", spec: { input: "shared" } },
-        { clock: hasty },
-      );
-      const read = readAll(session);
-      const writer = session.input.getWriter();
-      const typing: Promise<void>[] = [];
-      const text = { written: "", typed: "" };
-      for (const each of steps) {
-        if ("text" in each) {
-          const bytes = Buffer.from(each.text);
-          if (each.do === "write") peer.write(bytes);
-          else typing.push(writer.write(bytes));
-          text[each.do === "write" ? "written" : "typed"] += bytes.toString("latin1");
+const randomised = { timeout: 60_000 * testEffort };
+
+test(
+  "whenever the connection breaks off, output arrives as it was written and input once",
+  randomised,
+  async () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("write"), text: fc.string({ minLength: 1, maxLength: 20 }) }),
+      fc.record({ do: fc.constant("type"), text: fc.string({ minLength: 1, maxLength: 20 }) }),
+      fc.record({ do: fc.constantFrom("cut", "beat", "settle", "loseOutput", "loseInput") }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
+        await using peer = await TestSessionServer.start();
+        const session = await createClient(peer).openSession(
+          { container: "web", spec: { input: "shared" } },
+          { clock: hasty },
+        );
+        const read = readAll(session);
+        const writer = session.input.getWriter();
+        const typing: Promise<void>[] = [];
+        const text = { written: "", typed: "" };
+        for (const each of steps) {
+          if ("text" in each) {
+            const bytes = Buffer.from(each.text);
+            if (each.do === "write") peer.write(bytes);
+            else typing.push(writer.write(bytes));
+            text[each.do === "write" ? "written" : "typed"] += bytes.toString("latin1");
+          }
+          const { connection } = peer;
+          if (each.do === "cut") peer.cut();
+          if (each.do === "beat") connection?.beat();
+          if (each.do === "settle") await connection?.settled();
+          if (each.do === "loseOutput") peer.loses = ({ type }) => type === "output";
+          if (each.do === "loseInput") peer.takes = () => false;
         }
-        const { connection } = peer;
-        if (each.do === "cut") peer.cut();
-        if (each.do === "beat") connection?.beat();
-        if (each.do === "settle") await connection?.settled();
-        if (each.do === "loseOutput") peer.loses = ({ type }) => type === "output";
-        if (each.do === "loseInput") peer.takes = () => false;
-      }
-      peer.loses = () => false;
-      peer.takes = () => true;
-      await peer.beatDuring(Promise.all([...typing, writer.close()]));
-      await peer.beatDuring(vi.waitFor(() => expect(peer.inputEnded).toBe(true)));
-      peer.endCommand(0);
-      expect(await peer.beatDuring(read)).toEqual({ stdout: text.written, stderr: "" });
-      expect(peer.input.toString("latin1")).toBe(text.typed);
-      expect(await session.exit).toEqual(ended(0));
-    }),
-    { numRuns: 50 * testEffort, timeout: 10_000 },
-  );
-});
+        peer.loses = () => false;
+        peer.takes = () => true;
+        await peer.beatDuring(Promise.all([...typing, writer.close()]));
+        await peer.beatDuring(vi.waitFor(() => expect(peer.inputEnded).toBe(true)));
+        peer.endCommand(0);
+        expect(await peer.beatDuring(read)).toEqual({ stdout: text.written, stderr: "" });
+        expect(peer.input.toString("latin1")).toBe(text.typed);
+        expect(await session.exit).toEqual(ended(0));
+      }),
+      { numRuns: 50 * testEffort, timeout: 10_000 },
+    );
+  },
+);
 
 describe("input", () => {
   test("arrives in pieces as long as the agent takes it, and then its end", async () => {
