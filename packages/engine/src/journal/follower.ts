@@ -82,6 +82,7 @@ export class JournalFollower {
    */
   readSoon(limit: number): OutputPiece[] {
     const length = Math.min(readSoonBytesMax, limit - this.#offset);
+    this.#isBehind &&= length > 0;
     const file = length > 0 ? this.#open() : undefined;
     if (file === undefined || this.#isInGap()) return [];
     const buffer = buffers.take();
@@ -98,6 +99,7 @@ export class JournalFollower {
   /** The same, but more at once. `limit` is asked for again when it has been read. */
   async readBehind(limit: () => number): Promise<OutputPiece[]> {
     const length = Math.min(readBytesMax, limit() - this.#offset);
+    this.#isBehind &&= length > 0;
     const file = length > 0 ? this.#open() : undefined;
     if (file === undefined || this.#isInGap()) return [];
     const buffer = buffers.take();
