@@ -1,13 +1,32 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 
+import { hasErrno } from "@podfleet/base/errno";
+
+/** Below the ports that Linux gives to outgoing connections: one of those could take it while the port's server is restarted. */
+const portMin = 15_000;
+const portMax = 32_000;
+const attemptsMax = 100;
+
 /** A TCP port that nothing listens on at `host` at this moment. */
 export async function freePort(host = "127.0.0.1"): Promise<number> {
-  const server = createServer().listen(0, host);
-  await once(server, "listening");
-  const address = server.address();
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const port = randomInt(portMin, portMax);
+    if (await isFree(host, port)) return port;
+  }
+  throw new Error(`None of ${attemptsMax} ports was free`);
+}
+
+async function isFree(host: string, port: number): Promise<boolean> {
+  const server = createServer().listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    if (hasErrno(error, "EADDRINUSE")) return false;
+    throw error;
+  }
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No port was given");
-  return address.port;
+  return true;
 }
