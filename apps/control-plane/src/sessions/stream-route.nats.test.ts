@@ -178,13 +178,10 @@ describe("opening", () => {
     await using _ = fleet;
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const client = await connect(replica, fleet);
-    await waitFor(
-      () => {
-        vi.advanceTimersByTime(10_001);
-        return client.webSocket.readyState !== client.webSocket.OPEN;
-      },
-      { what: "the end of the connection" },
-    );
+    await vi.waitFor(() => {
+      vi.advanceTimersByTime(10_001);
+      expect(client.webSocket.readyState).not.toBe(client.webSocket.OPEN);
+    });
     vi.useRealTimers();
     expect(await client.next()).toMatchObject({ type: "error", error: { code: "TIMEOUT" } });
   });
@@ -261,7 +258,7 @@ describe("once open", () => {
     await client.next();
     vi.advanceTimersByTime(10_000);
     client.send({ type: "credit", offset: 0, window: 1 });
-    await waitFor(() => agent.sessions.received.size > 0, { what: "the sign of life" });
+    await vi.waitFor(() => expect(agent.sessions.received.size).toBeGreaterThan(0));
     vi.advanceTimersByTime(10_000);
     expect(client.webSocket.readyState).toBe(client.webSocket.OPEN);
     vi.advanceTimersByTime(5_001);
