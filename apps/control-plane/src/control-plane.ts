@@ -23,6 +23,7 @@ import { createHttpServer } from "./http/server.ts";
 import { prune } from "./reconcilers/prune.ts";
 import { Reconciler } from "./reconcilers/reconciler.ts";
 import { settleOperations } from "./reconcilers/settle.ts";
+import { Callers } from "./services/api-tokens.ts";
 import { ContainerImports } from "./services/container-import.ts";
 import { HostWatch } from "./services/host-watch.ts";
 import { ImageLoads } from "./services/image-load.ts";
@@ -80,13 +81,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   const reconcilers = createReconcilers({ database, hosts, logger });
   const heartbeats = new Heartbeats(database, logger);
-  const docker = new DockerEndpoints({ database, logger, url: () => loopbackUrl(server) });
+  const callers = new Callers(database);
+  const docker = new DockerEndpoints({ callers, logger, url: () => loopbackUrl(server) });
   const server = createHttpServer({
-    ...{ fleet, feed, traces, logger },
+    ...{ callers, fleet, feed, traces, logger },
     operations: new Operations(database, driver),
     imageLoads: new ImageLoads(fleet, driver),
     imports: new ContainerImports(fleet, driver),
-    upgrades: [streamRoute({ fleet, bus, logger })],
+    upgrades: [streamRoute({ callers, fleet, bus, logger })],
     docker: docker.api,
     health: async () => await checkHealth(database, bus, reconcilers),
   });

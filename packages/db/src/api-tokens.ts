@@ -14,21 +14,6 @@ export async function insertApiToken(database: Database, token: ApiTokenRow): Pr
   await database.insert(apiTokens).values(token);
 }
 
-/** Gives the token with this id another secret; makes it when there is none. Its holder stays the same. */
-export async function replaceApiToken(database: Database, token: ApiTokenRow): Promise<void> {
-  const { name, sha256 } = token;
-  const replaced = await database
-    .insert(apiTokens)
-    .values(token)
-    .onConflictDoUpdate({
-      target: apiTokens.id,
-      set: { sha256 },
-      setWhere: eq(apiTokens.name, name),
-    })
-    .returning({ id: apiTokens.id });
-  if (replaced.length === 0) throw new Error(`API token "${token.id}" is another holder's`);
-}
-
 export async function findApiToken(
   database: Database,
   id: string,

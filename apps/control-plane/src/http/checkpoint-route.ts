@@ -15,7 +15,7 @@ import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 
 import { containerReferenceSchema, hostReferenceSchema } from "../api/input.ts";
-import { authenticate } from "../services/api-tokens.ts";
+import type { Callers } from "../services/api-tokens.ts";
 import type { ContainerImports } from "../services/container-import.ts";
 import type { Fleet } from "../services/fleet.ts";
 import { readTransfer } from "../services/transfer.ts";
@@ -44,17 +44,18 @@ const querySchema = z.strictObject({
 });
 
 export function checkpointRoute(options: {
+  readonly callers: Callers;
   readonly fleet: Fleet;
   readonly imports: ContainerImports;
 }): FastifyPluginAsync {
-  const { fleet, imports } = options;
+  const { callers, fleet, imports } = options;
   return async (server) => {
     server.addContentTypeParser("application/octet-stream", (_request, payload, done) =>
       done(null, payload),
     );
 
     server.get("/containers/:container/checkpoint", async (request, reply) => {
-      await authenticate(fleet.database, request.headers.authorization);
+      await callers.authenticate(request.headers.authorization);
       const { container } = paramsSchema.parse(request.params);
       const signal = closedEarly(reply);
       const { headers } = request;
@@ -67,7 +68,7 @@ export function checkpointRoute(options: {
     });
 
     server.post<{ Body: IncomingMessage }>("/containers/restore", async (request, reply) => {
-      const caller = await authenticate(fleet.database, request.headers.authorization);
+      const caller = await callers.authenticate(request.headers.authorization);
       const { operationId, name, host, ...restore } = querySchema.parse(request.query);
       const archive = archiveOf(request.body);
       const signal = closedEarly(reply);

@@ -2,19 +2,18 @@
  * Where Docker's API is served: on the control plane's own listener, for callers who present a token, and on a Unix socket, whose
  * callers are known by having been able to open it.
  */
-import type { Database } from "@podfleet/db/database";
 import { createDockerApi, type DockerApi } from "@podfleet/docker-api/docker-api";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 
-import { createSocketToken } from "../services/api-tokens.ts";
+import type { Callers } from "../services/api-tokens.ts";
 import { version } from "../version.ts";
 import { closeServer } from "./close-server.ts";
 import { serveDockerSocket } from "./docker-socket.ts";
 import { logDefect } from "./server.ts";
 
 export interface DockerEndpointsOptions {
-  readonly database: Database;
+  readonly callers: Callers;
   readonly logger: Logger;
   /** Where this process serves podfleet's own API, once it does. */
   readonly url: () => string;
@@ -33,8 +32,8 @@ export class DockerEndpoints {
 
   /** @throws PodfleetError UNAVAILABLE when a process serves at `path`; INVALID_INPUT when nobody can */
   async listen(path: string): Promise<void> {
-    const { database, logger } = this.#options;
-    const api = this.#createApi(await createSocketToken(database, path));
+    const { callers, logger } = this.#options;
+    const api = this.#createApi(callers.admit("docker-socket"));
     this.#socket = { api, server: await serveDockerSocket(path, api, logger) };
     logger.info({ path }, "serving the Docker API");
   }

@@ -17,7 +17,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 
 import { containerReferenceSchema, mutationInput } from "../api/input.ts";
-import { authenticate } from "../services/api-tokens.ts";
+import type { Callers } from "../services/api-tokens.ts";
 import type { Fleet } from "../services/fleet.ts";
 import { type ContainerTransfer, readFromContainer } from "../services/host-answers.ts";
 import type { Operations } from "../services/operations.ts";
@@ -32,6 +32,7 @@ const pathSchema = z.strictObject({ path: containerPathSchema });
 const operationSchema = z.strictObject(mutationInput);
 
 interface Services {
+  readonly callers: Callers;
   readonly fleet: Fleet;
   readonly operations: Operations;
 }
@@ -93,10 +94,10 @@ interface Download {
 }
 
 async function send(
-  { fleet }: Services,
+  { callers, fleet }: Services,
   { request, reply, source, contentType }: Download,
 ): Promise<FastifyReply> {
-  await authenticate(fleet.database, request.headers.authorization);
+  await callers.authenticate(request.headers.authorization);
   const signal = closedEarly(reply);
   return await inServerSpan(spanName(request), request.headers, async () => {
     return await sendStream(reply, contentType, readFromContainer(fleet, { ...source, signal }));
@@ -114,7 +115,7 @@ async function receive(
   },
 ) {
   const { request, reply, operationId, ...target } = options;
-  const caller = await authenticate(services.fleet.database, request.headers.authorization);
+  const caller = await services.callers.authenticate(request.headers.authorization);
   const signal = closedEarly(reply);
   const bytes = archiveOf(request.body ?? request.raw);
   try {

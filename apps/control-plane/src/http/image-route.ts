@@ -4,13 +4,12 @@
  */
 import type { IncomingMessage } from "node:http";
 
-import type { Database } from "@podfleet/db/database";
 import { operationIdSchema } from "@podfleet/model/ids";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 
 import { hostReferenceSchema } from "../api/input.ts";
-import { authenticate } from "../services/api-tokens.ts";
+import type { Callers } from "../services/api-tokens.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { inServerSpan } from "../trace-context.ts";
 import { archiveOf } from "./request-body.ts";
@@ -27,7 +26,7 @@ const querySchema = z.strictObject({
 });
 
 export function imageRoute(options: {
-  readonly database: Database;
+  readonly callers: Callers;
   readonly imageLoads: ImageLoads;
 }): FastifyPluginAsync {
   return async (server) => {
@@ -35,7 +34,7 @@ export function imageRoute(options: {
       done(null, payload),
     );
     server.post<{ Body: IncomingMessage }>("/images/load", async (request, reply) => {
-      const caller = await authenticate(options.database, request.headers.authorization);
+      const caller = await options.callers.authenticate(request.headers.authorization);
       const { operationId, host: hosts } = querySchema.parse(request.query);
       const archive = archiveOf(request.body);
       const signal = closedEarly(reply);

@@ -7,7 +7,7 @@ import type { Logger } from "pino";
 import type { ApiServices } from "../api/context.ts";
 import { httpStatusOf, wireErrorOf } from "../api/error-shape.ts";
 import { type AppRouter, appRouter } from "../api/router.ts";
-import { authenticate } from "../services/api-tokens.ts";
+import type { Callers } from "../services/api-tokens.ts";
 import type { ContainerImports } from "../services/container-import.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { callerContext } from "../trace-context.ts";
@@ -23,6 +23,7 @@ import {
 } from "./upgrades.ts";
 
 export interface HttpServerOptions extends ApiServices {
+  readonly callers: Callers;
   readonly imageLoads: ImageLoads;
   readonly imports: ContainerImports;
   readonly upgrades: readonly UpgradeRoute[];
@@ -38,8 +39,7 @@ const bodyBytesMax = 8 * 1024 * 1024;
 const pathLengthMax = 1_000;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { fleet, operations, feed, traces, docker, logger } = options;
-  const { database } = fleet;
+  const { callers, fleet, operations, feed, traces, docker, logger } = options;
   const upgrades = [...options.upgrades, ...docker.upgrades];
   const server = fastify({
     bodyLimit: bodyBytesMax,
@@ -60,16 +60,16 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       router: appRouter,
       createContext: async ({ req }) => ({
         ...{ fleet, operations, feed, traces },
-        caller: await authenticate(database, req.headers.authorization),
+        caller: await callers.authenticate(req.headers.authorization),
         callerContext: callerContext(req.headers),
       }),
       onError: ({ error, path }) => logDefect(logger, error, path),
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);
-  void server.register(imageRoute({ database, imageLoads: options.imageLoads }));
-  void server.register(fileRoutes({ fleet, operations }));
-  void server.register(checkpointRoute({ fleet, imports: options.imports }));
-  void server.register(traceRoute({ database, traces }));
+  void server.register(imageRoute({ callers, imageLoads: options.imageLoads }));
+  void server.register(fileRoutes({ callers, fleet, operations }));
+  void server.register(checkpointRoute({ callers, fleet, imports: options.imports }));
+  void server.register(traceRoute({ callers, traces }));
   void server.register(docker.routes);
   return server;
 }

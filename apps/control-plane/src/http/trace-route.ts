@@ -1,14 +1,13 @@
 /** `POST /v1/traces`: OTLP/HTTP, as JSON or protobuf, for callers that have no collector of their own. */
-import type { Database } from "@podfleet/db/database";
 import type { FastifyPluginAsync } from "fastify";
 
-import { authenticate } from "../services/api-tokens.ts";
+import type { Callers } from "../services/api-tokens.ts";
 import type { Traces } from "../services/traces.ts";
 
 const contentTypes = ["application/json", "application/x-protobuf"] as const;
 
 export function traceRoute(options: {
-  readonly database: Database;
+  readonly callers: Callers;
   readonly traces: Traces;
 }): FastifyPluginAsync {
   return async (server) => {
@@ -20,7 +19,7 @@ export function traceRoute(options: {
       "/v1/traces",
       {
         onRequest: async ({ headers }) => {
-          await authenticate(options.database, headers.authorization);
+          await options.callers.authenticate(headers.authorization);
         },
       },
       async (request, reply) => {

@@ -13,12 +13,13 @@ import type { Logger } from "pino";
 import { type ServerOptions, WebSocketServer } from "ws";
 
 import type { Upgrade, UpgradeRoute } from "../http/upgrades.ts";
-import { authenticate } from "../services/api-tokens.ts";
+import type { Callers } from "../services/api-tokens.ts";
 import type { Fleet } from "../services/fleet.ts";
 import { clientFrameBytesMax, ClientSocket } from "./client-socket.ts";
 import { relaySession } from "./relay.ts";
 
 export interface StreamRouteOptions {
+  readonly callers: Callers;
   readonly fleet: Fleet;
   readonly bus: Bus;
   readonly logger: Logger;
@@ -29,7 +30,7 @@ const connectionsMax = 4_096;
 /** For the client to answer the end of a connection. */
 const closeTimeoutMs = 500;
 
-export function streamRoute({ fleet, bus, logger }: StreamRouteOptions): UpgradeRoute {
+export function streamRoute({ callers, fleet, bus, logger }: StreamRouteOptions): UpgradeRoute {
   const options: ServerOptions & { readonly closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
@@ -45,7 +46,7 @@ export function streamRoute({ fleet, bus, logger }: StreamRouteOptions): Upgrade
     const { headers } = request;
     const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((name) => name.trim());
     const authorization = headers.authorization ?? authorizationOf(offered);
-    const caller = await authenticate(fleet.database, authorization);
+    const caller = await callers.authenticate(authorization);
     if (!offered.includes(streamSubprotocol)) throw notOffered();
     if (connections >= connectionsMax) throw tooMany();
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
