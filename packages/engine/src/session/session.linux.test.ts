@@ -248,9 +248,10 @@ describe("a session's life", () => {
     await session.write("one\n");
     session.endInput();
     await under.reopen();
-    const second = await TestSession.open(under, id, {}, { sessionId: session.id, resume: true });
+    const again = { sessionId: session.id, resume: true, offset: session.offset };
+    const second = await TestSession.open(under, id, {}, again);
     await second.ended();
-    expect(second.text()).toBe("one\nend\n");
+    expect(session.text() + second.text()).toBe("one\nend\n");
   });
 
   test("closed by somebody: its client is told, the command runs on", async () => {
