@@ -59,7 +59,11 @@ function unfit() {
 
 /** @param {string} path */
 function works(path) {
-  return existsSync(path) && isRecent(path) && spawnSync(path, ["check"]).status === 0;
+  if (!existsSync(path) || !isRecent(path)) return false;
+  // As an agent checks it (packages/engine, checkpoint/support.ts).
+  return [[], ["--feature", "network_lock_nftables"]].every(
+    (feature) => spawnSync(path, ["check", ...feature]).status === 0,
+  );
 }
 
 /** @param {string} path */

@@ -19,7 +19,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { hasProcess, resyncLocked, syncLocked } from "../container/sync.ts";
-import { writeCheckpointConfig, writeEmptyConfig } from "../oci/criu-config.ts";
+import { writeCriuConfig, writeOwnNetworkConfig } from "../oci/criu-config.ts";
 import { findTool, runCommand } from "../oci/run-command.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { storing } from "../storage/storage-failure.ts";
@@ -184,8 +184,8 @@ async function configureCriu(parts: EngineParts, id: ContainerId): Promise<void>
   const { snapshot, spec } = parts.store.get(id);
   const bundle = parts.paths.bundle(id);
   const isKnown = spec.networkMode === "host" || existsSync(parts.paths.networkNamespace(id));
-  if (isKnown || snapshot.pid === undefined) return await writeEmptyConfig(bundle);
-  await writeCheckpointConfig(bundle, snapshot.pid);
+  if (isKnown || snapshot.pid === undefined) return await writeCriuConfig(bundle);
+  await writeOwnNetworkConfig(bundle, snapshot.pid);
 }
 
 interface Completed {

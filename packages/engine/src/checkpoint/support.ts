@@ -39,8 +39,11 @@ async function readVersion(criu: string): Promise<string> {
   return /Version: (\S+)/.exec(stdout)?.[1] ?? "unknown";
 }
 
+/** It has to be able to lock a network as it is told to (oci/criu-config.ts). */
 async function check(criu: string): Promise<void> {
-  await runCommand(criu, ["check"], { timeoutMs, spanName: "criu check" });
+  const options = { timeoutMs, spanName: "criu check" };
+  const feature = ["check", "--feature", "network_lock_nftables"];
+  await Promise.all([["check"], feature].map((args) => runCommand(criu, args, options)));
 }
 
 function unsupported(reason: string): CheckpointSupport {

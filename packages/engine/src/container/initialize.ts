@@ -7,7 +7,7 @@ import type { ContainerId } from "@podfleet/model/ids";
 import { makeNetworkNamespace } from "../host/network-namespace.ts";
 import { findStartTicks } from "../host/process-identity.ts";
 import { writeBundle } from "../oci/bundle.ts";
-import { writeEmptyConfig } from "../oci/criu-config.ts";
+import { writeCriuConfig } from "../oci/criu-config.ts";
 import { createWithMonitor, type MonitoredProcess, type Revival } from "../oci/monitor.ts";
 import { containerCommand } from "../oci/spec.ts";
 import type { ContainerRecord, StartingMark } from "../state/container-record.ts";
@@ -129,7 +129,7 @@ async function prepareRevival(
   parts: EngineParts,
   { snapshot: { id }, spec }: ContainerRecord,
 ): Promise<string | undefined> {
-  await writeEmptyConfig(parts.paths.bundle(id));
+  await writeCriuConfig(parts.paths.bundle(id));
   if (spec.networkMode === "host") return undefined;
   const network = parts.paths.networkNamespace(id);
   await makeNetworkNamespace(network);
