@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 /** One way to run containers, measured against the others in turns. */
 export interface Contender {
   readonly name: string;
@@ -9,6 +11,13 @@ export interface Contender {
   stop(id: string): Promise<void>;
   remove(id: string): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+const settleMs = 60;
+
+/** Before each turn: what another one does once it has answered is not to be on this one's bill. */
+export async function takeTurn(): Promise<void> {
+  await setTimeout(settleMs);
 }
 
 /** As pid 1 it ignores other signals than SIGKILL, and a shell that handled one would race with `stop`. */

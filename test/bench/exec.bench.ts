@@ -1,14 +1,16 @@
 /**
  * A command in a running container through the whole system, against conmon and runc alone and against podman's API service, in turns
- * within one run; a batch of ten steps against ten calls; and how soon a wait wakes once the exit is on file.
+ * within one run; a batch of ten steps against ten calls; and how soon a wait wakes once the exit is on file, at the host's engine and
+ * through the API.
  */
 import { existsSync, watch } from "node:fs";
 import { join } from "node:path";
 
+import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
 import { runContainer } from "@podfleet/testkit/fleet-container";
 
-import type { Contender } from "./contender.ts";
+import { takeTurn } from "./contender.ts";
 import { openContenders } from "./contenders.ts";
 import { judge, Samples } from "./measure.ts";
 
@@ -16,6 +18,7 @@ const execRounds = 100;
 const warmUpRounds = 10;
 const batchRounds = 30;
 const waitRounds = 200;
+const waitMsMax = 30_000;
 
 async function main(): Promise<void> {
   await using fleet = await startFleet({ hosts: 1 });
@@ -23,7 +26,7 @@ async function main(): Promise<void> {
   if (!host) throw new Error("The fleet has no host");
   const { floor, podfleet, podman } = await measureExec(fleet, host);
   const { batch, calls } = await measureBatch(fleet);
-  const wakes = await measureWait(fleet, host);
+  const { engine, api } = await measureWait(fleet, host);
   judge([
     { what: "exec over the floor", value: podfleet.p50 / floor.p50, atMost: 1.25, unit: " x" },
     ...(podman
@@ -36,8 +39,14 @@ async function main(): Promise<void> {
       unit: " x",
     },
     {
-      what: "wait after the exit file, p99",
-      value: wakes.percentile(0.99),
+      what: "wait at the host's engine after the exit file, p99",
+      value: engine.p99,
+      atMost: 5,
+      unit: " ms",
+    },
+    {
+      what: "wait through the API after the exit file, p50",
+      value: api.p50,
       atMost: 5,
       unit: " ms",
     },
@@ -55,10 +64,14 @@ async function measureExec(fleet: Fleet, host: FleetHost) {
   for (let round = -warmUpRounds; round < execRounds; round += 1) {
     for (const { contender, id, samples } of measured) {
       const step = async (): Promise<void> => await contender.exec(id, ["true"]);
+      await takeTurn();
       await (round < 0 ? step() : samples.time(step));
     }
   }
-  for (const { contender, id } of measured) await end(contender, id);
+  for (const { contender, id } of measured) {
+    await contender.stop(id);
+    await contender.remove(id);
+  }
   const [first, second, third] = measured.map(({ samples }) => samples);
   if (!first || !second) throw new Error("Nothing was measured");
   console.log(`exec of true, p50 / p95 in ms of ${execRounds} rounds`);
@@ -68,11 +81,6 @@ async function measureExec(fleet: Fleet, host: FleetHost) {
     ),
   );
   return { floor: first, podfleet: second, podman: third };
-}
-
-async function end(contender: Contender, id: string): Promise<void> {
-  await contender.stop(id);
-  await contender.remove(id);
 }
 
 function describe(samples: Samples, floor: Samples) {
@@ -92,6 +100,7 @@ async function measureBatch({ client }: Fleet): Promise<{ batch: Samples; calls:
   const batch = new Samples();
   const calls = new Samples();
   for (let round = 0; round < batchRounds; round += 1) {
+    await takeTurn();
     await batch.time(async () => {
       await containers.batch.mutate({
         container,
@@ -100,6 +109,7 @@ async function measureBatch({ client }: Fleet): Promise<{ batch: Samples; calls:
         ),
       });
     });
+    await takeTurn();
     await calls.time(async () => {
       for (const verb of steps) {
         if (verb === "container.mount") await containers.mount.mutate({ container });
@@ -115,25 +125,61 @@ async function measureBatch({ client }: Fleet): Promise<{ batch: Samples; calls:
 }
 
 /** From the notice of the exit file to the answer to a wait that was open. */
-async function measureWait({ client }: Fleet, host: FleetHost): Promise<Samples> {
+async function measureWait(
+  fleet: Fleet,
+  host: FleetHost,
+): Promise<{ engine: Samples; api: Samples }> {
+  const waits = { engine: await measureEngineWait(), api: await measureApiWait(fleet, host) };
+  for (const [name, { p50, p99 }] of Object.entries(waits)) {
+    console.log(
+      `wait (${name}) after the exit file: p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms`,
+    );
+  }
+  return waits;
+}
+
+async function measureEngineWait(): Promise<Samples> {
+  await using under = await EngineUnderTest.open();
+  const wakes = new Samples();
+  for (let round = 0; round < waitRounds; round += 1) {
+    const id = await under.create({ command: ["sleep", "3600"] });
+    const { pid } = await under.start(id);
+    const ended = under.engine.wait({
+      containerId: id,
+      condition: "stopped",
+      timeoutMs: waitMsMax,
+    });
+    const onFile = exitFile(join(under.options.runRoot, "exits"), id);
+    end(pid);
+    await onFile;
+    await wakes.time(async () => await ended);
+    await under.remove(id);
+    await takeTurn();
+  }
+  return wakes;
+}
+
+async function measureApiWait({ client }: Fleet, host: FleetHost): Promise<Samples> {
   const wakes = new Samples();
   for (let round = 0; round < waitRounds; round += 1) {
     const { id, pid } = await runContainer(client, { command: ["sleep", "3600"] });
-    if (pid === undefined) throw new Error("The container has no process");
     const ended = client.wait({ container: id });
     // The run is read first, and the wait is open with the next request.
     await client.api.containers.inspect.query({ container: id });
     await client.api.containers.inspect.query({ container: id });
     const onFile = exitFile(join(host.runRoot, "exits"), id);
-    process.kill(pid, "SIGKILL");
+    end(pid);
     await onFile;
     await wakes.time(async () => await ended);
     await client.api.containers.remove.mutate({ container: id });
+    await takeTurn();
   }
-  console.log(
-    `wait after the exit file: p50 ${wakes.p50.toFixed(2)} ms, p99 ${wakes.percentile(0.99).toFixed(2)} ms`,
-  );
   return wakes;
+}
+
+function end(pid: number | undefined): void {
+  if (pid === undefined) throw new Error("The container has no process");
+  process.kill(pid, "SIGKILL");
 }
 
 async function exitFile(folder: string, id: string): Promise<void> {

@@ -10,7 +10,7 @@ import { removeContainers, runContainer } from "@podfleet/testkit/fleet-containe
 import { SimulatedAgent } from "@podfleet/testkit/simulated-agent";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
-import type { Contender } from "./contender.ts";
+import { type Contender, takeTurn } from "./contender.ts";
 import { openContenders } from "./contenders.ts";
 import { judge, Samples } from "./measure.ts";
 
@@ -96,6 +96,7 @@ function emptyLifecycle({ name }: Contender): Lifecycle {
 }
 
 async function liveOnce(contender: Contender, life: Lifecycle): Promise<void> {
+  await takeTurn();
   const id = await life.createAndStart.time(async () => await contender.createAndStart());
   await life.stop.time(async () => await contender.stop(id));
   await life.remove.time(async () => await contender.remove(id));

@@ -34,6 +34,8 @@ const batchEventsMax = 256;
 const batchBytesMax = 768 * 1024;
 /** How long what an operation did is held back: its reply tells the same, and with what follows it makes one batch. */
 const lingerMs = 50;
+/** The same for what nobody asked for: those who wait for it are answered first. */
+const unaskedLingerMs = 10;
 /** Failed attempts in a row after which an operator should know. */
 const attemptsUntilWarning = 4;
 
@@ -45,7 +47,7 @@ export class Reporter {
   readonly #reconnects = new Bell();
   /** Last event that the control plane has; undefined until it has answered a hello on this connection. */
   #committedSeq: number | undefined;
-  #lingering: NodeJS.Timeout | undefined;
+  #lingering: { readonly dueMs: number; readonly timer: NodeJS.Timeout } | undefined;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -65,7 +67,7 @@ export class Reporter {
       await Promise.all([this.#report(signal), this.#beat(signal)]);
     } finally {
       stopListening();
-      clearTimeout(this.#lingering);
+      clearTimeout(this.#lingering?.timer);
     }
   }
 
@@ -97,16 +99,18 @@ export class Reporter {
     }
   }
 
-  /** What nobody asked for is told of at once. */
   #appended({ operation }: AgentEvent): void {
-    if (operation === undefined) return this.#work.ring();
-    this.#lingering ??= setTimeout(() => this.#work.ring(), lingerMs);
+    const delayMs = operation === undefined ? unaskedLingerMs : lingerMs;
+    const dueMs = systemClock.nowMs() + delayMs;
+    if (this.#lingering && this.#lingering.dueMs <= dueMs) return;
+    clearTimeout(this.#lingering?.timer);
+    this.#lingering = { dueMs, timer: setTimeout(() => this.#work.ring(), delayMs) };
   }
 
   async #step(signal: AbortSignal): Promise<void> {
     const after = this.#committedSeq;
     if (after === undefined) return await this.#greet(signal);
-    clearTimeout(this.#lingering);
+    clearTimeout(this.#lingering?.timer);
     this.#lingering = undefined;
     const events = this.#options.engine.outbox.after(after, batchEventsMax);
     if (events.length > 0) await this.#send(events, signal);

@@ -29,7 +29,7 @@ import {
   insertOperationHosts,
   listOperationHosts,
 } from "./operations.ts";
-import { applyEvents, applyOutcome } from "./projection.ts";
+import { applyEvents, applyOutcome, applyRepliedOutcome } from "./projection.ts";
 
 let postgres: TestPostgres;
 beforeAll(async () => {
@@ -195,7 +195,7 @@ describe("containers", () => {
     const container = await addContainer(database, host, "web");
     const id = await addOperation(database, host, "container.stop", container);
     const stopped = snapshot(container, 5, { state: "exited", exitCode: 0, exitedRun: 1 });
-    await applyOutcome(database, host.id, {
+    await applyRepliedOutcome(database, host.id, {
       id,
       outcome: { status: "succeeded", container: stopped },
     });
@@ -239,7 +239,7 @@ describe("containers", () => {
     ]);
     const id = await addOperation(database, host, "container.remove", second);
     const last = snapshot(second, 9, { state: "removing" });
-    await applyOutcome(database, host.id, {
+    await applyRepliedOutcome(database, host.id, {
       id,
       outcome: { status: "succeeded", container: last },
     });
@@ -268,7 +268,7 @@ describe("containers", () => {
     ];
     for (const { id, container } of failures) {
       const outcome = { status: "failed", error, ...(container ? { container } : {}) } as const;
-      await applyOutcome(database, host.id, { id, outcome });
+      await applyRepliedOutcome(database, host.id, { id, outcome });
     }
     const names = (await listContainers(database, { all: true })).map(({ name }) => name);
     expect(names).toEqual(["left"]);
@@ -308,7 +308,7 @@ describe("operations", () => {
       });
       const [committed] = await Promise.all([
         applyEvents(database, host.id, [told]),
-        applyOutcome(database, host.id, { id, outcome }),
+        applyRepliedOutcome(database, host.id, { id, outcome }),
         applyOutcome(database, host.id, { id, outcome }),
       ]);
       expect(committed).toBe(seq);
@@ -334,12 +334,12 @@ describe("operations", () => {
     );
     const outcome: OperationOutcome = { status: "succeeded", images: [image] };
     await Promise.all(
-      hosts.slice(1).map((host) => applyOutcome(database, host.id, { id, outcome })),
+      hosts.slice(1).map((host) => applyRepliedOutcome(database, host.id, { id, outcome })),
     );
     expect((await getOperation(database, id)).status).toBe("pending");
     const error = { code: "IMAGE_INVALID", message: "No" } as const;
     const [first] = hosts;
-    await applyOutcome(database, first?.id ?? newHostId(), {
+    await applyRepliedOutcome(database, first?.id ?? newHostId(), {
       id,
       outcome: { status: "failed", error },
     });

@@ -57,7 +57,27 @@ export async function applyOutcome(
   hostId: HostId,
   settled: SettledOperation,
 ): Promise<void> {
-  const report = { settled: [settled], batch: [] };
+  await applySettled(database, hostId, { settled, toldAgain: false });
+}
+
+/**
+ * Records an outcome that the host has told in a reply. Its events tell the same again until that is on Postgres's disk, so nobody
+ * waits for the disk here.
+ */
+export async function applyRepliedOutcome(
+  database: Database,
+  hostId: HostId,
+  settled: SettledOperation,
+): Promise<void> {
+  await applySettled(database, hostId, { settled, toldAgain: true });
+}
+
+async function applySettled(
+  database: Database,
+  hostId: HostId,
+  { settled, toldAgain }: { readonly settled: SettledOperation; readonly toldAgain: boolean },
+): Promise<void> {
+  const report = { settled: [settled], batch: [], toldAgain };
   if (!settled.outcome.container || mayFree(settled) || imagesIn(settled).length > 0) {
     await database.transaction(async (transaction) => await apply(transaction, hostId, report));
   } else {
@@ -71,12 +91,14 @@ export async function applySnapshot(
   hostId: HostId,
   snapshot: ContainerSnapshot,
 ): Promise<void> {
-  await applySnapshots(database, hostId, [snapshot]);
+  await database.execute(updateContainers(hostId, [snapshot], { toldAgain: true }));
 }
 
 interface Report {
   readonly settled: readonly SettledOperation[];
   readonly batch: readonly AgentEvent[];
+  /** Events of the host say the same until it is on disk. */
+  readonly toldAgain?: boolean;
 }
 
 async function apply(transaction: Database, hostId: HostId, report: Report): Promise<void> {
@@ -158,7 +180,7 @@ interface FinishedOperation extends SettledOperation {
 async function record(
   database: Database,
   hostId: HostId,
-  { settled, batch }: Report,
+  { settled, batch, toldAgain = false }: Report,
 ): Promise<FinishedOperation[]> {
   const snapshots = newestOf([
     ...batch.map(({ container }) => container),
@@ -167,7 +189,7 @@ async function record(
   if (settled.length === 0 && snapshots.length === 0) return [];
   const { rows } = await database.execute<RecordedOperation>(sql`
     /* record_report */
-    with updated as (${updateContainers(hostId, snapshots)} returning 1),
+    with updated as (${updateContainers(hostId, snapshots, { toldAgain })} returning 1),
     finished as (
       update operations
       set status = settled.outcome->>'status', outcome = settled.outcome, finished_at = clock_timestamp()
@@ -177,6 +199,7 @@ async function record(
         and operations.finished_at is null
         -- Rows of containers are locked first.
         and (select count(*) from updated) >= 0
+        ${toldAgain ? withoutWaitForDisk : sql``}
       returning operations.id, operations.verb, operations.container_id as "containerId"),
     dropped as (
       delete from claims using finished
@@ -195,14 +218,6 @@ interface RecordedOperation extends Record<string, unknown> {
   readonly containerId: ContainerId | null;
 }
 
-async function applySnapshots(
-  database: Database,
-  hostId: HostId,
-  snapshots: readonly ContainerSnapshot[],
-): Promise<void> {
-  await database.execute(updateContainers(hostId, newestOf(snapshots)));
-}
-
 function newestOf(snapshots: readonly (ContainerSnapshot | undefined)[]): ContainerSnapshot[] {
   const newest = new Map<ContainerId, ContainerSnapshot>();
   for (const snapshot of snapshots) {
@@ -213,7 +228,11 @@ function newestOf(snapshots: readonly (ContainerSnapshot | undefined)[]): Contai
   return [...newest.values()];
 }
 
-function updateContainers(hostId: HostId, snapshots: readonly ContainerSnapshot[]): SQL {
+function updateContainers(
+  hostId: HostId,
+  snapshots: readonly ContainerSnapshot[],
+  { toldAgain }: { readonly toldAgain: boolean },
+): SQL {
   const rows = snapshots.map((snapshot) => ({
     id: snapshot.id,
     revision: snapshot.revision,
@@ -236,8 +255,12 @@ function updateContainers(hostId: HostId, snapshots: readonly ContainerSnapshot[
         "cpuMillis" integer, "memoryBytes" bigint, snapshot jsonb)
     where containers.id = reported.id
       and containers.host_id = ${hostId}
-      and containers.revision < reported.revision`;
+      and containers.revision < reported.revision
+      ${toldAgain ? withoutWaitForDisk : sql``}`;
 }
+
+/** A condition that always holds: the transaction's end does not wait until it is on disk. What is lost by that is lost as a whole. */
+const withoutWaitForDisk = sql`and (select set_config('synchronous_commit', 'off', true)) = 'off'`;
 
 /** Frees the names and reservations of containers. */
 async function markRemoved(

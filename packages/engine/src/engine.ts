@@ -189,6 +189,7 @@ export class Engine {
     await recoverExecs(parts, continuity);
     const untidy = await reconcile(parts, continuity);
     store.saveBootId(bootId);
+    gatherMonitors(parts);
     const engine = new Engine({ assembly, facts, problems, opened: opened.move() });
     const resumed = runner.resume((id) => {
       if (untidy.has(id)) reaper.cleanUp(id);
@@ -227,7 +228,7 @@ export class Engine {
   async inspect(id: ContainerId): Promise<ContainerInspection> {
     const { clock, paths, storage, store } = this.#parts;
     const { snapshot, spec, healthLog } = store.get(id);
-    const rootfs = (await storage.isMounted(id)) ? { rootfs: storage.rootfsPath(id) } : {};
+    const rootfs = storage.isMounted(id) ? { rootfs: storage.rootfsPath(id) } : {};
     const checkpoint = checkpointPaths(paths, snapshot);
     return {
       container: snapshot,
@@ -410,7 +411,11 @@ async function assemble({ options, opened, ...base }: Foundation): Promise<Assem
     rootfsUses: new RootfsUses(),
     cgroupParent: options.cgroupParent,
     monitorProgram: findTool(monitor, options.toolDirectories),
-    monitorCgroup: new HoldingCgroup(cgroups, `${options.cgroupParent}-monitors`),
+    monitorCgroup: new HoldingCgroup({
+      cgroups,
+      path: `${options.cgroupParent}-monitors`,
+      onFailure: (error) => problems({ error }),
+    }),
     cleanUpLater: (id) => reaper.cleanUp(id),
     healthProbe: new HealthProbe({ directory: paths.health, clock }),
     performLater: (action) => {
@@ -449,6 +454,17 @@ function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): Ho
   const last = store.findBootId();
   if (last !== undefined && last !== bootId) return "rebooted";
   return last === undefined || existsSync(paths.exits) ? "same" : "lost";
+}
+
+/** An earlier engine may have ended before it has moved them. */
+function gatherMonitors({ execs, monitorCgroup, store }: EngineParts): void {
+  const running = store.list().filter(({ snapshot }) => hasProcess(snapshot));
+  const executing = execs.list().filter(({ session }) => session.state === "running");
+  const pids = [
+    ...running.map(({ snapshot }) => snapshot.monitorPid),
+    ...executing.map(({ processes }) => processes.monitorPid),
+  ];
+  for (const pid of pids) if (pid !== undefined) monitorCgroup.joinSoon(pid);
 }
 
 /** Of the containers that have a process, and of those whose processes may have been revived without the record's knowing. */

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
+import { systemClock } from "@podfleet/base/clock";
 import { findApiToken, insertApiToken } from "@podfleet/db/api-tokens";
 import type { Database } from "@podfleet/db/database";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -24,9 +25,21 @@ export async function createApiToken(database: Database, name: string): Promise<
   return token;
 }
 
+/** How long a token counts as known after it was looked up, so that not every call looks it up. */
+const knownMs = 5_000;
+/** Tokens that are held as known; more are looked up at every call. */
+const knownMax = 1_000;
+
+interface KnownToken {
+  readonly hash: Uint8Array;
+  readonly caller: Caller;
+  readonly untilMs: number;
+}
+
 /** Who may call. */
 export class Callers {
   readonly #database: Database;
+  readonly #known = new Map<string, KnownToken>();
   /** By the hash of a token that only this process knows. */
   readonly #own = new Map<string, Caller>();
 
@@ -57,9 +70,21 @@ export class Callers {
     const own = this.#own.get(hash.toString("hex"));
     if (own) return own;
     const id = /^pf_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/.exec(token)?.[1];
-    const row = id === undefined ? undefined : await findApiToken(this.#database, id);
-    if (row && timingSafeEqual(hash, row.sha256)) return { name: row.name };
+    const known = id === undefined ? undefined : await this.#find(id);
+    if (known && timingSafeEqual(hash, known.hash)) return known.caller;
     throw new PodfleetError("UNAUTHENTICATED", "Cannot accept the API token: it is not known here");
+  }
+
+  async #find(id: string): Promise<KnownToken | undefined> {
+    const known = this.#known.get(id);
+    if (known && systemClock.nowMs() < known.untilMs) return known;
+    this.#known.delete(id);
+    const row = await findApiToken(this.#database, id);
+    if (!row) return undefined;
+    const untilMs = systemClock.nowMs() + knownMs;
+    const found = { hash: row.sha256, caller: { name: row.name }, untilMs };
+    if (this.#known.size < knownMax) this.#known.set(id, found);
+    return found;
   }
 }
 

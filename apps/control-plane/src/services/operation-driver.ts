@@ -11,7 +11,7 @@ import type { HostClient } from "@podfleet/bus/host-client";
 import type { Database } from "@podfleet/db/database";
 import type { HostLiveness } from "@podfleet/db/hosts";
 import { extendDrive, getOperationRow, releaseDrive } from "@podfleet/db/operations";
-import { applyOutcome } from "@podfleet/db/projection";
+import { applyRepliedOutcome } from "@podfleet/db/projection";
 import type { Action } from "@podfleet/model/action";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
@@ -108,7 +108,7 @@ export class OperationDriver {
       });
       if (watched.type !== "done") return watched;
       const outcome = outcomeOf(watched.value.outcome, operation.host);
-      await applyOutcome(this.#database, host.id, { id, outcome });
+      await applyRepliedOutcome(this.#database, host.id, { id, outcome });
       return { type: "outcome", outcome };
     } catch (error) {
       return await this.#afterFailure(operation, error);

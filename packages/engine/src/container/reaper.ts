@@ -16,6 +16,8 @@ import { discardContainerLocked, isToBeRemoved } from "./remove.ts";
 import { hasProcess, syncLocked } from "./sync.ts";
 
 const concurrencyMax = 4;
+/** A clean-up begins so much later than its exit, so that those who waited for the exit are answered first. */
+const yieldMs = 10;
 const attemptsMax = 6;
 const backoff = { minMs: 500, maxMs: 30_000 };
 const exitMsMax = 30_000;
@@ -100,6 +102,7 @@ export class Reaper {
     const { signal } = this.#stop;
     for (let attempt = 0; ; attempt += 1) {
       try {
+        if (attempt === 0) await clock.sleep(yieldMs, signal);
         await traced("container.cleanup", { "podfleet.container.id": id }, () => this.#reap(id));
         return;
       } catch (error) {

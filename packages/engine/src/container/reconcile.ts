@@ -42,7 +42,7 @@ async function reconcileLocked(
   found: { readonly continuity: HostContinuity; readonly status: RuntimeStatus | undefined },
 ): Promise<void> {
   const record = parts.store.get(id);
-  if (record.snapshot.mount && !(await parts.storage.isMounted(id))) {
+  if (record.snapshot.mount && !parts.storage.isMounted(id)) {
     parts.store.update(id, { mount: undefined }, { event: "container.unmount" });
   }
   if (!hasProcess(record.snapshot)) return;
@@ -71,7 +71,7 @@ async function needsCleanUp(
     case "exited":
       if (isKnown || (snapshot.state === "exited" && isToBeRemoved({ snapshot, spec })))
         return true;
-      return snapshot.mount === undefined && (await parts.storage.isMounted(id));
+      return snapshot.mount === undefined && parts.storage.isMounted(id);
     default:
       return false;
   }

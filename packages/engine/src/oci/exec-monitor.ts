@@ -109,7 +109,7 @@ export async function execWithMonitor(options: ExecWithMonitorOptions): Promise<
     const { program, bundle, cgroup, descriptors } = options;
     const { timeoutMs } = options.runtime;
     const args = execMonitorArguments(options);
-    const launch = await launchMonitor({
+    const launch = launchMonitor({
       program,
       args,
       bundle,
@@ -140,8 +140,11 @@ async function finishExec(
   const answer = await readAnswer(launch);
   if (answer.data < 0) throw execFailure(reasonOf(answer.message ?? ""), spec);
   const monitorPid = await findMonitorPid(bundle);
-  if (monitorPid !== undefined) return { pid: answer.data, monitorPid };
-  throw new PodfleetError("RUNTIME_FAILED", "Cannot run the command: conmon left no process id");
+  if (monitorPid === undefined) {
+    throw new PodfleetError("RUNTIME_FAILED", "Cannot run the command: conmon left no process id");
+  }
+  launch.settle(monitorPid);
+  return { pid: answer.data, monitorPid };
 }
 
 /** What an earlier `execWithMonitor` came to whose caller ended on the way; undefined for what is not there, or not yet. */

@@ -1,8 +1,23 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { systemClock } from "@podfleet/base/clock";
+
+import { findStartTicks, identityOf, isAlive } from "../host/process-identity.ts";
 import { CgroupMoves } from "./cgroup-moves.ts";
 import { cgroupDirectories, type CgroupHierarchies } from "./cgroup.ts";
+
+/** So much later a process is moved that nobody waits for: whoever waits for its command is answered first, and many have ended by then. */
+const soonMs = 20;
+
+export interface HoldingCgroupOptions {
+  readonly cgroups: CgroupHierarchies;
+  /** `/podfleet/h1-monitors` */
+  readonly path: string;
+  /** Told of a process that could not be moved. */
+  readonly onFailure: (error: unknown) => void;
+}
 
 /**
  * A cgroup that processes are moved into without any limit of its own, so that neither the end nor the limits of their
@@ -10,19 +25,46 @@ import { cgroupDirectories, type CgroupHierarchies } from "./cgroup.ts";
  */
 export class HoldingCgroup {
   readonly moves: CgroupMoves;
-  readonly #directories: readonly string[];
+  readonly #path: string;
+  readonly #onFailure: HoldingCgroupOptions["onFailure"];
+  readonly #procs: readonly string[];
 
-  constructor(cgroups: CgroupHierarchies, path: string) {
+  constructor({ cgroups, path, onFailure }: HoldingCgroupOptions) {
     this.moves = new CgroupMoves(cgroups);
+    this.#path = path;
+    this.#onFailure = onFailure;
     const legacy = cgroups.legacy.filter((hierarchy) => !hierarchy.controllers.includes("cpuset"));
-    this.#directories = cgroupDirectories({ ...cgroups, legacy }, path);
-    for (const directory of this.#directories) mkdirSync(directory, { recursive: true });
+    const directories = cgroupDirectories({ ...cgroups, legacy }, path);
+    for (const directory of directories) mkdirSync(directory, { recursive: true });
+    this.#procs = directories.map((directory) => join(directory, "cgroup.procs"));
   }
 
   /** Moves `pid` here; it takes a fraction of a millisecond when moves are ready. */
   join(pid: number): void {
-    for (const directory of this.#directories) {
-      writeFileSync(join(directory, "cgroup.procs"), String(pid));
+    for (const procs of this.#procs) writeFileSync(procs, String(pid));
+  }
+
+  /** Moves `pid` here in a moment, beside other work, unless it has ended by then or is here. */
+  joinSoon(pid: number): void {
+    this.#joinSoon(pid).catch(this.#onFailure);
+  }
+
+  async #joinSoon(pid: number): Promise<void> {
+    const process = identityOf(pid, findStartTicks(pid));
+    if (!process) return;
+    await systemClock.sleep(soonMs);
+    try {
+      if (!isAlive(process) || this.#holds(pid)) return;
+      for (const procs of this.#procs) await writeFile(procs, String(pid));
+    } catch (error) {
+      // It has ended meanwhile.
+      if (isAlive(process)) throw error;
     }
+  }
+
+  /** Reads the format of cgroups(7). */
+  #holds(pid: number): boolean {
+    const lines = readFileSync(`/proc/${pid}/cgroup`, "latin1").split("\n");
+    return lines.some((line) => line.endsWith(`:${this.#path}`));
   }
 }

@@ -49,14 +49,14 @@ export interface Launch {
   /** With `attach`: a line when the socket is there. */
   readonly attachPipe: Socket | undefined;
   readonly errorText: () => string;
+  /** Has the monitor moved to where monitors live. */
+  readonly settle: (monitorPid: number) => void;
   /** Lets go of conmon's pipes; the monitor lives on. */
   readonly release: () => void;
 }
 
-export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
+export function launchMonitor(options: LaunchOptions): Launch {
   const { args, bundle, descriptors = [], attach = false } = options;
-  using held = new DisposableStack();
-  const move = held.use(options.cgroup.moves.expect());
   rmSync(join(bundle, monitorPidFile), { force: true });
   const sync = 3 + descriptors.length;
   const pipes = { _OCI_SYNCPIPE: String(sync), _OCI_STARTPIPE: String(sync + 1) };
@@ -88,16 +88,8 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
   errorPipe.setEncoding("utf8").on("data", (text: string) => {
     errorText = (errorText + text).slice(-errorTextMax);
   });
-  try {
-    await move.ready;
-    options.cgroup.join(child.pid);
-  } catch (error) {
-    killGroup(child.pid);
-    await child.reap();
-    throw error;
-  }
+  const move = options.cgroup.moves.expect();
   let reaped: Promise<unknown> | undefined;
-  const expectation = held.move();
   return {
     pid: child.pid,
     reap: async () => await (reaped ??= child.reap()),
@@ -105,8 +97,9 @@ export async function launchMonitor(options: LaunchOptions): Promise<Launch> {
     startPipe,
     attachPipe,
     errorText: () => errorText,
+    settle: (monitorPid) => options.cgroup.joinSoon(monitorPid),
     release: () => {
-      expectation.dispose();
+      move[Symbol.dispose]();
       for (const pipe of [errorPipe, syncPipe, startPipe, attachPipe]) pipe?.destroy();
     },
   };

@@ -129,7 +129,7 @@ export async function createWithMonitor(options: MonitorCreateOptions): Promise<
     await sealJournal(options.journal);
     const { program, bundle, cgroup } = options;
     const args = monitorArguments(options);
-    const launch = await launchMonitor({ program, args, bundle, cgroup });
+    const launch = launchMonitor({ program, args, bundle, cgroup });
     try {
       const timeoutMs = options.revival ? reviveTimeoutMs : 2 * options.runtime.timeoutMs;
       const creation = finishCreation(launch, options);
@@ -153,6 +153,7 @@ async function finishCreation(
   if (answer.data < 0) throw creationFailure(reasonOf(answer.message ?? ""), options.command);
   const monitorPid = await findMonitorPid(options.bundle);
   invariant(monitorPid !== undefined, "conmon has written its pid before its first process ends");
+  launch.settle(monitorPid);
   return { pid: answer.data, monitorPid };
 }
 

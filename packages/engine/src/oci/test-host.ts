@@ -53,7 +53,13 @@ export async function createTestHost(name: RuntimeName): Promise<TestHost> {
   };
   for (const path of Object.values(paths)) await mkdir(path);
   const runtime = new OciRuntime({ name, root: join(root.path, "runtime"), cgroups });
-  const cgroup = new HoldingCgroup(cgroups, `${cgroupParent}/monitors`);
+  const cgroup = new HoldingCgroup({
+    cgroups,
+    path: `${cgroupParent}/monitors`,
+    onFailure: (error) => {
+      throw error;
+    },
+  });
   const images = await ImageStore.open(join(root.path, "images"), systemClock);
   const storage = new ContainerStorage(join(root.path, "containers"), images);
   const uploadId = newOperationId();

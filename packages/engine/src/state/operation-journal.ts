@@ -65,8 +65,7 @@ export class OperationJournal {
 
   /** Records the result of the next step of a batch; what was on record of the step itself goes. */
   finishStep(id: OperationId, result: StepResult): void {
-    const { steps } = this.progress(id);
-    this.saveProgress(id, { steps: [...steps, result] });
+    this.#statements.finishStep.run({ id, result: JSON.stringify(result) });
   }
 
   /** Records that the operation is to have no effect if it arrives later. */
@@ -118,16 +117,7 @@ function prepare({ orm }: Database) {
       })
       .where(and(eq(operations.id, sql.placeholder("id")), eq(operations.status, "running")))
       .prepare(),
-    progress: orm
-      .select({ progress: operations.progress })
-      .from(operations)
-      .where(eq(operations.id, sql.placeholder("id")))
-      .prepare(),
-    saveProgress: orm
-      .update(operations)
-      .set({ progress: sql`${sql.param(sql.placeholder("progress"), operations.progress)}` })
-      .where(eq(operations.id, sql.placeholder("id")))
-      .prepare(),
+    ...prepareProgress(orm),
     refuse: orm
       .insert(operations)
       .values({
@@ -146,6 +136,30 @@ function prepare({ orm }: Database) {
     prune: orm
       .delete(operations)
       .where(lt(operations.finishedAtMs, sql.placeholder("beforeMs")))
+      .prepare(),
+  };
+}
+
+function prepareProgress(orm: Database["orm"]) {
+  return {
+    progress: orm
+      .select({ progress: operations.progress })
+      .from(operations)
+      .where(eq(operations.id, sql.placeholder("id")))
+      .prepare(),
+    saveProgress: orm
+      .update(operations)
+      .set({ progress: sql`${sql.param(sql.placeholder("progress"), operations.progress)}` })
+      .where(eq(operations.id, sql.placeholder("id")))
+      .prepare(),
+    finishStep: orm
+      .update(operations)
+      .set({
+        progress: sql`json_insert(
+          json_remove(coalesce(${operations.progress}, '{"steps":[]}'), '$.restores'),
+          '$.steps[#]', json(${sql.placeholder("result")}))`,
+      })
+      .where(eq(operations.id, sql.placeholder("id")))
       .prepare(),
   };
 }
