@@ -107,7 +107,9 @@ describe.each(runtimeNames)("%s", (name) => {
       const { pid, monitorPid } = await container.create();
       const cgroups = async (of: number): Promise<string> =>
         await readFile(`/proc/${of}/cgroup`, "utf8");
-      expect(await cgroups(monitorPid)).toMatch(/\/monitors$/m);
+      await waitFor(async () => /\/monitors$/m.test(await cgroups(monitorPid)), {
+        what: "the monitor in its cgroup",
+      });
       expect(await cgroups(pid)).toMatch(new RegExp(`/${container.id}$`, "m"));
       await host.runtime.delete(container.id, { force: true });
     });
