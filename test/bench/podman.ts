@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream, existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
 import type { Socket } from "node:net";
 import { join } from "node:path";
@@ -163,9 +163,10 @@ async function endService(service: ChildProcess, root: string): Promise<void> {
     what: "the end of podman's processes",
     timeoutMs,
   });
-  // containers/storage keeps its overlay folder mounted on itself.
+  // containers/storage keeps its overlay folder mounted on itself, unless podman has still found the time to unmount it.
   const overlay = join(root, "store/overlay");
-  if (existsSync(overlay)) await run("umount", [overlay]);
+  const mounts = await readFile("/proc/self/mountinfo", "utf8");
+  if (mounts.includes(` ${overlay} `)) await run("umount", [overlay]);
 }
 
 /** A monitor of an exec session waits for five minutes before it has podman clean up. @returns whether none is left */
