@@ -2,7 +2,7 @@
  * The fleet's NATS identity on disk: the operator's and the accounts' keys, the server's configuration, and a credentials
  * file for the control plane and for each host. Every file is readable by its owner only.
  *
- *     node infra/nats-identity.ts FOLDER LISTEN [HOST...]
+ *     npx node infra/nats-identity.ts FOLDER LISTEN [HOST...]
  *
  * makes what is missing in FOLDER, for a nats-server that is run by other means: `nats-server --config FOLDER/nats-server.conf`.
  */
@@ -95,7 +95,7 @@ async function writeSecret(folder: string, path: string, text: string): Promise<
 async function main([folder, listen, ...hosts]: readonly string[]): Promise<void> {
   const [, host, port] = /^(.+):(\d+)$/.exec(listen ?? "") ?? [];
   if (folder === undefined || host === undefined) {
-    console.error("Usage: node infra/nats-identity.ts FOLDER ADDRESS:PORT [HOST...]");
+    console.error("Usage: npx node infra/nats-identity.ts FOLDER ADDRESS:PORT [HOST...]");
     process.exitCode = 1;
     return;
   }

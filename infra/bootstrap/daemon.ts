@@ -103,11 +103,17 @@ async function lastWords(name: string): Promise<string> {
   return `"${messageOf(last).slice(0, 500)}" (whole log: ${path})`;
 }
 
-/** The message of a log line in JSON; another line as it is. */
+interface LogLine {
+  readonly msg?: string;
+  readonly err?: { readonly message?: string };
+  readonly reason?: string;
+}
+
+/** The message of a log line in JSON, with what it says of the reason; another line as it is. */
 function messageOf(line: string): string {
   try {
-    const { msg, err } = JSON.parse(line) as { msg?: string; err?: { message?: string } };
-    return [msg, err?.message].filter((text) => text !== undefined).join(": ");
+    const { msg, err, reason } = JSON.parse(line) as LogLine;
+    return [msg, err?.message, reason].filter((text) => text !== undefined).join(": ");
   } catch (error) {
     if (error instanceof SyntaxError) return line;
     throw error;

@@ -52,6 +52,6 @@ async function readIdentity(): Promise<NatsIdentity> {
   const identity = await findIdentity(natsFolder);
   if (identity) return identity;
   throw new SetUpFailure(
-    `NATS_URL is set but ${natsFolder} holds no identity: make one with "node infra/nats-identity.ts ${natsFolder} ADDRESS:PORT" and run your server with ${join(natsFolder, serverConfigName)}`,
+    `NATS_URL is set but ${natsFolder} holds no identity: make one with "npx node infra/nats-identity.ts ${natsFolder} ADDRESS:PORT" and run your server with ${join(natsFolder, serverConfigName)}`,
   );
 }

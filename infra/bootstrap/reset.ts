@@ -21,6 +21,9 @@ async function forget(): Promise<string> {
   await rm(dataRoot, { recursive: true, force: true });
   const context = await findContext(cliContextPath);
   if (context?.url === settings.url) await rm(cliContextPath);
-  const kept = settings.databaseUrl === undefined ? "" : "; the database of DATABASE_URL is kept";
+  const kept =
+    settings.databaseUrl === undefined
+      ? ""
+      : "; the database of DATABASE_URL is kept, and its hosts with it: the next fleet needs an empty one";
   return `${dataRoot} deleted${kept}`;
 }
