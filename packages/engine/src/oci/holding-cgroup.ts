@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -37,11 +37,6 @@ export class HoldingCgroup {
     const directories = cgroupDirectories({ ...cgroups, legacy }, path);
     for (const directory of directories) mkdirSync(directory, { recursive: true });
     this.#procs = directories.map((directory) => join(directory, "cgroup.procs"));
-  }
-
-  /** Moves `pid` here; it takes a fraction of a millisecond when moves are ready. */
-  join(pid: number): void {
-    for (const procs of this.#procs) writeFileSync(procs, String(pid));
   }
 
   /** Moves `pid` here in a moment, beside other work, unless it has ended by then or is here. */
