@@ -1,6 +1,6 @@
 /** The CLI on a terminal, and with input: what a user types and sees. */
 import { randomBytes } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
@@ -206,6 +206,10 @@ describe("attach", () => {
     await runContainer(fleet.client, spec);
     await using one = fleet.terminal("podfleet attach shared");
     await using two = fleet.terminal("podfleet attach shared");
+    const sessions = async () => await fleet.cli(["session", "ls", "--container", "shared", "-q"]);
+    await waitFor(async () => (await sessions()).stdout.split("\n").length === 3, {
+      what: "two sessions",
+    });
     one.type("hello\r");
     await Promise.all([one.printed(/got hello\r\n/), two.printed(/got hello\r\n/)]);
     two.type("hello too\r");
@@ -367,6 +371,16 @@ describe("start -a", () => {
       const result = await fleet.cli(["start", "-a", "again"]);
       expect(result).toEqual({ stdout: `run ${run}\n`, stderr: "", exitCode: run });
     }
+  });
+
+  test("O50: of a container that cannot be started ends with the reason", async () => {
+    const source = await mkdtemp(join(fleet.root, "gone-"));
+    await fleet.cli(["create", "--name", "bare", "-v", `${source}:/data`, "busybox", "true"]);
+    await rmdir(source);
+    const result = await fleet.cli(["start", "-a", "bare"]);
+    expect(result).toMatchObject({ stdout: "", exitCode: 125 });
+    expect(result.stderr).toContain(source);
+    expect(await stateOf("bare")).toBe("configured");
   });
 
   test("O49: -ai passes input on, and joins one that runs", async () => {

@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
+import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { exec, start } from "../exec/test-exec.ts";
@@ -92,6 +95,26 @@ test("A6: of sizes that are set one after the other, the last one stays", async 
   session.endInput();
   expect(session.gaps).toEqual([]);
 });
+
+test.each(["", "5", "-5 -5", "x y", "99999 99999", "1 ".repeat(300)])(
+  "O63: %j, which is no size, is passed over, and a later size holds",
+  async (line) => {
+    const script = "while read go; do stty size; done";
+    const id = await under.run(script, { stdin: true, tty: true });
+    const session = await TestSession.open(under, id, { input: "shared" });
+    writeFileSync(join(under.options.runRoot, "bundles", id, "winsz"), `${line}\n`);
+    await session.write("go\n");
+    // conmon drops a size that it reads together with what is before it.
+    const holds = async (): Promise<boolean> => {
+      await under.engine.resize(id, { height: 31, width: 97 });
+      await session.write("go\n");
+      session.read();
+      return session.text().includes("31 97\r\n");
+    };
+    await waitFor(holds, { what: "the size to hold" });
+    expect(await under.stop(id, 0)).toMatchObject({ exitCode: 137 });
+  },
+);
 
 test("A6: an exec session's terminal has its size from the beginning", async () => {
   const id = await under.run("sleep 600");
