@@ -27,7 +27,7 @@ export async function createApiToken(database: Database, name: string): Promise<
 
 /** How long a token counts as known after it was looked up, so that not every call looks it up. */
 const knownMs = 5_000;
-/** Tokens that are held as known; more are looked up at every call. */
+/** Tokens that are held as known; with the next one all are looked up again. */
 const knownMax = 1_000;
 
 interface KnownToken {
@@ -83,7 +83,8 @@ export class Callers {
     if (!row) return undefined;
     const untilMs = systemClock.nowMs() + knownMs;
     const found = { hash: row.sha256, caller: { name: row.name }, untilMs };
-    if (this.#known.size < knownMax) this.#known.set(id, found);
+    if (this.#known.size === knownMax) this.#known.clear();
+    this.#known.set(id, found);
     return found;
   }
 }
