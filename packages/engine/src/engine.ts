@@ -4,9 +4,9 @@
  * them again.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 
-import { type Clock, systemClock } from "@podfleet/base/clock";
+import { systemClock } from "@podfleet/base/clock";
 import type { Artifact } from "@podfleet/model/artifact";
 import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerPaths } from "@podfleet/model/container/record";
@@ -16,88 +16,44 @@ import type { ContainerProcess, ContainerUsage } from "@podfleet/model/container
 import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { FileStat } from "@podfleet/model/file";
-import { type ContainerId, newOperationId, type OperationId } from "@podfleet/model/ids";
+import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 
 import { listArtifacts } from "./artifact/artifacts.ts";
+import { type Assembly, assemble, type ProblemReport } from "./assembly.ts";
 import { checkpointPaths } from "./checkpoint/checkpoint-paths.ts";
-import { readCheckpointSupport } from "./checkpoint/support.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
 import { EnginePaths } from "./container/engine-paths.ts";
-import { ExitWatcher } from "./container/exit-watcher.ts";
 import { Housekeeper } from "./container/housekeeper.ts";
 import { MonitorWatcher } from "./container/monitor-watcher.ts";
-import { Reaper } from "./container/reaper.ts";
 import { type HostContinuity, reconcile } from "./container/reconcile.ts";
 import { resizeContainer } from "./container/resize.ts";
-import { RestartScheduler } from "./container/restart-scheduler.ts";
 import { hasProcess } from "./container/sync.ts";
 import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
+import type { EngineOptions } from "./engine-options.ts";
 import type { Outbox } from "./events/outbox.ts";
 import { ExecSessions } from "./exec/exec-sessions.ts";
-import { ExecStore } from "./exec/exec-store.ts";
-import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { recoverExecs } from "./exec/recover-execs.ts";
-import { HealthProbe } from "./health/health-probe.ts";
-import { HealthScheduler } from "./health/health-scheduler.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
-import { growingJournals } from "./journal/growing.ts";
 import { findJournal, type JournalReference } from "./journal/journal-source.ts";
 import { type JournalPosition, locateJournal } from "./journal/locate.ts";
 import { type JournalPiece, readJournal } from "./journal/read.ts";
-import { journalBytesMaxDefault, JournalRetention } from "./journal/retention.ts";
-import { ContainerLocks } from "./lock/container-locks.ts";
-import { readCgroupHierarchies } from "./oci/cgroup.ts";
-import { HoldingCgroup } from "./oci/holding-cgroup.ts";
-import { readHostLimits } from "./oci/host-limits.ts";
 import { findMonitorPid } from "./oci/monitor-launch.ts";
-import { monitor } from "./oci/monitor-launch.ts";
-import { findTool } from "./oci/run-command.ts";
-import { OciRuntime, type RuntimeName } from "./oci/runtime.ts";
-import {
-  type OperationRequest,
+import type {
+  OperationRequest,
   OperationRunner,
-  type Settlement,
+  Settlement,
 } from "./operation/operation-runner.ts";
-import { RootfsUses } from "./rootfs/rootfs-uses.ts";
 import { statPath } from "./rootfs/stat-path.ts";
-import { SessionStore } from "./session/session-store.ts";
 import { Sessions } from "./session/sessions.ts";
 import { StateStore } from "./state/state-store.ts";
-import { ContainerStorage } from "./storage/container-storage.ts";
-import { ImageStore } from "./storage/image-store.ts";
 import { transferSource } from "./transfer/transfer-source.ts";
 import { type TransferPiece, type TransferRead, Transfers } from "./transfer/transfers.ts";
 import { listProcesses } from "./usage/list-processes.ts";
 import { readUsage } from "./usage/read-usage.ts";
-
-/** What failed in the background, where no caller is told. */
-export interface EngineProblem {
-  readonly error: unknown;
-  readonly containerId?: ContainerId;
-  readonly operationId?: OperationId;
-}
-
-export interface EngineOptions {
-  /** What survives a reboot. */
-  readonly dataRoot: string;
-  /** What does not: on a tmpfs. */
-  readonly runRoot: string;
-  /** Cgroup below which the containers have theirs: `/podfleet/<host name>`. */
-  readonly cgroupParent: string;
-  readonly runtime: RuntimeName;
-  /** Where the OCI runtime and the monitor are looked for before the usual places. */
-  readonly toolDirectories?: readonly string[];
-  /** The longest that a call of the OCI runtime may take; 30 s when absent. */
-  readonly runtimeTimeoutMs?: number;
-  /** Of one journal, on disk; 1 GiB when absent. Its front is given up beyond that. */
-  readonly journalBytesMax?: number;
-  readonly clock?: Clock;
-  readonly onProblem?: (problem: EngineProblem) => void;
-}
 
 export interface ContainerInspection {
   readonly container: ContainerSnapshot;
@@ -340,114 +296,11 @@ export class Engine {
   }
 }
 
-type ProblemReport = (problem: EngineProblem) => void;
-
-interface Assembly {
-  readonly parts: EngineParts;
-  readonly reaper: Reaper;
-  readonly restarts: RestartScheduler;
-  readonly health: HealthScheduler;
-  readonly runner: OperationRunner;
-}
-
 interface OpenEngine {
   readonly assembly: Assembly;
   readonly facts: HostFacts;
   readonly problems: ProblemReport;
   readonly opened: DisposableStack;
-}
-
-interface Foundation {
-  readonly options: EngineOptions;
-  readonly clock: Clock;
-  readonly paths: EnginePaths;
-  readonly store: StateStore;
-  readonly problems: ProblemReport;
-  /** Gets what is opened, to be closed again. */
-  readonly opened: DisposableStack;
-}
-
-async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
-  const { clock, paths, store, problems } = base;
-  await mkdir(paths.journals, { recursive: true, mode: 0o700 });
-  await mkdir(paths.execs, { recursive: true, mode: 0o700 });
-  await mkdir(paths.execBundles, { recursive: true, mode: 0o700 });
-  await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
-  const cgroups = await readCgroupHierarchies();
-  const hostLimits = await readHostLimits(cgroups);
-  const runtime = new OciRuntime({
-    name: options.runtime,
-    root: paths.runtimeRoot,
-    cgroups,
-    toolDirectories: options.toolDirectories,
-    timeoutMs: options.runtimeTimeoutMs,
-  });
-  const images = await ImageStore.open(paths.images, clock);
-  opened.defer(() => images.close());
-  const onExit = (id: ContainerId): void => reaper.exited(id);
-  const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
-  opened.defer(() => exits.close());
-  const execs = new ExecStore(store);
-  const execWatcher = new ExecWatcher({
-    parts: { clock, paths, execs },
-    onFailure: (error) => problems({ error }),
-  });
-  const parts: EngineParts = {
-    clock,
-    paths,
-    store,
-    images,
-    exits,
-    execs,
-    execWatcher,
-    sessions: new SessionStore(store),
-    journals: boundJournals({ execs, paths, store }, options),
-    cgroups,
-    hostLimits,
-    locks: new ContainerLocks(clock),
-    runtime,
-    checkpointSupport: readCheckpointSupport(runtime),
-    storage: new ContainerStorage(paths.containers, images),
-    rootfsUses: new RootfsUses(),
-    cgroupParent: options.cgroupParent,
-    monitorProgram: findTool(monitor, options.toolDirectories),
-    monitorCgroup: new HoldingCgroup({
-      cgroups,
-      path: `${options.cgroupParent}-monitors`,
-      onFailure: (error) => problems({ error }),
-    }),
-    cleanUpLater: (id) => reaper.cleanUp(id),
-    healthProbe: new HealthProbe({ directory: paths.health, clock }),
-    performLater: (action) => {
-      const operationId = newOperationId();
-      runner
-        .perform({ operationId, action })
-        .catch((error: unknown) => problems({ error, operationId }));
-    },
-    restartLater: (id) => restarts.schedule(id),
-  };
-  const onFailure = (error: unknown, containerId: ContainerId): void =>
-    problems({ error, containerId });
-  const reaper = new Reaper({ parts, onFailure });
-  const restarts = new RestartScheduler({ parts, onFailure });
-  const runner = new OperationRunner({
-    parts,
-    onDefect: (error, operationId) => problems({ error, operationId }),
-  });
-  const health = new HealthScheduler({ parts, onFailure });
-  return { parts, reaper, restarts, health, runner };
-}
-
-function boundJournals(
-  parts: Pick<EngineParts, "execs" | "paths" | "store">,
-  { journalBytesMax, onProblem }: EngineOptions,
-): JournalRetention {
-  return new JournalRetention({
-    table: parts.store.journalTable,
-    bytesMax: journalBytesMax ?? journalBytesMaxDefault,
-    growing: () => growingJournals(parts),
-    onFailure: (error) => onProblem?.({ error }),
-  });
 }
 
 function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): HostContinuity {

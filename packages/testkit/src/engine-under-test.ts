@@ -7,7 +7,8 @@ import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
 import { type JournalStream, parseJournal } from "@podfleet/base/journal-record";
-import { Engine, type EngineOptions, type EngineProblem } from "@podfleet/engine/engine";
+import { Engine } from "@podfleet/engine/engine";
+import type { EngineOptions, EngineProblem } from "@podfleet/engine/engine-options";
 import { removeCgroup } from "@podfleet/engine/host/container-cgroup";
 import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/engine/oci/cgroup";
 import type { Action } from "@podfleet/model/action";

@@ -1,0 +1,136 @@
+/** The parts of an engine, made for each other. */
+import { mkdir } from "node:fs/promises";
+
+import type { Clock } from "@podfleet/base/clock";
+import { type ContainerId, newOperationId } from "@podfleet/model/ids";
+
+import { readCheckpointSupport } from "./checkpoint/support.ts";
+import type { EngineParts } from "./container/engine-parts.ts";
+import type { EnginePaths } from "./container/engine-paths.ts";
+import { ExitWatcher } from "./container/exit-watcher.ts";
+import { Reaper } from "./container/reaper.ts";
+import { RestartScheduler } from "./container/restart-scheduler.ts";
+import type { EngineOptions, EngineProblem } from "./engine-options.ts";
+import { ExecStore } from "./exec/exec-store.ts";
+import { ExecWatcher } from "./exec/exec-watcher.ts";
+import { HealthProbe } from "./health/health-probe.ts";
+import { HealthScheduler } from "./health/health-scheduler.ts";
+import { growingJournals } from "./journal/growing.ts";
+import { journalBytesMaxDefault, JournalRetention } from "./journal/retention.ts";
+import { ContainerLocks } from "./lock/container-locks.ts";
+import { readCgroupHierarchies } from "./oci/cgroup.ts";
+import { HoldingCgroup } from "./oci/holding-cgroup.ts";
+import { readHostLimits } from "./oci/host-limits.ts";
+import { monitor } from "./oci/monitor-launch.ts";
+import { findTool } from "./oci/run-command.ts";
+import { OciRuntime } from "./oci/runtime.ts";
+import { OperationRunner } from "./operation/operation-runner.ts";
+import { RootfsUses } from "./rootfs/rootfs-uses.ts";
+import { SessionStore } from "./session/session-store.ts";
+import type { StateStore } from "./state/state-store.ts";
+import { ContainerStorage } from "./storage/container-storage.ts";
+import { ImageStore } from "./storage/image-store.ts";
+
+export type ProblemReport = (problem: EngineProblem) => void;
+
+export interface Assembly {
+  readonly parts: EngineParts;
+  readonly reaper: Reaper;
+  readonly restarts: RestartScheduler;
+  readonly health: HealthScheduler;
+  readonly runner: OperationRunner;
+}
+
+interface Foundation {
+  readonly options: EngineOptions;
+  readonly clock: Clock;
+  readonly paths: EnginePaths;
+  readonly store: StateStore;
+  readonly problems: ProblemReport;
+  /** Gets what is opened, to be closed again. */
+  readonly opened: DisposableStack;
+}
+
+/** Makes the directories too. @throws PodfleetError UNSUPPORTED when the host lacks what containers need */
+export async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
+  const { clock, paths, store, problems } = base;
+  await mkdir(paths.journals, { recursive: true, mode: 0o700 });
+  await mkdir(paths.execs, { recursive: true, mode: 0o700 });
+  await mkdir(paths.execBundles, { recursive: true, mode: 0o700 });
+  await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
+  const cgroups = await readCgroupHierarchies();
+  const hostLimits = await readHostLimits(cgroups);
+  const runtime = new OciRuntime({
+    name: options.runtime,
+    root: paths.runtimeRoot,
+    cgroups,
+    toolDirectories: options.toolDirectories,
+    timeoutMs: options.runtimeTimeoutMs,
+  });
+  const images = await ImageStore.open(paths.images, clock);
+  opened.defer(() => images.close());
+  const onExit = (id: ContainerId): void => reaper.exited(id);
+  const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
+  opened.defer(() => exits.close());
+  const execs = new ExecStore(store);
+  const execWatcher = new ExecWatcher({
+    parts: { clock, paths, execs },
+    onFailure: (error) => problems({ error }),
+  });
+  const parts: EngineParts = {
+    clock,
+    paths,
+    store,
+    images,
+    exits,
+    execs,
+    execWatcher,
+    sessions: new SessionStore(store),
+    journals: boundJournals({ execs, paths, store }, options),
+    cgroups,
+    hostLimits,
+    locks: new ContainerLocks(clock),
+    runtime,
+    checkpointSupport: readCheckpointSupport(runtime),
+    storage: new ContainerStorage(paths.containers, images),
+    rootfsUses: new RootfsUses(),
+    cgroupParent: options.cgroupParent,
+    monitorProgram: findTool(monitor, options.toolDirectories),
+    monitorCgroup: new HoldingCgroup({
+      cgroups,
+      path: `${options.cgroupParent}-monitors`,
+      onFailure: (error) => problems({ error }),
+    }),
+    cleanUpLater: (id) => reaper.cleanUp(id),
+    healthProbe: new HealthProbe({ directory: paths.health, clock }),
+    performLater: (action) => {
+      const operationId = newOperationId();
+      runner
+        .perform({ operationId, action })
+        .catch((error: unknown) => problems({ error, operationId }));
+    },
+    restartLater: (id) => restarts.schedule(id),
+  };
+  const onFailure = (error: unknown, containerId: ContainerId): void =>
+    problems({ error, containerId });
+  const reaper = new Reaper({ parts, onFailure });
+  const restarts = new RestartScheduler({ parts, onFailure });
+  const runner = new OperationRunner({
+    parts,
+    onDefect: (error, operationId) => problems({ error, operationId }),
+  });
+  const health = new HealthScheduler({ parts, onFailure });
+  return { parts, reaper, restarts, health, runner };
+}
+
+function boundJournals(
+  parts: Pick<EngineParts, "execs" | "paths" | "store">,
+  { journalBytesMax, onProblem }: EngineOptions,
+): JournalRetention {
+  return new JournalRetention({
+    table: parts.store.journalTable,
+    bytesMax: journalBytesMax ?? journalBytesMaxDefault,
+    growing: () => growingJournals(parts),
+    onFailure: (error) => onProblem?.({ error }),
+  });
+}
