@@ -7,7 +7,7 @@ import { renderErrorTable } from "../../scripts/error-table.ts";
 import { renderMethodTable } from "../../scripts/method-table.ts";
 import { listFiles, readText, root } from "./repository.ts";
 
-const documents = (await listFiles()).filter((path) => path.endsWith(".md"));
+const documents = listFiles().filter((path) => path.endsWith(".md"));
 
 /** A document elsewhere is a plan or a diary; say it in one of these. */
 const places = [

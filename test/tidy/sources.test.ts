@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import { findLines, listFiles, readText } from "./repository.ts";
 
-const files = await listFiles();
+const files = listFiles();
 const sources = files.filter((path) => /\.(ts|mjs)$/.test(path));
 const tests = sources.filter((path) => /\.(test|suite)\.ts$/.test(path));
 /** This folder names what it bans. */

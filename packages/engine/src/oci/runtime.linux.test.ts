@@ -1,12 +1,13 @@
 /** What the engine expects of an OCI runtime under conmon; each runtime has to meet it. */
 import { access, appendFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import { type ErrorCode, hasCode } from "@podfleet/model/errors";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { listProcesses } from "../host/leftovers.ts";
 import { monitorVersion } from "./monitor.ts";
 import { runCommand } from "./run-command.ts";
 import { runtimeNames } from "./runtime.ts";
@@ -142,7 +143,7 @@ describe.each(runtimeNames)("%s", (name) => {
       await expect(creating).rejects.toThrow(named);
       await host.runtime.delete(container.id, { force: true });
       expect(await host.runtime.state(container.id)).toBeUndefined();
-      await waitFor(async () => (await monitorsOf(container.id)).length === 0, {
+      await waitFor(() => monitorsOf(container.id).length === 0, {
         what: "the monitor to end",
       });
     });
@@ -245,8 +246,11 @@ describe.each(runtimeNames)("%s", (name) => {
   });
 });
 
-/** Monitors of a container, by their command lines. */
-async function monitorsOf(id: string): Promise<string[]> {
-  const { stdout } = await runCommand("ps", ["-eo", "args"], { timeoutMs: 5_000, spanName: "ps" });
-  return stdout.split("\n").filter((line) => line.includes("conmon") && line.includes(id));
+/** Ids of the monitors of a container's, by their command lines. */
+function monitorsOf(id: string): number[] {
+  return listProcesses()
+    .filter(
+      ({ argv: [program = "", ...args] }) => basename(program) === "conmon" && args.includes(id),
+    )
+    .map(({ pid }) => pid);
 }
