@@ -49,7 +49,10 @@ export interface AgentsOptions {
 
 /** Starts the agents that do not run as they should, and waits until the control plane has heard from all. */
 export async function ensureAgents(options: AgentsOptions): Promise<string> {
+  const { client } = options;
+  const lastSeen = await readLastSeen(client);
   const outcomes = [];
+  const started = [];
   for (const host of options.hosts) {
     const outcome = await ensureDaemon({
       name: `${processPrefix}${host.name}`,
@@ -58,11 +61,14 @@ export async function ensureAgents(options: AgentsOptions): Promise<string> {
       basis: [options.bundle.hash, namespaceOf(host.network)],
     });
     outcomes.push(`${host.name} ${outcome}`);
+    if (outcome !== "running") started.push(host.name);
   }
   for (const { name } of options.hosts) {
+    // A host whose agent has only just ended still counts as ready.
+    const seenBefore = started.includes(name) ? lastSeen.get(name) : undefined;
     await waitUntilReady(
       `${processPrefix}${name}`,
-      async () => await isReady(options.client, name),
+      async () => await isReady(client, { name, seenBefore }),
     );
   }
   return outcomes.join(", ");
@@ -97,9 +103,19 @@ async function environmentOf(host: Host, options: AgentsOptions): Promise<Record
   };
 }
 
-async function isReady(client: Client, name: string): Promise<boolean> {
+/** When each host was last heard, by its name. */
+async function readLastSeen(client: Client): Promise<Map<string, string>> {
   const hosts = await client.api.hosts.list.query();
-  if (hosts.some((host) => host.name === name && host.state === "ready")) return true;
+  return new Map(hosts.map(({ name, lastSeenAt }) => [name, lastSeenAt]));
+}
+
+async function isReady(
+  client: Client,
+  { name, seenBefore }: { readonly name: string; readonly seenBefore: string | undefined },
+): Promise<boolean> {
+  const hosts = await client.api.hosts.list.query();
+  const host = hosts.find((each) => each.name === name);
+  if (host?.state === "ready" && host.lastSeenAt !== seenBefore) return true;
   await sleep(50);
   return false;
 }
