@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { CgroupMoves, findOwnCgroup } from "./cgroup-moves.ts";
+import { findOwnCgroup } from "./cgroup-moves.ts";
 
 const memory = { directory: "/cg/memory", controllers: ["memory"] };
 const cpu = { directory: "/cg/cpu,cpuacct", controllers: ["cpu", "cpuacct"] };
@@ -29,11 +29,4 @@ test.each([
 test("a cgroup that is not listed is not found", () => {
   const pids = { directory: "/cg/pids", controllers: ["pids"] };
   expect(findOwnCgroup({ mode: "v1", legacy: [pids], unified: undefined }, text)).toBeUndefined();
-});
-
-test("where the agent cannot be found, moves count as ready", async () => {
-  const moves = new CgroupMoves({ mode: "v1", legacy: [], unified: undefined });
-  using first = moves.expect();
-  using second = moves.expect();
-  await expect(Promise.all([first.ready, second.ready])).resolves.toHaveLength(2);
 });

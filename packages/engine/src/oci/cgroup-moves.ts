@@ -3,9 +3,9 @@
  *
  * Forks and exits are cheap in the kernel as long as no process changes its cgroup. The first that does waits until every CPU
  * has taken note (an RCU grace period, 5 to 20 ms); another one right after does not (cgroup_attach_lock in
- * kernel/cgroup/cgroup.c, kernel/rcu/sync.c). A start of a container moves conmon, and its runtime moves the container a
- * little later: between a cold start and that, the wait is a third of the time that conmon and runc take. It is over by
- * then when it begins with the work for the start. The agent begins it by saying once more that it is where it is.
+ * kernel/cgroup/cgroup.c, kernel/rcu/sync.c). A start of a container, and a command in one, have the runtime move a process: when that
+ * is the first move for a while, the wait is a third of the time that conmon and runc take. It is over by then when it begins with the
+ * work before. The agent begins it by saying once more that it is where it is.
  */
 import { closeSync, openSync, readFileSync, write as writeWithCallback } from "node:fs";
 import { join } from "node:path";
@@ -22,26 +22,21 @@ const repeatMs = 4;
 /** How long moves stay ready when they are only likely. */
 const soonMs = 100;
 
-export interface ExpectedMove extends Disposable {
-  /** Resolves when a move is made without a wait, until this is disposed of. Never rejects. */
-  readonly ready: Promise<void>;
-}
-
 export class CgroupMoves {
   /** Where the agent itself is listed; undefined when that cannot be told. */
   readonly #own: string | undefined;
   #expected = 0;
-  #ready: Promise<void> | undefined;
+  #isKeptReady = false;
 
   constructor(cgroups: CgroupHierarchies) {
     this.#own = findOwnCgroup(cgroups, readFileSync("/proc/self/cgroup", "latin1"));
   }
 
   /** Moves are made ready at once, and kept so until what is returned is disposed of. */
-  expect(): ExpectedMove {
+  expect(): Disposable {
     this.#expected += 1;
-    this.#ready ??= this.#makeReady();
-    return { ready: this.#ready, [Symbol.dispose]: () => (this.#expected -= 1) };
+    if (!this.#isKeptReady) void this.#keepReady();
+    return { [Symbol.dispose]: () => (this.#expected -= 1) };
   }
 
   /** A move is likely within the next moment. */
@@ -50,24 +45,17 @@ export class CgroupMoves {
     setTimeout(() => move[Symbol.dispose](), soonMs).unref();
   }
 
-  /** Resolves after the first move, and goes on with others while any is expected. */
-  async #makeReady(): Promise<void> {
-    const isReady = Promise.withResolvers<void>();
-    void this.#keepReady(isReady.resolve);
-    await isReady.promise;
-  }
-
-  async #keepReady(onReady: () => void): Promise<void> {
-    using opened = new DisposableStack();
-    // With nothing awaited between the last look at what is expected and this.
-    opened.defer(() => (this.#ready = undefined));
-    opened.defer(onReady);
+  /** Goes on while any move is expected. */
+  async #keepReady(): Promise<void> {
     if (this.#own === undefined) return;
+    using opened = new DisposableStack();
+    this.#isKeptReady = true;
+    // With nothing awaited between the last look at what is expected and this.
+    opened.defer(() => (this.#isKeptReady = false));
     try {
       const procs = opened.adopt(openSync(this.#own, "w"), closeSync);
       while (this.#expected > 0) {
         await write(procs, "0");
-        onReady();
         await systemClock.sleep(repeatMs);
       }
     } catch {
