@@ -76,6 +76,23 @@ test("O138, O140: what a container requires is started before it, and removed wi
   expect((await fleet.cli(["ps", "-a", "--filter", "name=need"])).stdout).not.toContain("need");
 });
 
+test("create and run --replace remove the container of that name first, and no other", async () => {
+  const [name, sleep] = ["replaced", ["busybox", "sleep", "600"]];
+  const make = async (...args: string[]) => await fleet.cli([...args, "--replace", ...sleep]);
+  const first = await make("create", "--name", name);
+  const second = await make("run", "-d", "--name", name);
+  const third = await make("run", "-d", "--name", name, "--host", fleet.hosts[1]?.name ?? "");
+  const ids = [first, second, third].map(({ stdout }) => stdout.trim());
+  expect(new Set(ids).size).toBe(3);
+  const prefix = ids[2]?.slice(0, 8) ?? "";
+  expect(await make("create", "--name", prefix)).toMatchObject({ exitCode: 0 });
+  const { stdout } = await fleet.cli(["ps", "-aq", "--no-trunc", "--filter", `name=${name}`]);
+  expect(stdout).toBe(`${ids[2]}\n`);
+  const refused = await make("create");
+  expect(refused).toMatchObject({ stderr: expect.stringContaining("--name"), exitCode: 125 });
+  await fleet.cli(["rm", "-f", name, prefix]);
+});
+
 test.each([
   ["a command that does not exist", ["busybox", "nonexistent"], 127],
   ["a command that is a directory", ["busybox", "/etc"], 126],

@@ -15,6 +15,7 @@ import { busyboxArchive } from "@podfleet/testkit/busybox-image";
 import { performAndCrash } from "@podfleet/testkit/crashing-engine";
 import { createVerb, EngineUnderTest, type Verb } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
+import { testRuntime } from "@podfleet/testkit/test-runtime";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -24,7 +25,7 @@ import { archiveOf, send } from "./rootfs/test-transfer.ts";
 let under: EngineUnderTest;
 
 beforeAll(async () => {
-  under = await EngineUnderTest.open();
+  under = await EngineUnderTest.open(testRuntime);
 });
 
 afterAll(async () => {

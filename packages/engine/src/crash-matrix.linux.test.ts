@@ -15,6 +15,7 @@ import { performAndCrash } from "@podfleet/testkit/crashing-engine";
 import { EngineUnderTest, type Verb } from "@podfleet/testkit/engine-under-test";
 import { FailPoints } from "@podfleet/testkit/fail-points";
 import { findLeaks } from "@podfleet/testkit/temp-root";
+import { testRuntime } from "@podfleet/testkit/test-runtime";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -65,8 +66,8 @@ const whens = ["before stop", "after stop", "before hold"] as const;
 
 const start = { verb: "container.start", recursive: false } as const;
 const remove = { verb: "container.remove", force: true, dependents: false } as const;
-const creating = ["conmon create", "runc create"];
-const ending = ["runc kill", "runc delete"];
+const creating = ["conmon create", `${testRuntime} create`];
+const ending = [`${testRuntime} kill`, `${testRuntime} delete`];
 
 const methods: Method[] = [
   {
@@ -80,7 +81,7 @@ const methods: Method[] = [
     name: "start of a configured one",
     given: "configured",
     verb: start,
-    calls: [...creating, "runc start"],
+    calls: [...creating, `${testRuntime} start`],
     result: { state: "running", run: 1 },
     output: "run\n",
   },
@@ -88,7 +89,7 @@ const methods: Method[] = [
     name: "start of a created one",
     given: "created",
     verb: start,
-    calls: ["runc start"],
+    calls: [`${testRuntime} start`],
     result: { state: "running", run: 1 },
     output: "run\n",
   },
@@ -96,7 +97,7 @@ const methods: Method[] = [
     name: "start of an exited one",
     given: "exited",
     verb: start,
-    calls: [...creating, "runc start"],
+    calls: [...creating, `${testRuntime} start`],
     result: { state: "running", run: 2, exitedRun: 1, exitCode: 4 },
     output: "run\nrun\n",
   },
@@ -125,14 +126,14 @@ const methods: Method[] = [
     name: "kill -s KILL",
     given: "running",
     verb: { verb: "container.kill", signal: 9 },
-    calls: ["runc kill"],
+    calls: [`${testRuntime} kill`],
     result: { state: "exited", exitedRun: 1, exitCode: 137, stoppedByUser: true },
   },
   {
     name: "kill -s USR1",
     given: "running",
     verb: { verb: "container.kill", signal: 10 },
-    calls: ["runc kill"],
+    calls: [`${testRuntime} kill`],
     outcome: "INTERRUPTED",
     result: { state: "running", run: 1 },
     output: "run\n",
@@ -155,7 +156,7 @@ const methods: Method[] = [
     name: "sync of a running one",
     given: "running",
     verb: { verb: "container.sync" },
-    calls: ["runc state"],
+    calls: [`${testRuntime} state`],
     result: { state: "running", run: 1 },
     output: "run\n",
   },
@@ -163,14 +164,14 @@ const methods: Method[] = [
     name: "pause",
     given: "running",
     verb: { verb: "container.pause" },
-    calls: ["runc pause"],
+    calls: [`${testRuntime} pause`],
     result: { state: "paused", run: 1 },
   },
   {
     name: "unpause",
     given: "paused",
     verb: { verb: "container.unpause" },
-    calls: ["runc resume"],
+    calls: [`${testRuntime} resume`],
     result: { state: "running", run: 1 },
     output: "run\n",
   },
@@ -178,7 +179,7 @@ const methods: Method[] = [
     name: "update",
     given: "running",
     verb: { verb: "container.update", resources: { cpus: 0.5 } },
-    calls: ["runc update"],
+    calls: [`${testRuntime} update`],
     result: { state: "running", run: 1 },
     output: "run\n",
   },
@@ -186,7 +187,7 @@ const methods: Method[] = [
     name: "cleanup of a created one",
     given: "created",
     verb: { verb: "container.cleanup" },
-    calls: ["runc delete"],
+    calls: [`${testRuntime} delete`],
     result: { state: "configured", run: 0 },
     // An end that is found to have come meanwhile makes it one that has exited.
     whens: ["before stop"],
@@ -195,7 +196,7 @@ const methods: Method[] = [
     name: "exec",
     given: "running",
     verb: () => startVerb(newExecId(), "echo ran"),
-    calls: ["conmon exec", "runc exec"],
+    calls: ["conmon exec", `${testRuntime} exec`],
     may: "INTERRUPTED",
     result: { state: "running", run: 1 },
     output: "run\n",
@@ -204,7 +205,7 @@ const methods: Method[] = [
     name: "a healthcheck",
     given: "running",
     verb: { verb: "container.healthcheck" },
-    calls: ["conmon exec", "runc exec"],
+    calls: ["conmon exec", `${testRuntime} exec`],
     result: { state: "running", run: 1, health: "healthy" },
     output: "run\n",
     spec: { healthcheck: { command: ["true"], intervalMs: 3_600_000 } },
@@ -213,7 +214,7 @@ const methods: Method[] = [
     name: "restart of a running one",
     given: "running",
     verb: { verb: "container.restart" },
-    calls: [...ending, ...creating, "runc start"],
+    calls: [...ending, ...creating, `${testRuntime} start`],
     result: { state: "running", run: 2, exitedRun: 1, exitCode: 3, stoppedByUser: false },
     output: "run\nrun\n",
   },
@@ -221,7 +222,7 @@ const methods: Method[] = [
     name: "refresh of a running one",
     given: "running",
     verb: { verb: "container.refresh" },
-    calls: [...ending, ...creating, "runc start"],
+    calls: [...ending, ...creating, `${testRuntime} start`],
     result: { state: "running", run: 2, exitedRun: 1, exitCode: 3 },
     output: "run\nrun\n",
     whens: ["after stop"],
@@ -230,7 +231,7 @@ const methods: Method[] = [
     name: "refresh of a paused one",
     given: "paused",
     verb: { verb: "container.refresh" },
-    calls: ["runc resume", ...ending, "runc start", "runc pause"],
+    calls: [`${testRuntime} resume`, ...ending, `${testRuntime} start`, `${testRuntime} pause`],
     result: { state: "paused", run: 2, exitedRun: 1 },
     spec: { stopTimeoutSeconds: 0 },
     whens: ["after stop"],
@@ -243,7 +244,7 @@ const methods: Method[] = [
       steps: [{ verb: "container.stop" }, { verb: "container.start" }],
       continueOnError: false,
     },
-    calls: [...ending, ...creating, "runc start"],
+    calls: [...ending, ...creating, `${testRuntime} start`],
     result: { state: "running", run: 2, exitedRun: 1, exitCode: 3 },
     output: "run\nrun\n",
     whens: ["after stop"],
@@ -251,7 +252,7 @@ const methods: Method[] = [
   {
     name: "an end by itself with a restart policy",
     given: "ending",
-    calls: ["runc create"],
+    calls: [`${testRuntime} create`],
     result: { state: "running", run: 2, exitedRun: 1, exitCode: 6, restartCount: 1 },
     output: "run\nrun\n",
     spec: { restartPolicy: { name: "always" } },
@@ -260,14 +261,14 @@ const methods: Method[] = [
   {
     name: "an end by itself",
     given: "ending",
-    calls: ["runc delete"],
+    calls: [`${testRuntime} delete`],
     whens: ["before stop", "after stop"],
     result: { state: "exited", exitedRun: 1, exitCode: 6, stoppedByUser: false },
   },
   {
     name: "an end by itself with --rm",
     given: "ending",
-    calls: ["runc delete"],
+    calls: [`${testRuntime} delete`],
     result: "removed",
     spec: { autoRemove: true },
     whens: ["after stop"],
@@ -298,16 +299,16 @@ const rows: Row[] = methods.flatMap((method) =>
 const twice = methods.flatMap((method) => {
   if (!method.verb || method.outcome || method.whens) return [];
   const isAmong = (call: string): boolean => method.calls.includes(call);
-  if (isAmong("runc create") && !isAmong("runc delete")) {
+  if (isAmong(`${testRuntime} create`) && !isAmong(`${testRuntime} delete`)) {
     return [
-      row(method, "runc create: after stop", "runc delete: before stop"),
-      row(method, "runc create: after stop", "runc delete: after stop"),
+      row(method, `${testRuntime} create: after stop`, `${testRuntime} delete: before stop`),
+      row(method, `${testRuntime} create: after stop`, `${testRuntime} delete: after stop`),
     ];
   }
-  if (!isAmong("runc delete")) return [];
+  if (!isAmong(`${testRuntime} delete`)) return [];
   return [
-    row(method, "runc kill: before stop", "runc kill: after stop"),
-    row(method, "runc delete: before stop", "runc delete: after stop"),
+    row(method, `${testRuntime} kill: before stop`, `${testRuntime} kill: after stop`),
+    row(method, `${testRuntime} delete: before stop`, `${testRuntime} delete: after stop`),
   ];
 });
 
@@ -365,7 +366,7 @@ async function settle({ name, at, id, request, result }: Row): Promise<void> {
 }
 
 beforeAll(async () => {
-  under = await EngineUnderTest.open();
+  under = await EngineUnderTest.open(testRuntime);
   // The containers are prepared with the real tools, so that they meet no point yet.
   await Promise.all([...rows, ...twice].map(prepare));
   failPoints = await FailPoints.install(join(dirname(under.options.dataRoot), "fail-points"));
@@ -392,7 +393,9 @@ async function findingsOf({ id, request, may, result, output }: Row) {
   const outcome = outcomes.get(id);
   const code = outcome?.status === "failed" ? outcome.error.code : outcome?.status;
   const container = under.engine.containers().find((found) => found.id === id);
-  const left = remains.filter((remainder) => remainder.includes(id));
+  // A process that crun has created is called as crun was, by the container's id, until it runs the command.
+  const own = `process ${container?.pid} `;
+  const left = remains.filter((each) => each.includes(id) && !each.startsWith(own));
   if (output !== undefined) await under.printed(id, output);
   return {
     outcome: code && code === may ? "succeeded" : code,

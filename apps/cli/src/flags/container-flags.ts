@@ -10,6 +10,7 @@ export interface ContainerFlags {
   readonly tty: boolean;
   readonly interactive: boolean;
   readonly rm: boolean;
+  readonly replace: boolean;
   readonly init: boolean;
   readonly label: readonly string[];
   readonly labelFile: readonly string[];
@@ -97,6 +98,7 @@ const switches: readonly (readonly [flags: string, description: string])[] = [
   ["-t, --tty", "allocate a terminal for the command"],
   ["-i, --interactive", "keep the command's standard input open"],
   ["--rm", "remove the container when its run ends"],
+  ["--replace", "first remove the container that has the name, also when it runs"],
   ["--init", "run an init that passes signals on and reaps processes"],
   ["--privileged", "all capabilities and devices, nothing masked"],
   ["--read-only", "make the root filesystem read-only"],

@@ -4,6 +4,7 @@ import { open, rm } from "node:fs/promises";
 import type { Client } from "@podfleet/client/client";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
+import { hasCode } from "@podfleet/model/errors";
 
 import type { ContainerFlags } from "../../flags/container-flags.ts";
 import { readEntries } from "../../flags/environment.ts";
@@ -24,6 +25,7 @@ export async function createFromFlags(
 ): Promise<ContainerSummary> {
   const client = await shell.client();
   const { image, command, flags } = request;
+  const replaced = flags.replace ? nameToReplace(flags) : undefined;
   const spec = {
     ...specFromFlags({
       image,
@@ -36,12 +38,32 @@ export async function createFromFlags(
     dependencies: await resolveIds(client, flags.requires),
   } satisfies ContainerSpecInput;
   const create = async (): Promise<ContainerSummary> => {
+    if (replaced !== undefined) await removeNamed(shell, client, replaced);
     const result = await shell.mutate(
       async ({ api }, operationId) => await api.containers.create.mutate({ operationId, spec }),
     );
     return result.container;
   };
   return flags.cidfile === undefined ? await create() : await withIdFile(flags.cidfile, create);
+}
+
+function nameToReplace({ name }: ContainerFlags): string {
+  if (name !== undefined) return name;
+  throw flagError("--replace", "true", "must go with --name, which says what is replaced");
+}
+
+/** One that has `name` as its name: others whose ids begin with it stay. */
+async function removeNamed(shell: Shell, { api }: Client, name: string): Promise<void> {
+  try {
+    const found = await api.containers.inspect.query({ container: name });
+    if (found.name !== name) return;
+    await shell.mutate(async (client, operationId) => {
+      const container = found.id;
+      await client.api.containers.remove.mutate({ operationId, container, force: true });
+    });
+  } catch (error) {
+    if (!hasCode(error, "CONTAINER_NOT_FOUND", "AMBIGUOUS_ID")) throw error;
+  }
 }
 
 /** Reserves the file before the container is made, so that a file in the way is noticed while nothing has happened. */

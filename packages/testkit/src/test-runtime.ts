@@ -1,0 +1,7 @@
+import { z } from "zod";
+
+/** The OCI runtime of the tests that crash an engine: `PODFLEET_TEST_RUNTIME=crun`. Others run with each, or with runc. */
+export const testRuntime = z
+  .enum(["runc", "crun"])
+  .default("runc")
+  .parse(process.env["PODFLEET_TEST_RUNTIME"]);
