@@ -38,6 +38,7 @@ import { ExecSessions } from "./exec/exec-sessions.ts";
 import { recoverExecs } from "./exec/recover-execs.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
+import { identityOf } from "./host/process-identity.ts";
 import { findJournal, type JournalReference } from "./journal/journal-source.ts";
 import { type JournalPosition, locateJournal } from "./journal/locate.ts";
 import { type JournalPiece, readJournal } from "./journal/read.ts";
@@ -313,11 +314,15 @@ function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): Ho
 function gatherMonitors({ execs, monitorCgroup, store }: EngineParts): void {
   const running = store.list().filter(({ snapshot }) => hasProcess(snapshot));
   const executing = execs.list().filter(({ session }) => session.state === "running");
-  const pids = [
-    ...running.map(({ snapshot }) => snapshot.monitorPid),
-    ...executing.map(({ processes }) => processes.monitorPid),
+  const monitors = [
+    ...running.map(({ snapshot, processes }) =>
+      identityOf(snapshot.monitorPid, processes.monitorStartTicks),
+    ),
+    ...executing.map(({ processes }) =>
+      identityOf(processes.monitorPid, processes.monitorStartTicks),
+    ),
   ];
-  for (const pid of pids) if (pid !== undefined) monitorCgroup.joinSoon(pid);
+  for (const monitor of monitors) if (monitor) monitorCgroup.joinSoon(monitor);
 }
 
 /** Of the containers that have a process, and of those whose processes may have been revived without the record's knowing. */

@@ -97,8 +97,9 @@ function spawn(tool: string, { args, cgroup, ...options }: SpawnOptions): Proces
   const { pid, reap } = spawnProcess(findTool(tool), args, { ...options, env, session: true });
   const startTicks = findStartTicks(pid);
   invariant(startTicks !== undefined, "a child that nobody has reaped has a start");
-  cgroup.joinSoon(pid);
+  const identity = { pid, startTicks };
+  cgroup.joinSoon(identity);
   // Safe to ignore: how it ends is of no interest, only its process id is to be freed.
   reap().catch(() => undefined);
-  return { pid, startTicks };
+  return identity;
 }

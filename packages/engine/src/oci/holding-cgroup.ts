@@ -4,7 +4,7 @@ import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
 
-import { findStartTicks, identityOf, isAlive } from "../host/process-identity.ts";
+import { isAlive, type ProcessIdentity } from "../host/process-identity.ts";
 import { CgroupMoves } from "./cgroup-moves.ts";
 import { cgroupDirectories, type CgroupHierarchies } from "./cgroup.ts";
 
@@ -39,18 +39,16 @@ export class HoldingCgroup {
     this.#procs = directories.map((directory) => join(directory, "cgroup.procs"));
   }
 
-  /** Moves `pid` here in a moment, beside other work, unless it has ended by then or is here. */
-  joinSoon(pid: number): void {
-    this.#joinSoon(pid).catch(this.#onFailure);
+  /** Moves the process here in a moment, beside other work, unless it has ended by then or is here. */
+  joinSoon(process: ProcessIdentity): void {
+    this.#joinSoon(process).catch(this.#onFailure);
   }
 
-  async #joinSoon(pid: number): Promise<void> {
-    const process = identityOf(pid, findStartTicks(pid));
-    if (!process) return;
+  async #joinSoon(process: ProcessIdentity): Promise<void> {
     await systemClock.sleep(soonMs);
     try {
-      if (!isAlive(process) || this.#holds(pid)) return;
-      for (const procs of this.#procs) await writeFile(procs, String(pid));
+      if (!isAlive(process) || this.#holds(process.pid)) return;
+      for (const procs of this.#procs) await writeFile(procs, String(process.pid));
     } catch (error) {
       // It has ended meanwhile.
       if (isAlive(process)) throw error;

@@ -12,6 +12,7 @@ import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
 
+import { findStartTicks, identityOf } from "../host/process-identity.ts";
 import { spawnProcess } from "../process/spawn-process.ts";
 import type { HoldingCgroup } from "./holding-cgroup.ts";
 import { findTool, lastLine, toolEnvironment } from "./run-command.ts";
@@ -49,7 +50,7 @@ export interface Launch {
   /** With `attach`: a line when the socket is there. */
   readonly attachPipe: Socket | undefined;
   readonly errorText: () => string;
-  /** Has the monitor moved to where monitors live. */
+  /** Has the monitor moved to where monitors live, unless it has ended. */
   readonly settle: (monitorPid: number) => void;
   /** Lets go of conmon's pipes; the monitor lives on. */
   readonly release: () => void;
@@ -97,7 +98,10 @@ export function launchMonitor(options: LaunchOptions): Launch {
     startPipe,
     attachPipe,
     errorText: () => errorText,
-    settle: (monitorPid) => options.cgroup.joinSoon(monitorPid),
+    settle: (monitorPid) => {
+      const monitor = identityOf(monitorPid, findStartTicks(monitorPid));
+      if (monitor) options.cgroup.joinSoon(monitor);
+    },
     release: () => {
       move[Symbol.dispose]();
       for (const pipe of [errorPipe, syncPipe, startPipe, attachPipe]) pipe?.destroy();
