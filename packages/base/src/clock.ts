@@ -6,6 +6,9 @@ export interface Clock {
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The longest time that a timer of Node or of a browser can be set to: longer ones fire at once. */
+export const timerMsMax = 2 ** 31 - 1;
+
 /** Made of what browsers have too. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),

@@ -1,4 +1,5 @@
 /** A container's output, read from its journal by offset: byte for byte, from byte 0, and gap-free across outages. */
+import { timerMsMax } from "@podfleet/base/clock";
 import { parseJournal } from "@podfleet/base/journal-record";
 import type { JournalStream } from "@podfleet/base/journal-record";
 import { hasCode } from "@podfleet/model/errors";
@@ -87,7 +88,6 @@ export async function journalEnd(connection: Connection, container: string): Pro
 
 /** Output written just before `time` is still on its way when it comes. */
 const lateMs = 500;
-const timerMsMax = 2 ** 31 - 1;
 
 function timeSignal(time: string): AbortSignal {
   const remainingMs = Date.parse(time) - Date.now() + lateMs;

@@ -1,5 +1,7 @@
 import { z } from "zod";
 
+export const sigkill = 9;
+
 /** Numbers as signal(7) gives them for x86 and ARM; the container's, whatever system the caller runs on. */
 const signalNumbers: Readonly<Record<string, number>> = {
   SIGHUP: 1,
@@ -11,7 +13,7 @@ const signalNumbers: Readonly<Record<string, number>> = {
   SIGIOT: 6,
   SIGBUS: 7,
   SIGFPE: 8,
-  SIGKILL: 9,
+  SIGKILL: sigkill,
   SIGUSR1: 10,
   SIGSEGV: 11,
   SIGUSR2: 12,

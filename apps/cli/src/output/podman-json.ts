@@ -1,5 +1,11 @@
-/** `--format json` of the verbs that podman has, under podman's names, so that scripts written for it go on working. */
+/** Records as podman's `--format json` prints them, so that scripts written for podman keep working. */
 import { humanAge } from "@podfleet/base/human-duration";
+import {
+  configOf,
+  healthOf,
+  hostConfigOf,
+  mountOf,
+} from "@podfleet/model/container/inspect-fields";
 import type { ContainerInspect, ContainerSummary } from "@podfleet/model/container/record";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { EventRecord } from "@podfleet/model/event";
@@ -55,7 +61,7 @@ export function inspectedContainer(container: ContainerInspect) {
       FinishedAt: container.finishedAt ?? null,
       StoppedByUser: container.stoppedByUser ?? false,
       ...inspectedCheckpoint(container),
-      ...(container.health ? { Health: inspectedHealth(container) } : {}),
+      ...(container.health ? { Health: healthOf(container, null) } : {}),
     },
     Image: container.imageId ?? "",
     ImageName: container.image,
@@ -70,7 +76,7 @@ export function inspectedContainer(container: ContainerInspect) {
     Source: container.source,
     AsOf: container.asOf,
     Dependencies: spec.dependencies,
-    Mounts: spec.mounts.map(inspectedMount),
+    Mounts: spec.mounts.map((mount) => mountOf(mount, "tmpfs")),
     Config: inspectedConfig(container),
     HostConfig: inspectedHostConfig(spec),
     Placement: spec.placement,
@@ -89,78 +95,23 @@ function inspectedCheckpoint({ state, run, checkpoint, restoredRun, paths }: Con
   };
 }
 
-function inspectedHealth({ health, healthLog }: ContainerInspect) {
+function inspectedConfig(container: ContainerInspect) {
+  const { annotations, stopSignal, healthcheck } = container.spec;
   return {
-    Status: health,
-    FailingStreak: healthLog?.failingStreak ?? 0,
-    Log: (healthLog?.results ?? []).map(({ startedAt, finishedAt, exitCode, output }) => ({
-      Start: startedAt,
-      End: finishedAt,
-      ExitCode: exitCode ?? null,
-      Output: output,
-    })),
-  };
-}
-
-function inspectedConfig({ id, spec }: ContainerInspect) {
-  return {
-    Hostname: spec.hostname ?? id.slice(0, 12),
-    User: spec.user ?? "",
-    Tty: spec.tty,
-    OpenStdin: spec.stdin,
-    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
-    Entrypoint: spec.entrypoint ?? null,
-    Cmd: spec.command ?? null,
-    Image: spec.image,
-    WorkingDir: spec.workdir ?? "",
-    Labels: spec.labels,
-    Annotations: spec.annotations,
-    StopSignal: spec.stopSignal ?? null,
-    StopTimeout: spec.stopTimeoutSeconds,
-    ...(spec.healthcheck ? { Healthcheck: spec.healthcheck } : {}),
+    ...configOf(container),
+    Annotations: annotations,
+    StopSignal: stopSignal ?? null,
+    ...(healthcheck ? { Healthcheck: healthcheck } : {}),
   };
 }
 
 function inspectedHostConfig(spec: ContainerSpec) {
-  const { resources, restartPolicy } = spec;
-  return {
-    AutoRemove: spec.autoRemove,
-    Init: spec.init,
-    NetworkMode: spec.networkMode,
-    RestartPolicy: {
-      Name: restartPolicy.name,
-      MaximumRetryCount: restartPolicy.name === "on-failure" ? (restartPolicy.retriesMax ?? 0) : 0,
-    },
-    CapAdd: spec.capabilitiesAdd.map((name) => `CAP_${name}`),
-    CapDrop: spec.capabilitiesDrop.map((name) => `CAP_${name}`),
-    GroupAdd: spec.groups,
-    Privileged: spec.privileged,
-    ReadonlyRootfs: spec.readOnlyRoot,
-    SecurityOpt: [
-      ...(spec.seccomp === "unconfined" ? ["seccomp=unconfined"] : []),
-      ...(spec.noNewPrivileges ? ["no-new-privileges"] : []),
-    ],
-    ShmSize: spec.shmSizeBytes,
-    Memory: resources.memoryBytes ?? 0,
-    NanoCpus: Math.round((resources.cpus ?? 0) * 1e9),
-    CpuShares: resources.cpuShares ?? 0,
-    PidsLimit: resources.pidsLimit ?? 0,
-    Ulimits: spec.rlimits.map(({ type, soft, hard }) => ({
-      Name: `RLIMIT_${type.toUpperCase()}`,
-      Soft: soft,
-      Hard: hard,
-    })),
-  };
-}
-
-function inspectedMount(mount: ContainerSpec["mounts"][number]) {
-  return {
-    Type: mount.type,
-    Source: mount.type === "bind" ? mount.source : "tmpfs",
-    Destination: mount.destination,
-    RW: !mount.readOnly,
-    Propagation: mount.type === "bind" ? mount.propagation : "",
-  };
+  const config = hostConfigOf(spec);
+  const ulimits = config.Ulimits.map((ulimit) => ({
+    ...ulimit,
+    Name: `RLIMIT_${ulimit.Name.toUpperCase()}`,
+  }));
+  return { ...config, Ulimits: ulimits };
 }
 
 /** An element of `podman images --format json`, and the hosts. */

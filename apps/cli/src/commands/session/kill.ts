@@ -1,5 +1,6 @@
 import type { Client } from "@podfleet/client/client";
 import { hasCode } from "@podfleet/model/errors";
+import { sigkill } from "@podfleet/model/signal";
 
 import type { Command } from "../../command.ts";
 import type { Shell } from "../../shell.ts";
@@ -33,7 +34,7 @@ async function killCommand(shell: Shell, { containerId, spec }: ListedSession): 
   try {
     await shell.mutate(
       async ({ api }, operationId) =>
-        await api.exec.kill.mutate({ operationId, container: containerId, exec, signal: 9 }),
+        await api.exec.kill.mutate({ operationId, container: containerId, exec, signal: sigkill }),
     );
   } catch (error) {
     // Safe to ignore: it has ended, perhaps with its container.

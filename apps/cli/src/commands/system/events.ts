@@ -1,3 +1,4 @@
+import { timerMsMax } from "@podfleet/base/clock";
 import type { WatchRequest } from "@podfleet/client/client";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { eventTypes } from "@podfleet/model/event";
@@ -20,7 +21,6 @@ interface EventsFlags {
 
 /** The most that the control plane lists at once. */
 const listedMax = 10_000;
-const timerMsMax = 2 ** 31 - 1;
 
 export function eventsCommand(shell: Shell): Command {
   return verb(shell, {
