@@ -15,8 +15,7 @@ const tests = ["**/*.test.ts", "**/*.suite.ts", "**/test-*.ts"];
 /** Folders below a layer whose one-importer permissions differ from the layer's own. */
 const zones: readonly { readonly layer: string; readonly folder: string }[] = [
   ...Object.entries(layers).map(([layer, { folder }]) => ({ layer, folder })),
-  { layer: "engine", folder: "packages/engine/src/oci" },
-  { layer: "engine", folder: "packages/engine/src/process" },
+  { layer: "oci", folder: "packages/oci/src/process" },
   { layer: "engine", folder: "packages/engine/src/state" },
   { layer: "testkit", folder: "test" },
   { layer: "infra", folder: "scripts" },

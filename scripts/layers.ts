@@ -17,6 +17,9 @@ const everything = [
   "model",
   "protocol",
   "planner",
+  "oci",
+  "storage",
+  "journal",
   "engine",
   "db",
   "bus",
@@ -45,9 +48,29 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ["base", "model"],
     reason: "planner is pure: no I/O and no clock",
   },
+  oci: {
+    folder: "packages/oci",
+    imports: ["base", "model"],
+    reason: "oci runs processes and knows nothing of records, images or journals",
+  },
+  storage: {
+    folder: "packages/storage",
+    imports: ["base", "model"],
+    entries: [
+      { entry: "oci/process/*", typesOnly: false },
+      { entry: "oci/rootfs/*", typesOnly: false },
+    ],
+    reason: "storage keeps files and does not run containers",
+  },
+  journal: {
+    folder: "packages/journal",
+    imports: ["base", "model"],
+    entries: [{ entry: "oci/process/*", typesOnly: false }],
+    reason: "journal knows bytes and offsets, not containers",
+  },
   engine: {
     folder: "packages/engine",
-    imports: ["base", "model"],
+    imports: ["base", "model", "oci", "storage", "journal"],
     reason: "the engine works without NATS and without Postgres",
   },
   db: {
@@ -84,6 +107,10 @@ export const layers: Readonly<Record<string, Layer>> = {
   agent: {
     folder: "apps/agent",
     imports: ["base", "model", "protocol", "engine", "bus", "telemetry"],
+    entries: [
+      { entry: "journal/record/compact", typesOnly: false },
+      { entry: "journal/retention/retention", typesOnly: false },
+    ],
     reason: "an agent knows its host only: no Postgres, no placement",
   },
   cli: {
@@ -119,13 +146,13 @@ export interface OneImporter {
 export const oneImporter: readonly OneImporter[] = [
   {
     libraries: ["execa", "child_process", "node:child_process"],
-    folders: ["packages/engine/src/oci", "infra", "packages/testkit", "test"],
+    folders: ["packages/oci/src/process", "infra", "packages/testkit", "test"],
     testsToo: false,
-    reason: "every process has its deadline, its buffer limit and its span set in engine/oci",
+    reason: "every process has its deadline, its buffer limit and its span set in oci/process",
   },
   {
     libraries: ["koffi"],
-    folders: ["packages/engine/src/process"],
+    folders: ["packages/oci/src/process"],
     testsToo: true,
     reason: "a wrong declaration of a C function corrupts the agent's memory",
   },

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 
-import { journalBytesMaxDefault } from "@podfleet/engine/journal/retention";
+import { journalBytesMaxDefault } from "@podfleet/journal/retention/retention";
 import { PodfleetError } from "@podfleet/model/errors";
 import { hostNameSchema, labelsSchema } from "@podfleet/model/name";
 import type { Labels } from "@podfleet/model/name";

@@ -2,7 +2,16 @@
 import { mkdir } from "node:fs/promises";
 
 import type { Clock } from "@podfleet/base/clock";
+import { journalBytesMaxDefault, JournalRetention } from "@podfleet/journal/retention/retention";
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
+import { readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
+import { HoldingCgroup } from "@podfleet/oci/cgroup/holding-cgroup";
+import { readHostLimits } from "@podfleet/oci/host/host-limits";
+import { monitor } from "@podfleet/oci/monitor/monitor-launch";
+import { findTool } from "@podfleet/oci/process/run-command";
+import { OciRuntime } from "@podfleet/oci/runtime/runtime";
+import { ImageStore } from "@podfleet/storage/image/image-store";
+import { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import { readCheckpointSupport } from "./checkpoint/support.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
@@ -15,21 +24,12 @@ import { ExecStore } from "./exec/exec-store.ts";
 import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { HealthProbe } from "./health/health-probe.ts";
 import { HealthScheduler } from "./health/health-scheduler.ts";
-import { growingJournals } from "./journal/growing.ts";
-import { journalBytesMaxDefault, JournalRetention } from "./journal/retention.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
-import { readCgroupHierarchies } from "./oci/cgroup.ts";
-import { HoldingCgroup } from "./oci/holding-cgroup.ts";
-import { readHostLimits } from "./oci/host-limits.ts";
-import { monitor } from "./oci/monitor-launch.ts";
-import { findTool } from "./oci/run-command.ts";
-import { OciRuntime } from "./oci/runtime.ts";
 import { OperationRunner } from "./operation/operation-runner.ts";
+import { growingJournals } from "./output/growing.ts";
 import { RootfsUses } from "./rootfs/rootfs-uses.ts";
 import { SessionStore } from "./session/session-store.ts";
 import type { StateStore } from "./state/state-store.ts";
-import { ContainerStorage } from "./storage/container-storage.ts";
-import { ImageStore } from "./storage/image-store.ts";
 
 export type ProblemReport = (problem: EngineProblem) => void;
 

@@ -1,8 +1,7 @@
 /** What an engine is opened with. */
 import type { Clock } from "@podfleet/base/clock";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
-
-import type { RuntimeName } from "./oci/runtime.ts";
+import type { RuntimeName } from "@podfleet/oci/runtime/runtime";
 
 /** What failed in the background, where no caller is told. */
 export interface EngineProblem {

@@ -9,6 +9,8 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
+import { endProcess, findStartTicks, isAlive } from "@podfleet/oci/process/process-identity";
+import { runtimeNames } from "@podfleet/oci/runtime/runtime";
 import { type CrashPlan, performAndCrash } from "@podfleet/testkit/crashing-engine";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
@@ -16,8 +18,6 @@ import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Engine } from "./engine.ts";
-import { endProcess, findStartTicks, isAlive } from "./host/process-identity.ts";
-import { runtimeNames } from "./oci/runtime.ts";
 import { hashAction } from "./operation/action-hash.ts";
 import type { OperationRequest } from "./operation/operation-runner.ts";
 import { StateStore } from "./state/state-store.ts";

@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import type { ErrorCode } from "@podfleet/model/errors";
 import { execSpecSchema } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
+import { runtimeNames } from "@podfleet/oci/runtime/runtime";
 import { testEffort } from "@podfleet/testkit/effort";
 import { EngineUnderTest, type Verb as EngineVerb } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
@@ -18,7 +19,6 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { newExecId } from "./exec/test-exec.ts";
-import { runtimeNames } from "./oci/runtime.ts";
 import {
   type Command,
   created,

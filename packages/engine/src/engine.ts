@@ -7,6 +7,8 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 
 import { systemClock } from "@podfleet/base/clock";
+import { type JournalPosition, locateJournal } from "@podfleet/journal/record/locate";
+import { type JournalPiece, readJournal } from "@podfleet/journal/record/read";
 import type { Artifact } from "@podfleet/model/artifact";
 import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerPaths } from "@podfleet/model/container/record";
@@ -20,6 +22,13 @@ import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
+import { findMonitorPid } from "@podfleet/oci/monitor/monitor-launch";
+import { identityOf } from "@podfleet/oci/process/process-identity";
+import {
+  type TransferPiece,
+  type TransferRead,
+  Transfers,
+} from "@podfleet/storage/transfer/transfers";
 
 import { listArtifacts } from "./artifact/artifacts.ts";
 import { type Assembly, assemble, type ProblemReport } from "./assembly.ts";
@@ -38,21 +47,16 @@ import { ExecSessions } from "./exec/exec-sessions.ts";
 import { recoverExecs } from "./exec/recover-execs.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
-import { identityOf } from "./host/process-identity.ts";
-import { findJournal, type JournalReference } from "./journal/journal-source.ts";
-import { type JournalPosition, locateJournal } from "./journal/locate.ts";
-import { type JournalPiece, readJournal } from "./journal/read.ts";
-import { findMonitorPid } from "./oci/monitor-launch.ts";
 import type {
   OperationRequest,
   OperationRunner,
   Settlement,
 } from "./operation/operation-runner.ts";
+import { findJournal, type JournalReference } from "./output/journal-source.ts";
 import { statPath } from "./rootfs/stat-path.ts";
+import { transferSource } from "./rootfs/transfer-source.ts";
 import { Sessions } from "./session/sessions.ts";
 import { StateStore } from "./state/state-store.ts";
-import { transferSource } from "./transfer/transfer-source.ts";
-import { type TransferPiece, type TransferRead, Transfers } from "./transfer/transfers.ts";
 import { listProcesses } from "./usage/list-processes.ts";
 import { readUsage } from "./usage/read-usage.ts";
 

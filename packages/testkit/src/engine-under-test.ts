@@ -9,8 +9,6 @@ import { systemClock } from "@podfleet/base/clock";
 import { type JournalStream, parseJournal } from "@podfleet/base/journal-record";
 import { Engine } from "@podfleet/engine/engine";
 import type { EngineOptions, EngineProblem } from "@podfleet/engine/engine-options";
-import { removeCgroup } from "@podfleet/engine/host/container-cgroup";
-import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/engine/oci/cgroup";
 import type { Action } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { type ContainerSpecInput, containerSpecSchema } from "@podfleet/model/container/spec";
@@ -18,6 +16,8 @@ import type { ErrorCode } from "@podfleet/model/errors";
 import type { AgentEvent } from "@podfleet/model/event";
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
+import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
+import { removeCgroup } from "@podfleet/oci/cgroup/container-cgroup";
 
 import { busyboxArchive, type BusyboxArchiveOptions } from "./busybox-image.ts";
 import { createTempRoot, type TempRoot } from "./temp-root.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { hasErrno } from "@podfleet/base/errno";
-import { thawCgroup } from "@podfleet/engine/host/container-cgroup";
+import { thawCgroup } from "@podfleet/oci/cgroup/container-cgroup";
 
 import { waitFor } from "./wait-for.ts";
 

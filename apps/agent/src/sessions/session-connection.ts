@@ -3,8 +3,8 @@
  * order. See protocol/stream/frame for what each side owes the other.
  */
 import type { Clock } from "@podfleet/base/clock";
-import type { OutputPiece } from "@podfleet/engine/journal/compact";
 import type { Attachment } from "@podfleet/engine/session/attachment";
+import type { OutputPiece } from "@podfleet/journal/record/compact";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { SessionOpenReply } from "@podfleet/protocol/host/session";
 import {

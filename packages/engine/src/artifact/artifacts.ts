@@ -9,12 +9,12 @@ import type { Artifact } from "@podfleet/model/artifact";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { storing } from "@podfleet/storage/file/storage-failure";
+import type { TransferSource } from "@podfleet/storage/transfer/transfers";
+import { assertUploaded } from "@podfleet/storage/upload/uploaded";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { storing } from "../storage/storage-failure.ts";
-import { assertUploaded } from "../storage/uploaded.ts";
-import type { TransferSource } from "../transfer/transfers.ts";
 
 type AddAction = Extract<Action, { verb: "artifact.add" }>;
 type RemoveAction = Extract<Action, { verb: "artifact.remove" }>;
@@ -36,7 +36,7 @@ export async function addArtifact(
   const { containerId: id, verb, name, uploadId, sizeBytes } = action;
   await parts.locks.run(id, { purpose: verb, holdMsMax: artifactMsMax }, async () => {
     assertAllowed("addArtifact", parts.store.get(id).snapshot);
-    if (sizeBytes > 0) await assertUploaded(parts, action);
+    if (sizeBytes > 0) await assertUploaded(parts.images.uploads, action);
     const directory = parts.paths.artifacts(id);
     await storing("keep the artifact", async () => {
       await mkdir(directory, { recursive: true, mode: 0o700 });

@@ -1,11 +1,11 @@
 import { checkpointEntries } from "@podfleet/model/container/checkpoint";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { findTool } from "@podfleet/oci/process/run-command";
+import { streamCommand } from "@podfleet/oci/process/stream-command";
+import type { TransferSource } from "@podfleet/storage/transfer/transfers";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { findTool } from "../oci/run-command.ts";
-import { streamCommand } from "../oci/stream-command.ts";
-import type { TransferSource } from "../transfer/transfers.ts";
 import { findManifest } from "./manifest.ts";
 
 /** The container's checkpoint as an archive (model/container/checkpoint). */

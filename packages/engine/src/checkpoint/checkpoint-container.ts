@@ -16,13 +16,13 @@ import { checkpointEntries, type CheckpointManifest } from "@podfleet/model/cont
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { writeCriuConfig, writeOwnNetworkConfig } from "@podfleet/oci/bundle/criu-config";
+import { findTool, runCommand } from "@podfleet/oci/process/run-command";
+import { storing } from "@podfleet/storage/file/storage-failure";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { hasProcess, resyncLocked, syncLocked } from "../container/sync.ts";
-import { writeCriuConfig, writeOwnNetworkConfig } from "../oci/criu-config.ts";
-import { findTool, runCommand } from "../oci/run-command.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { storing } from "../storage/storage-failure.ts";
 import { criuFailure, dumpFiles, isDumpWhole } from "./criu-log.ts";
 import { findManifest, writeManifest } from "./manifest.ts";
 import { assertCheckpointsSupported } from "./support.ts";

@@ -12,14 +12,14 @@ import { join } from "node:path";
 import type { Action } from "@podfleet/model/action";
 import { checkpointEntries, type CheckpointManifest } from "@podfleet/model/container/checkpoint";
 import { PodfleetError } from "@podfleet/model/errors";
+import { extractTar } from "@podfleet/storage/archive/extract-tar";
+import { storing } from "@podfleet/storage/file/storage-failure";
 
 import { assertCreatable, assertNew, newSnapshot } from "../container/create.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { discardContainerLocked } from "../container/remove.ts";
 import { undoAfter } from "../container/undo.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { extractTar } from "../storage/extract-tar.ts";
-import { storing } from "../storage/storage-failure.ts";
 import { writeManifest } from "./manifest.ts";
 import { restoreLocked } from "./restore-container.ts";
 import { assertCheckpointsSupported } from "./support.ts";

@@ -7,8 +7,7 @@ import {
   type CheckpointManifest,
   parseCheckpointManifest,
 } from "@podfleet/model/container/checkpoint";
-
-import { writeDurably } from "../storage/durable-file.ts";
+import { writeDurably } from "@podfleet/storage/file/durable-file";
 
 /** Undefined when `directory` holds no whole checkpoint. */
 export async function findManifest(directory: string): Promise<CheckpointManifest | undefined> {

@@ -1,8 +1,7 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import type { HostInfo } from "@podfleet/model/host";
-
-import { findTool, runCommand } from "../oci/run-command.ts";
-import type { OciRuntime } from "../oci/runtime.ts";
+import { findTool, runCommand } from "@podfleet/oci/process/run-command";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 export type CheckpointSupport = NonNullable<HostInfo["checkpoint"]>;
 

@@ -1,8 +1,8 @@
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 
-import { identityOf, isAlive } from "../host/process-identity.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { discardRemains } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";

@@ -1,9 +1,9 @@
 import type { ContainerId } from "@podfleet/model/ids";
+import { cgroupDirectories } from "@podfleet/oci/cgroup/cgroup";
+import { removeCgroup } from "@podfleet/oci/cgroup/container-cgroup";
 
 import { endExecs } from "../exec/end-execs.ts";
 import { releaseBundleMounts } from "../host/bundle-mounts.ts";
-import { removeCgroup } from "../host/container-cgroup.ts";
-import { cgroupDirectories } from "../oci/cgroup.ts";
 import type { CommitNote } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 

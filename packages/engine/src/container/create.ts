@@ -3,9 +3,9 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ImageId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
+import { initProgram } from "@podfleet/oci/bundle/bundle";
+import { findTool } from "@podfleet/oci/process/run-command";
 
-import { initProgram } from "../oci/bundle.ts";
-import { findTool } from "../oci/run-command.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { startOrder } from "./dependency.ts";
 import type { EngineParts } from "./engine-parts.ts";

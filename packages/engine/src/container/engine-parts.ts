@@ -1,22 +1,22 @@
 import type { Clock } from "@podfleet/base/clock";
+import type { JournalRetention } from "@podfleet/journal/retention/retention";
 import type { Action } from "@podfleet/model/action";
 import type { ContainerId } from "@podfleet/model/ids";
+import type { CgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
+import type { HoldingCgroup } from "@podfleet/oci/cgroup/holding-cgroup";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
+import type { HostLimits } from "@podfleet/oci/spec/host-limits";
+import type { ImageStore } from "@podfleet/storage/image/image-store";
+import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import type { CheckpointSupport } from "../checkpoint/support.ts";
 import type { ExecStore } from "../exec/exec-store.ts";
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import type { HealthProbe } from "../health/health-probe.ts";
-import type { JournalRetention } from "../journal/retention.ts";
 import type { ContainerLocks } from "../lock/container-locks.ts";
-import type { CgroupHierarchies } from "../oci/cgroup.ts";
-import type { HoldingCgroup } from "../oci/holding-cgroup.ts";
-import type { HostLimits } from "../oci/host-limits.ts";
-import type { OciRuntime } from "../oci/runtime.ts";
 import type { RootfsUses } from "../rootfs/rootfs-uses.ts";
 import type { SessionStore } from "../session/session-store.ts";
 import type { StateStore } from "../state/state-store.ts";
-import type { ContainerStorage } from "../storage/container-storage.ts";
-import type { ImageStore } from "../storage/image-store.ts";
 import type { EnginePaths } from "./engine-paths.ts";
 import type { ExitWatcher } from "./exit-watcher.ts";
 

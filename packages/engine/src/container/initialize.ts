@@ -1,15 +1,20 @@
 import { mkdir, rm } from "node:fs/promises";
 
+import { sealJournal } from "@podfleet/journal/record/seal";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { writeBundle } from "@podfleet/oci/bundle/bundle";
+import { writeCriuConfig } from "@podfleet/oci/bundle/criu-config";
+import {
+  createWithMonitor,
+  type MonitoredProcess,
+  type Revival,
+} from "@podfleet/oci/monitor/monitor";
+import { findStartTicks } from "@podfleet/oci/process/process-identity";
+import { containerCommand } from "@podfleet/oci/spec/spec";
 
 import { makeNetworkNamespace } from "../host/network-namespace.ts";
-import { findStartTicks } from "../host/process-identity.ts";
-import { writeBundle } from "../oci/bundle.ts";
-import { writeCriuConfig } from "../oci/criu-config.ts";
-import { createWithMonitor, type MonitoredProcess, type Revival } from "../oci/monitor.ts";
-import { containerCommand } from "../oci/spec.ts";
 import type { ContainerRecord, StartingMark } from "../state/container-record.ts";
 import type { CommitNote, OperationRef } from "../state/state-store.ts";
 import { cleanUpLocked, discardRemains } from "./cleanup.ts";
@@ -99,6 +104,7 @@ export async function createProcess(
     await writeBundle({ id, spec, image, rootfs, bundle, host, cgroup, network, terminalSize });
   };
   const [command = ""] = containerCommand(spec, image);
+  await sealJournal(parts.paths.journal(id));
   const ready = prepare();
   try {
     return await createWithMonitor({

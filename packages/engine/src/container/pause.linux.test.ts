@@ -2,13 +2,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
-import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/engine/oci/cgroup";
 import type { ContainerId } from "@podfleet/model/ids";
+import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
+import { runtimeNames } from "@podfleet/oci/runtime/runtime";
 import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { startFailure } from "../exec/test-exec.ts";
-import { runtimeNames } from "../oci/runtime.ts";
 
 const pause = { verb: "container.pause" } as const;
 const unpause = { verb: "container.unpause" } as const;

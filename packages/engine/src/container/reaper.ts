@@ -7,8 +7,8 @@
 import { backoffMs } from "@podfleet/base/backoff";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { traced } from "@podfleet/oci/process/trace";
 
-import { traced } from "../trace.ts";
 import { cleanUpLocked, discardRemains } from "./cleanup.ts";
 import { dependentsOfContainer } from "./dependency.ts";
 import type { EngineParts } from "./engine-parts.ts";

@@ -1,7 +1,7 @@
 /** What an engine does with the containers it finds when it opens. */
 import type { ContainerId } from "@podfleet/model/ids";
+import type { RuntimeStatus } from "@podfleet/oci/runtime/runtime";
 
-import type { RuntimeStatus } from "../oci/runtime.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { isToBeRemoved } from "./remove.ts";
 import { commitExitLocked, unknownExit } from "./run.ts";

@@ -2,8 +2,8 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
+import { resizeTerminal } from "@podfleet/oci/monitor/terminal";
 
-import { resizeTerminal } from "../oci/terminal.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
 /**

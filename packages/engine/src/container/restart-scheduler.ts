@@ -6,8 +6,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { traced } from "@podfleet/oci/process/trace";
 
-import { traced } from "../trace.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { initializeMsMax } from "./initialize.ts";
 import { planRestart } from "./restart-plan.ts";

@@ -1,9 +1,9 @@
+import { wholeJournalLength } from "@podfleet/journal/record/whole-length";
 /** The two ends of a run, as commits. */
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import { initialHealth } from "../health/verdict.ts";
-import { wholeJournalLength } from "../journal/whole-length.ts";
 import type { OperationRef, SnapshotChanges } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ExitRecord } from "./exit-watcher.ts";

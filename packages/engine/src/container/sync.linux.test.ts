@@ -3,11 +3,10 @@ import { join } from "node:path";
 
 import { invariant } from "@podfleet/base/invariant";
 import type { ContainerId } from "@podfleet/model/ids";
+import { findStartTicks, isAlive } from "@podfleet/oci/process/process-identity";
+import { findTool, runCommand } from "@podfleet/oci/process/run-command";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
-
-import { findStartTicks, isAlive } from "../host/process-identity.ts";
-import { findTool, runCommand } from "../oci/run-command.ts";
 
 let under: EngineUnderTest;
 

@@ -1,11 +1,16 @@
 /** Bringing a container's record in line with what its processes and the OCI runtime say. */
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerId } from "@podfleet/model/ids";
+import { cgroupDirectories } from "@podfleet/oci/cgroup/cgroup";
+import { thawCgroup } from "@podfleet/oci/cgroup/container-cgroup";
+import {
+  endProcess,
+  identityOf,
+  isAlive,
+  type ProcessIdentity,
+} from "@podfleet/oci/process/process-identity";
+import type { RuntimeStatus } from "@podfleet/oci/runtime/runtime";
 
-import { thawCgroup } from "../host/container-cgroup.ts";
-import { endProcess, identityOf, isAlive, type ProcessIdentity } from "../host/process-identity.ts";
-import { cgroupDirectories } from "../oci/cgroup.ts";
-import type { RuntimeStatus } from "../oci/runtime.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { cleanUpLocked } from "./cleanup.ts";

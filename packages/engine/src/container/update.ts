@@ -4,8 +4,8 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { changeResources, type ResourceChanges } from "@podfleet/model/resources";
+import { updatedResources } from "@podfleet/oci/spec/resources";
 
-import { updatedResources } from "../oci/resources.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { hasProcess } from "./sync.ts";

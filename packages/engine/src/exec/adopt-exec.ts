@@ -1,9 +1,14 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession } from "@podfleet/model/exec";
+import { findExecPids, isExecDescribed } from "@podfleet/oci/monitor/exec-monitor";
+import {
+  endProcess,
+  findStartTicks,
+  identityOf,
+  isAlive,
+} from "@podfleet/oci/process/process-identity";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { endProcess, findStartTicks, identityOf, isAlive } from "../host/process-identity.ts";
-import { findExecPids, isExecDescribed } from "../oci/exec-monitor.ts";
 import type { CommitNote } from "../state/state-store.ts";
 import { commitExecStarted } from "./exec-run.ts";
 

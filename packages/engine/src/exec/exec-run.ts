@@ -1,8 +1,8 @@
 import type { ExecId } from "@podfleet/model/ids";
+import type { MonitoredProcess } from "@podfleet/oci/monitor/monitor";
+import { findStartTicks } from "@podfleet/oci/process/process-identity";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { findStartTicks } from "../host/process-identity.ts";
-import type { MonitoredProcess } from "../oci/monitor.ts";
 import type { CommitNote } from "../state/state-store.ts";
 
 /** Commits that the command runs, created → running, with what `note` says, and watches for its end. */

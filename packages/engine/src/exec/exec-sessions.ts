@@ -2,9 +2,9 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
+import { resizeTerminal } from "@podfleet/oci/monitor/terminal";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { resizeTerminal } from "../oci/terminal.ts";
 import { assertRunning } from "./kill-exec.ts";
 
 export interface ExecReference {

@@ -7,10 +7,10 @@ import { rm } from "node:fs/promises";
 
 import { hasErrno } from "@podfleet/base/errno";
 import type { ExecId } from "@podfleet/model/ids";
+import { endProcess, identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { type ExitRecord, readExitFile } from "../container/exit-watcher.ts";
-import { endProcess, identityOf, isAlive } from "../host/process-identity.ts";
 import type { ExecRecord } from "../state/exec-record.ts";
 
 /** From SIGKILL to the end of a process. */

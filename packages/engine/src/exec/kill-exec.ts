@@ -1,9 +1,9 @@
 import type { Action } from "@podfleet/model/action";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession } from "@podfleet/model/exec";
+import { identityOf, isAlive, sendSignal } from "@podfleet/oci/process/process-identity";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { identityOf, isAlive, sendSignal } from "../host/process-identity.ts";
 import type { OperationRef } from "../state/state-store.ts";
 
 const sigkill = 9;

@@ -15,15 +15,15 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { execSpecSchema } from "@podfleet/model/exec";
 import { type ContainerId, execIdSchema } from "@podfleet/model/ids";
+import { execWithMonitor } from "@podfleet/oci/monitor/exec-monitor";
+import type { MonitoredProcess } from "@podfleet/oci/monitor/monitor";
+import { endProcess, findStartTicks, identityOf } from "@podfleet/oci/process/process-identity";
+import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { ExitWatcher } from "../container/exit-watcher.ts";
 import { syncLocked } from "../container/sync.ts";
 import { execMsMax, writeExecProcess } from "../exec/start-exec.ts";
-import { endProcess, findStartTicks, identityOf } from "../host/process-identity.ts";
-import { execWithMonitor } from "../oci/exec-monitor.ts";
-import type { MonitoredProcess } from "../oci/monitor.ts";
-import { traced } from "../trace.ts";
 
 /** Characters of output that are kept, as podman does. */
 const outputMax = 500;

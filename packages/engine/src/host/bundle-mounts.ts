@@ -1,8 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 
 import { hasErrno } from "@podfleet/base/errno";
-
-import { unmount } from "../process/mount.ts";
+import { unmount } from "@podfleet/oci/process/mount";
 
 /**
  * Takes back what is mounted in a bundle: the network namespace of a restored container, and what CRIU leaves when it is killed,

@@ -2,11 +2,11 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism, machine, release, totalmem } from "node:os";
 
 import type { HostInfo } from "@podfleet/model/host";
+import type { CgroupMode } from "@podfleet/oci/cgroup/cgroup";
+import { monitorVersion } from "@podfleet/oci/monitor/monitor";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 import type { CheckpointSupport } from "../checkpoint/support.ts";
-import type { CgroupMode } from "../oci/cgroup.ts";
-import { monitorVersion } from "../oci/monitor.ts";
-import type { OciRuntime } from "../oci/runtime.ts";
 
 /** What an engine knows of its host. `capacity` is all that the machine has. */
 export type HostFacts = Pick<

@@ -2,12 +2,9 @@
  * What an engine that was killed may have left under way: monitors that nobody has taken into a record, and calls of the OCI
  * runtime. Both would change containers behind the back of the engine that follows.
  */
-import { readdirSync, readFileSync } from "node:fs";
-
 import type { Clock } from "@podfleet/base/clock";
-import { hasErrno } from "@podfleet/base/errno";
-
-import { endProcess, findStartTicks, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { endProcess, isAlive, type ProcessIdentity } from "@podfleet/oci/process/process-identity";
+import { listProcesses } from "@podfleet/oci/process/process-table";
 
 const endTimeoutMs = 5_000;
 const runtimeTimeoutMs = 5_000;
@@ -44,29 +41,4 @@ async function awaitEnd(process: ProcessIdentity, clock: Clock): Promise<void> {
 
 function hasOption(argv: readonly string[], option: string, value: string): boolean {
   return argv.some((argument, position) => argument === option && argv[position + 1] === value);
-}
-
-export interface RunningProcess extends ProcessIdentity {
-  readonly argv: readonly string[];
-}
-
-/** Every process of the host. */
-export function listProcesses(): RunningProcess[] {
-  return readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    const pid = Number(name);
-    const argv = readArguments(pid);
-    const startTicks = findStartTicks(pid);
-    return startTicks === undefined ? [] : [{ pid, startTicks, argv }];
-  });
-}
-
-/** Of the command line that the process was started with; none when it has ended. */
-export function readArguments(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-  } catch (error) {
-    if (hasErrno(error, "ENOENT", "ESRCH")) return [];
-    throw error;
-  }
 }

@@ -1,7 +1,7 @@
 /** Network namespaces that are held by a file instead of by a process. */
 import { writeFile } from "node:fs/promises";
 
-import { findTool, runCommand } from "../oci/run-command.ts";
+import { findTool, runCommand } from "@podfleet/oci/process/run-command";
 
 const timeoutMs = 10_000;
 

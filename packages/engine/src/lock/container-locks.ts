@@ -12,8 +12,7 @@ import type { Clock } from "@podfleet/base/clock";
 import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
-
-import { traced } from "../trace.ts";
+import { traced } from "@podfleet/oci/process/trace";
 
 export interface LockRequest {
   /** What the lock is for; named in the error that a waiter gets: `container.stop`. */

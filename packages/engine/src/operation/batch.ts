@@ -7,11 +7,11 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import type { StepResult } from "@podfleet/model/operation";
+import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { syncLocked } from "../container/sync.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { traced } from "../trace.ts";
 import { holdMsMaxOf, performStepLocked } from "./steps.ts";
 
 type BatchAction = Extract<Action, { verb: "container.batch" }>;

@@ -8,11 +8,11 @@ import type { Action } from "@podfleet/model/action";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import { notDelivered, type OperationOutcome } from "@podfleet/model/operation";
+import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import type { JournalledOperation } from "../state/operation-journal.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { traced } from "../trace.ts";
 import { hashAction } from "./action-hash.ts";
 import { carryOut } from "./carry-out.ts";
 

@@ -3,13 +3,13 @@ import type { Readable } from "node:stream";
 
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { streamCommand } from "@podfleet/oci/process/stream-command";
+import { findPlace, openPlace } from "@podfleet/storage/rootfs/place";
+import { tarInCell } from "@podfleet/storage/rootfs/tar-cell";
+import { createArguments, createExitCodes } from "@podfleet/storage/rootfs/tar-options";
+import type { TransferSource } from "@podfleet/storage/transfer/transfers";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { streamCommand } from "../oci/stream-command.ts";
-import type { TransferSource } from "../transfer/transfers.ts";
-import { findPlace, openPlace } from "./place.ts";
-import { tarInCell } from "./tar-cell.ts";
-import { createArguments, createExitCodes } from "./tar-options.ts";
 import { rootfsSource } from "./use-rootfs.ts";
 
 /** See the transfer `copy` (model/transfer). Fails with PATH_NOT_FOUND. */

@@ -2,19 +2,19 @@ import type { Action } from "@podfleet/model/action";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { runCommand } from "@podfleet/oci/process/run-command";
+import { readDecompressed } from "@podfleet/storage/file/compression";
+import { storing } from "@podfleet/storage/file/storage-failure";
+import { findPlace, openPlace } from "@podfleet/storage/rootfs/place";
+import { tarInCell } from "@podfleet/storage/rootfs/tar-cell";
+import { extractArguments } from "@podfleet/storage/rootfs/tar-options";
+import { assertUploaded } from "@podfleet/storage/upload/uploaded";
 
 import { releaseRootfsLocked } from "../container/cleanup.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { hasProcess } from "../container/sync.ts";
-import { runCommand } from "../oci/run-command.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { readDecompressed } from "../storage/compression.ts";
-import { storing } from "../storage/storage-failure.ts";
-import { assertUploaded } from "../storage/uploaded.ts";
 import { pathNotFound } from "./copy-from.ts";
-import { findPlace, openPlace } from "./place.ts";
-import { tarInCell } from "./tar-cell.ts";
-import { extractArguments } from "./tar-options.ts";
 
 const tarTimeoutMs = 30 * 60_000;
 const copyMsMax = tarTimeoutMs + 60_000;
@@ -37,7 +37,7 @@ export async function copyToContainer(
   await parts.locks.run(id, { purpose: verb, holdMsMax: copyMsMax }, async () => {
     const { snapshot } = parts.store.get(id);
     assertAllowed("copyTo", snapshot);
-    await assertUploaded(parts, action);
+    await assertUploaded(parts.images.uploads, action);
     const rootfs = await parts.storage.mountRootfs(id, snapshot.imageId);
     try {
       await unpack(parts, rootfs, action);

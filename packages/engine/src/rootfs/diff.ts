@@ -11,12 +11,12 @@ import { Readable } from "node:stream";
 import { hasErrno } from "@podfleet/base/errno";
 import type { FileChange } from "@podfleet/model/file";
 import type { ContainerId } from "@podfleet/model/ids";
+import { initDestination } from "@podfleet/oci/spec/mounts";
+import { storing } from "@podfleet/storage/file/storage-failure";
+import { openDirectory, pathOf } from "@podfleet/storage/rootfs/place";
+import type { TransferSource } from "@podfleet/storage/transfer/transfers";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { initDestination } from "../oci/mounts.ts";
-import { storing } from "../storage/storage-failure.ts";
-import type { TransferSource } from "../transfer/transfers.ts";
-import { openDirectory, pathOf } from "./place.ts";
 import { rootfsSource } from "./use-rootfs.ts";
 
 /** See the transfer `diff` (model/transfer). */

@@ -1,12 +1,12 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { streamCommand } from "@podfleet/oci/process/stream-command";
+import { findPlace } from "@podfleet/storage/rootfs/place";
+import { tarInCell } from "@podfleet/storage/rootfs/tar-cell";
+import { createArguments, createExitCodes } from "@podfleet/storage/rootfs/tar-options";
+import type { TransferSource } from "@podfleet/storage/transfer/transfers";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { streamCommand } from "../oci/stream-command.ts";
-import type { TransferSource } from "../transfer/transfers.ts";
-import { findPlace } from "./place.ts";
-import { tarInCell } from "./tar-cell.ts";
-import { createArguments, createExitCodes } from "./tar-options.ts";
 import { rootfsSource } from "./use-rootfs.ts";
 
 /** The whole root filesystem as a tar archive, with owners, modes, links, times and extended attributes; what is mounted in it is not. */

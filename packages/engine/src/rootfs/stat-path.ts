@@ -1,8 +1,8 @@
 import type { FileStat } from "@podfleet/model/file";
 import type { ContainerId } from "@podfleet/model/ids";
+import { findPlace } from "@podfleet/storage/rootfs/place";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { findPlace } from "./place.ts";
 import { withRootfs } from "./use-rootfs.ts";
 
 /**

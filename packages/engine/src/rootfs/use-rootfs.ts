@@ -3,12 +3,12 @@ import type { Readable } from "node:stream";
 
 import { assertAllowed, type ContainerMethod } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import type { TransferSource } from "@podfleet/storage/transfer/transfers";
 
 import { releaseRootfsLocked } from "../container/cleanup.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { hasProcess } from "../container/sync.ts";
 import { undoAfter } from "../container/undo.ts";
-import type { TransferSource } from "../transfer/transfers.ts";
 
 const mountMsMax = 60_000;
 

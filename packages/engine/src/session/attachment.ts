@@ -3,13 +3,13 @@
  * told when there is something to do.
  */
 import { systemClock } from "@podfleet/base/clock";
+import type { OutputPiece } from "@podfleet/journal/record/compact";
+import { type Gap, JournalFollower } from "@podfleet/journal/record/follower";
 import { hasCode, type PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { Session } from "@podfleet/model/session";
+import { resizeTerminal } from "@podfleet/oci/monitor/terminal";
 
-import type { OutputPiece } from "../journal/compact.ts";
-import { type Gap, JournalFollower } from "../journal/follower.ts";
-import { resizeTerminal } from "../oci/terminal.ts";
 import type { CommandEnd } from "../state/session-record.ts";
 import type { SessionInput } from "./session-input.ts";
 import type { SessionTarget } from "./session-target.ts";

@@ -1,6 +1,6 @@
+import type { InputPosition } from "@podfleet/journal/input/command-input";
 import type { Session } from "@podfleet/model/session";
 
-import type { InputPosition } from "../input/command-input.ts";
 import type { SessionInputs } from "./session-inputs.ts";
 import type { SessionTarget } from "./session-target.ts";
 

@@ -4,12 +4,12 @@
  */
 import { basename, dirname, join } from "node:path";
 
+import { CommandInput, inputFile } from "@podfleet/journal/input/command-input";
+import { type Feeder, findFeeders } from "@podfleet/journal/input/feeder";
 import { containerIdSchema, execIdSchema, type SessionId } from "@podfleet/model/ids";
 import type { Session } from "@podfleet/model/session";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { CommandInput, inputFile } from "../input/command-input.ts";
-import { type Feeder, findFeeders } from "../input/feeder.ts";
 import { type SessionTarget, targetOf } from "./session-target.ts";
 
 export interface SessionInputsOptions {

@@ -1,9 +1,9 @@
+import { wholeJournalLength } from "@podfleet/journal/record/whole-length";
 /** What a session is about: one run of a container, or an exec session. */
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 import type { CommandExit, Session } from "@podfleet/model/session";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { wholeJournalLength } from "../journal/whole-length.ts";
 import type { CommandEnd } from "../state/session-record.ts";
 
 /**

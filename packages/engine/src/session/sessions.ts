@@ -1,14 +1,14 @@
 /** The sessions of a host: see model/session. None of it takes a container's lock. */
 import { existsSync } from "node:fs";
 
+import { assertBoundary } from "@podfleet/journal/record/boundary";
+import { wholeJournalLength } from "@podfleet/journal/record/whole-length";
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import type { CommandExit, Session, SessionSpec } from "@podfleet/model/session";
+import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { assertBoundary } from "../journal/boundary.ts";
-import { wholeJournalLength } from "../journal/whole-length.ts";
-import { traced } from "../trace.ts";
 import { Attachment, type AttachmentOwner, type Holder } from "./attachment.ts";
 import { endUnattended } from "./end-unattended.ts";
 import { SessionInput } from "./session-input.ts";

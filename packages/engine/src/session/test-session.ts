@@ -1,3 +1,4 @@
+import type { Gap } from "@podfleet/journal/record/follower";
 /** What tests of sessions share: a client of the engine's own that takes what there is and acknowledges it. */
 import type { PodfleetError } from "@podfleet/model/errors";
 import { type ContainerId, newSessionId, type SessionId } from "@podfleet/model/ids";
@@ -6,7 +7,6 @@ import type { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import type { z } from "zod";
 
-import type { Gap } from "../journal/follower.ts";
 import type { Attachment } from "./attachment.ts";
 
 export interface TestOpening {

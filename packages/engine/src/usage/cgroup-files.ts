@@ -3,8 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
-
-import { type CgroupHierarchies, cgroupDirectories } from "../oci/cgroup.ts";
+import { type CgroupHierarchies, cgroupDirectories } from "@podfleet/oci/cgroup/cgroup";
 
 /** Where a container's cgroup keeps what `controller` counts, and in which version's files. */
 export interface ControllerDirectory {

@@ -4,9 +4,9 @@ import { hasErrno } from "@podfleet/base/errno";
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerProcess } from "@podfleet/model/container/usage";
 import type { ContainerId } from "@podfleet/model/ids";
+import { readUserNames } from "@podfleet/oci/rootfs/user";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { readUserNames } from "../oci/user.ts";
 import { readPids } from "./cgroup-files.ts";
 
 /** The kernel's unit of times in /proc/PID/stat: USER_HZ, the same on all architectures that Node runs on. */

@@ -1,0 +1,107 @@
+/** Archives on their way in: files that grow chunk by chunk and are named by their upload's id. They survive the agent. */
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import type { Clock } from "@podfleet/base/clock";
+import { hasErrno } from "@podfleet/base/errno";
+import { PodfleetError } from "@podfleet/model/errors";
+import type { OperationId } from "@podfleet/model/ids";
+
+import { Serial } from "../file/serial.ts";
+import { storing } from "../file/storage-failure.ts";
+
+/** An upload without a chunk for so long is dropped. */
+export const uploadSilenceMaxMs = 10 * 60_000;
+const uploadsMax = 16;
+const sweepIntervalMs = 60_000;
+
+export class Uploads {
+  readonly #directory: string;
+  readonly #clock: Clock;
+  readonly #serial = new Serial();
+  readonly #sweeper: NodeJS.Timeout;
+
+  private constructor(directory: string, clock: Clock) {
+    this.#directory = directory;
+    this.#clock = clock;
+    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs).unref();
+  }
+
+  static async open(directory: string, clock: Clock): Promise<Uploads> {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const uploads = new Uploads(directory, clock);
+    await uploads.dropStale();
+    return uploads;
+  }
+
+  close(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  path(uploadId: OperationId): string {
+    return join(this.#directory, uploadId);
+  }
+
+  /** Bytes held of the upload; 0 for one that is not known. */
+  async length(uploadId: OperationId): Promise<number> {
+    try {
+      return (await stat(this.path(uploadId))).size;
+    } catch (error) {
+      if (hasErrno(error, "ENOENT")) return 0;
+      throw error;
+    }
+  }
+
+  /**
+   * Adds `bytes` when `offset` is the length held so far. A chunk that is there already, or that comes too early, changes
+   * nothing: the sender goes on from the length returned.
+   * @throws PodfleetError STORAGE_FAILED
+   */
+  async append(
+    uploadId: OperationId,
+    offset: number,
+    bytes: Uint8Array,
+  ): Promise<{ length: number }> {
+    return await this.#serial.run(async () => {
+      return await storing("store a chunk of an archive", async () => {
+        const length = await this.length(uploadId);
+        if (offset !== length) return { length };
+        if (length === 0) await this.#assertRoom(uploadId);
+        const file = await open(this.path(uploadId), "a", 0o600);
+        try {
+          await file.appendFile(bytes);
+        } finally {
+          await file.close();
+        }
+        return { length: length + bytes.length };
+      });
+    });
+  }
+
+  async drop(uploadId: OperationId): Promise<void> {
+    await rm(this.path(uploadId), { force: true });
+  }
+
+  /** Drops uploads that have had no chunk for `uploadSilenceMaxMs`. */
+  async dropStale(): Promise<void> {
+    for (const name of await readdir(this.#directory)) {
+      const path = join(this.#directory, name);
+      const { mtimeMs } = await stat(path);
+      if (this.#clock.nowMs() - mtimeMs > uploadSilenceMaxMs) await rm(path, { force: true });
+    }
+  }
+
+  async #assertRoom(uploadId: OperationId): Promise<void> {
+    const names = await readdir(this.#directory);
+    if (names.includes(uploadId) || names.length < uploadsMax) return;
+    throw new PodfleetError(
+      "UNAVAILABLE",
+      `Cannot take another archive: ${uploadsMax} are being uploaded to the host already`,
+    );
+  }
+
+  #sweep(): void {
+    // Safe to ignore: the next sweep, or the next start, meets the same uploads again.
+    this.dropStale().catch(() => undefined);
+  }
+}
