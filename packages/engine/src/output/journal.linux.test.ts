@@ -1,3 +1,5 @@
+import { appendFile } from "node:fs/promises";
+
 import { parseJournal } from "@podfleet/base/journal-record";
 import { type ContainerId, newContainerId } from "@podfleet/model/ids";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
@@ -46,6 +48,15 @@ test("a later run's output follows that of the earlier ones", async () => {
   const { offset } = await under.engine.locateJournal({ containerId: id, tail: 0 });
   await under.start(id);
   expect(await follow(id, offset)).toBe("run\n");
+  expect(await follow(id)).toBe("run\nrun\n");
+});
+
+test("a later run's output begins after the whole records that a killed monitor has left", async () => {
+  const id = await under.run("echo run");
+  await under.exited(id);
+  const { journal } = (await under.engine.inspect(id)).paths;
+  await appendFile(journal, "2026-01-01T00:00:00.0+00:00 stdout F cut o");
+  await under.start(id);
   expect(await follow(id)).toBe("run\nrun\n");
 });
 
