@@ -88,10 +88,15 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ["base", "model", "protocol"],
     reason: "bus carries messages and does not act on them",
   },
+  api: {
+    folder: "packages/api",
+    imports: ["base", "model", "protocol"],
+    reason: "the contract knows what is asked and answered, and not who does it",
+  },
   client: {
     folder: "packages/client",
     imports: ["base", "model", "protocol"],
-    entries: [{ entry: "control-plane/router", typesOnly: true }],
+    entries: [{ entry: "api/router", typesOnly: true }],
     reason: "scripts that import the client must not load a server",
   },
   "docker-api": {
@@ -101,7 +106,17 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   "control-plane": {
     folder: "apps/control-plane",
-    imports: ["base", "model", "protocol", "planner", "db", "bus", "telemetry", "docker-api"],
+    imports: [
+      "base",
+      "model",
+      "protocol",
+      "api",
+      "planner",
+      "db",
+      "bus",
+      "telemetry",
+      "docker-api",
+    ],
     reason: "the control plane never touches a host's engine but by message",
   },
   agent: {
@@ -122,7 +137,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   testkit: {
     folder: "packages/testkit",
     imports: everything,
-    entries: [{ entry: "control-plane/router", typesOnly: true }],
+    entries: [{ entry: "api/router", typesOnly: true }],
     reason: "only tests import testkit",
   },
   infra: {

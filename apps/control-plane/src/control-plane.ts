@@ -23,6 +23,7 @@ import { createHttpServer } from "./http/server.ts";
 import { prune } from "./reconcilers/prune.ts";
 import { Reconciler } from "./reconcilers/reconciler.ts";
 import { settleOperations } from "./reconcilers/settle.ts";
+import { createServices } from "./services/api-services.ts";
 import { Callers } from "./services/api-tokens.ts";
 import { ContainerImports } from "./services/container-import.ts";
 import { HostWatch } from "./services/host-watch.ts";
@@ -83,9 +84,10 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const heartbeats = new Heartbeats(database, logger);
   const callers = new Callers(database);
   const docker = new DockerEndpoints({ callers, logger, url: () => loopbackUrl(server) });
+  const operations = new Operations(database, driver);
+  const services = createServices({ fleet, operations, feed, traces });
   const server = createHttpServer({
-    ...{ callers, fleet, feed, traces, logger },
-    operations: new Operations(database, driver),
+    ...{ callers, services, fleet, operations, traces, logger },
     imageLoads: new ImageLoads(fleet, driver),
     imports: new ContainerImports(fleet, driver),
     upgrades: [streamRoute({ callers, fleet, bus, logger })],

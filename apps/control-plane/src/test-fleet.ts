@@ -1,3 +1,4 @@
+import type { AppRouter } from "@podfleet/api/router";
 /** For tests: Postgres and NATS, replicas of the control plane on them, simulated agents, and calls over HTTP. */
 import { connectBus } from "@podfleet/bus/connection";
 import { type Database, openDatabase } from "@podfleet/db/database";
@@ -11,7 +12,6 @@ import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-dat
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { pino } from "pino";
 
-import type { AppRouter } from "./api/router.ts";
 import { startControlPlane } from "./control-plane.ts";
 import { createApiToken } from "./services/api-tokens.ts";
 

@@ -1,14 +1,14 @@
-import { artifactsRouter } from "./artifacts.ts";
-import { containersRouter } from "./containers.ts";
-import { eventsRouter } from "./events.ts";
-import { execRouter } from "./exec.ts";
-import { hostsRouter } from "./hosts.ts";
-import { imagesRouter } from "./images.ts";
-import { operationsRouter } from "./operations.ts";
-import { sessionsRouter } from "./sessions.ts";
-import { systemRouter } from "./system.ts";
-import { tracesRouter } from "./traces.ts";
-import { router } from "./trpc.ts";
+import { artifactsRouter } from "./procedures/artifacts.ts";
+import { containersRouter } from "./procedures/containers.ts";
+import { eventsRouter } from "./procedures/events.ts";
+import { execRouter } from "./procedures/exec.ts";
+import { hostsRouter } from "./procedures/hosts.ts";
+import { imagesRouter } from "./procedures/images.ts";
+import { operationsRouter } from "./procedures/operations.ts";
+import { sessionsRouter } from "./procedures/sessions.ts";
+import { systemRouter } from "./procedures/system.ts";
+import { tracesRouter } from "./procedures/traces.ts";
+import { router } from "./procedures/trpc.ts";
 
 export const appRouter = router({
   containers: containersRouter,

@@ -1,4 +1,4 @@
-import type { AppRouter } from "@podfleet/control-plane/router";
+import type { AppRouter } from "@podfleet/api/router";
 import { apiTransformer } from "@podfleet/protocol/api-value";
 import {
   createTRPCClientProxy,

@@ -7,6 +7,7 @@
  * `api` is the typed tRPC client; the other methods add what a plain call lacks: they go on where they were when the control plane
  * was away. Every failure is a PodfleetError of the error registry.
  */
+import type { ContainerStats } from "@podfleet/model/container/usage";
 import type { EventRecord } from "@podfleet/model/event";
 import { eventRecordSchema } from "@podfleet/model/event";
 import type { ImageLoadResult } from "@podfleet/model/image";
@@ -30,7 +31,7 @@ import { persist } from "./retrying.ts";
 import { openSession } from "./session.ts";
 import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts";
 import { watchStats } from "./stats.ts";
-import type { Stats, StatsRequest } from "./stats.ts";
+import type { StatsRequest } from "./stats.ts";
 import { subscribe } from "./subscription.ts";
 
 export type WaitRequest = ApiInputs["containers"]["wait"];
@@ -70,7 +71,10 @@ export interface Client {
   /** Streams of a container's files, out and in. */
   files(container: string): ContainerFiles;
   /** What containers use, again and again, until the signal is aborted; once with `once`. */
-  watchStats(request: StatsRequest, options?: OutageOptions): AsyncGenerator<Stats[], void>;
+  watchStats(
+    request: StatsRequest,
+    options?: OutageOptions,
+  ): AsyncGenerator<ContainerStats[], void>;
   /** The archive of a container's last checkpoint, at the pace at which it is read. */
   downloadCheckpoint(container: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
   /** Makes a new container that goes on where the checkpoint in the archive left off. */

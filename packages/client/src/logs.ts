@@ -4,7 +4,7 @@ import { parseJournal } from "@podfleet/base/journal-record";
 import type { JournalStream } from "@podfleet/base/journal-record";
 import { hasCode } from "@podfleet/model/errors";
 import type { ExecId } from "@podfleet/model/ids";
-import { z } from "zod";
+import { logChunkSchema } from "@podfleet/model/log";
 
 import type { ApiInputs } from "./api.ts";
 import type { Connection } from "./connection.ts";
@@ -33,12 +33,6 @@ export interface LogRecord {
   readonly endsLine: boolean;
 }
 
-const chunkSchema = z.object({
-  bytes: z.instanceof(Uint8Array),
-  next: z.number(),
-  gap: z.object({ from: z.number(), to: z.number() }).optional(),
-});
-
 /** Yields records one by one: see `followLogChunks`. */
 export async function* followLogs(
   connection: Connection,
@@ -66,7 +60,7 @@ export async function* followLogChunks(
   const events = subscribe(connection, { path, input }, { ...options, signal });
   try {
     for await (const { data } of events) {
-      const { gap } = chunkSchema.parse(data);
+      const { gap } = logChunkSchema.parse(data);
       if (gap) await onGap?.(gap);
       const records = recordsOfChunk(data);
       const end = until === undefined ? -1 : indexOfTime(records, until);
@@ -82,7 +76,8 @@ export async function* followLogChunks(
 export async function journalEnd(connection: Connection, container: string): Promise<number> {
   let end = 0;
   const request = { path: "containers.logs", input: { container, tail: 1 } };
-  for await (const { data } of subscribe(connection, request)) end = chunkSchema.parse(data).next;
+  for await (const { data } of subscribe(connection, request))
+    end = logChunkSchema.parse(data).next;
   return end;
 }
 
@@ -108,7 +103,7 @@ function unixNano(timestamp: string): bigint {
 
 /** What one event of a subscription to output holds. */
 export function bytesOfChunk(data: unknown): Uint8Array {
-  return chunkSchema.parse(data).bytes;
+  return logChunkSchema.parse(data).bytes;
 }
 
 /** The records in it. */

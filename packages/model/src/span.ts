@@ -17,3 +17,7 @@ export const spanRecordSchema = z.object({
   attributes: z.record(z.string(), z.unknown()),
 });
 export type SpanRecord = z.infer<typeof spanRecordSchema>;
+
+/** The stored spans of a trace, in order of their start. */
+export const traceSchema = z.object({ traceId: z.string(), spans: z.array(spanRecordSchema) });
+export type Trace = z.infer<typeof traceSchema>;

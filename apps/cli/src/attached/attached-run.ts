@@ -59,7 +59,7 @@ export async function attachToRun(shell: Shell, attached: AttachedRun): Promise<
 async function followLaterRuns(
   shell: Shell,
   { container, offset }: Attachment["session"],
-): Promise<{ exitCode?: number }> {
+): Promise<{ exitCode?: number | undefined }> {
   const client = await shell.client();
   const writer = new LogWriter(shell);
   const onGap = gapWarning(shell.stderr, container.name);

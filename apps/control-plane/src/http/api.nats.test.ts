@@ -1,3 +1,4 @@
+import { appRouter } from "@podfleet/api/router";
 import { newOperationId } from "@podfleet/model/ids";
 import { apiTransformer } from "@podfleet/protocol/api-value";
 import { decodeSpans } from "@podfleet/telemetry/decode-spans";
@@ -8,7 +9,6 @@ import { EventSourceParserStream } from "eventsource-parser/stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { type Replica, startTestServers, TestFleet, type TestServers } from "../test-fleet.ts";
-import { appRouter } from "./router.ts";
 
 let servers: TestServers;
 beforeAll(async () => {

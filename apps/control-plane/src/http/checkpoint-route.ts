@@ -8,13 +8,13 @@
  */
 import type { IncomingMessage } from "node:http";
 
+import { containerReferenceSchema, hostReferenceSchema } from "@podfleet/api/requests/fields";
 import { getContainer } from "@podfleet/db/containers";
 import { operationIdSchema } from "@podfleet/model/ids";
 import { containerNameSchema } from "@podfleet/model/name";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 
-import { containerReferenceSchema, hostReferenceSchema } from "../api/input.ts";
 import type { Callers } from "../services/api-tokens.ts";
 import type { ContainerImports } from "../services/container-import.ts";
 import type { Fleet } from "../services/fleet.ts";

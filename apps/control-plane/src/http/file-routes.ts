@@ -11,12 +11,12 @@
  */
 import type { IncomingMessage } from "node:http";
 
+import { containerReferenceSchema, mutationInput } from "@podfleet/api/requests/fields";
 import { artifactNameSchema } from "@podfleet/model/artifact";
 import { containerPathSchema } from "@podfleet/model/file";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 
-import { containerReferenceSchema, mutationInput } from "../api/input.ts";
 import type { Callers } from "../services/api-tokens.ts";
 import type { Fleet } from "../services/fleet.ts";
 import { type ContainerTransfer, readFromContainer } from "../services/host-answers.ts";

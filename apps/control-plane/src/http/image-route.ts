@@ -4,11 +4,11 @@
  */
 import type { IncomingMessage } from "node:http";
 
+import { hostReferenceSchema } from "@podfleet/api/requests/fields";
 import { operationIdSchema } from "@podfleet/model/ids";
 import type { FastifyPluginAsync } from "fastify";
 import { z } from "zod";
 
-import { hostReferenceSchema } from "../api/input.ts";
 import type { Callers } from "../services/api-tokens.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import { inServerSpan } from "../trace-context.ts";

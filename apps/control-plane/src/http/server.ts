@@ -1,15 +1,18 @@
+import { httpStatusOf } from "@podfleet/api/procedures/error-shape";
+import { type AppRouter, appRouter } from "@podfleet/api/router";
+import type { Services } from "@podfleet/api/services/services";
 /** Everything that callers reach over HTTP. Nothing but `/healthz` answers without a token. */
 import type { DockerApi } from "@podfleet/docker-api/docker-api";
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 
-import type { ApiServices } from "../api/context.ts";
-import { httpStatusOf, wireErrorOf } from "../api/error-shape.ts";
-import { type AppRouter, appRouter } from "../api/router.ts";
 import type { Callers } from "../services/api-tokens.ts";
 import type { ContainerImports } from "../services/container-import.ts";
+import type { Fleet } from "../services/fleet.ts";
 import type { ImageLoads } from "../services/image-load.ts";
+import type { Operations } from "../services/operations.ts";
+import type { Traces } from "../services/traces.ts";
 import { callerContext } from "../trace-context.ts";
 import { checkpointRoute } from "./checkpoint-route.ts";
 import { fileRoutes } from "./file-routes.ts";
@@ -21,8 +24,13 @@ import {
   serveUpgrades,
   type UpgradeRoute,
 } from "./upgrades.ts";
+import { wireErrorOf } from "./wire-error.ts";
 
-export interface HttpServerOptions extends ApiServices {
+export interface HttpServerOptions {
+  readonly services: Services;
+  readonly fleet: Fleet;
+  readonly operations: Operations;
+  readonly traces: Traces;
   readonly callers: Callers;
   readonly imageLoads: ImageLoads;
   readonly imports: ContainerImports;
@@ -39,7 +47,7 @@ const bodyBytesMax = 8 * 1024 * 1024;
 const pathLengthMax = 1_000;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
-  const { callers, fleet, operations, feed, traces, docker, logger } = options;
+  const { callers, services, fleet, operations, traces, docker, logger } = options;
   const upgrades = [...options.upgrades, ...docker.upgrades];
   const server = fastify({
     bodyLimit: bodyBytesMax,
@@ -59,7 +67,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     trpcOptions: {
       router: appRouter,
       createContext: async ({ req }) => ({
-        ...{ fleet, operations, feed, traces },
+        services,
         caller: await callers.authenticate(req.headers.authorization),
         callerContext: callerContext(req.headers),
       }),

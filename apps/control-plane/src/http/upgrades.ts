@@ -5,7 +5,9 @@
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
-import { httpStatusOf, wireErrorOf } from "../api/error-shape.ts";
+import { httpStatusOf } from "@podfleet/api/procedures/error-shape";
+
+import { wireErrorOf } from "./wire-error.ts";
 
 export interface Upgrade {
   readonly request: IncomingMessage;

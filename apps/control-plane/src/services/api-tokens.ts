@@ -7,12 +7,9 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { systemClock } from "@podfleet/base/clock";
 import { findApiToken, insertApiToken } from "@podfleet/db/api-tokens";
 import type { Database } from "@podfleet/db/database";
+import type { Caller } from "@podfleet/model/caller";
 import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
-
-export interface Caller {
-  readonly name: string;
-}
 
 export const callerNameSchema = z
   .string()

@@ -11,10 +11,10 @@ import { insertOperation, type NewOperation } from "@podfleet/db/operations";
 import { insertClaims, isNameTaken } from "@podfleet/db/placement";
 import { isPolicyPossible, type ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
+import type { ContainerChange } from "@podfleet/model/mutation";
 import { type Capacity, changeResources, reservationOf } from "@podfleet/model/resources";
 import { findGrowthRefusal } from "@podfleet/planner/grow";
 
-import type { ContainerChange } from "./mutation.ts";
 import { failedOutcome } from "./unreachable.ts";
 
 export type ChangeAdmission =

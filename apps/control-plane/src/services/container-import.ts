@@ -1,3 +1,4 @@
+import type { MutationResult } from "@podfleet/api/services/operations";
 import { findContainerById, summaryOf } from "@podfleet/db/containers";
 /**
  * A new container from a checkpoint archive. What the archive says of the container decides where it may run; its name and its
@@ -14,13 +15,13 @@ import {
   type OperationRow,
 } from "@podfleet/db/operations";
 import { applyOutcome } from "@podfleet/db/projection";
+import type { Caller } from "@podfleet/model/caller";
 import type { ImportOptions } from "@podfleet/model/container/checkpoint";
 import { PodfleetError } from "@podfleet/model/errors";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
 
 import { activeTraceId } from "../trace-context.ts";
-import type { Caller } from "./api-tokens.ts";
 import { chunksOf } from "./archive-chunks.ts";
 import { readCheckpointHead } from "./checkpoint-head.ts";
 import { admitContainer } from "./container-creation.ts";
@@ -28,7 +29,7 @@ import { cutShort, type Fleet } from "./fleet.ts";
 import { HostUpload } from "./host-upload.ts";
 import type { ContainerIdentity } from "./mutation.ts";
 import type { OperationDriver } from "./operation-driver.ts";
-import { type MutationResult, withOperationId } from "./operations.ts";
+import { withOperationId } from "./operations.ts";
 import { failedOutcome } from "./unreachable.ts";
 
 export interface ImportRequest {

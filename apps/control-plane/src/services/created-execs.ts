@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
+import type { CreatedExecStart, NewExec, StartedExec } from "@podfleet/api/services/exec";
 /**
  * Exec sessions that are created apart from their start, as libpod and Docker have it. Any replica starts one, and only once: the first
  * start claims it on record for its operation, and the operation takes effect once. Whoever resizes it before decides the size that its
@@ -18,12 +19,18 @@ import {
 import { getOperationRow } from "@podfleet/db/operations";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { errorKinds, hasCode, PodfleetError } from "@podfleet/model/errors";
-import type { ExecSession, ExecSpec, TerminalSize } from "@podfleet/model/exec";
-import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
+import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
+import {
+  type ContainerId,
+  type ExecId,
+  newOperationId,
+  type OperationId,
+} from "@podfleet/model/ids";
 
-import { execIdOf, execNotFound, inspectExec, resizeExec } from "./exec.ts";
+import { execIdOf, execNotFound, inspectExec, resizeExec, runExec } from "./exec.ts";
 import type { Fleet } from "./fleet.ts";
 import { inspectContainer } from "./inspect.ts";
+import type { Operations } from "./operations.ts";
 
 /** How long a session that is being started is waited for. */
 const startTimeoutMs = 10_000;
@@ -36,27 +43,34 @@ const startPollMs = 50;
  */
 export async function createExec(
   fleet: Fleet,
-  request: {
-    readonly container: string;
-    readonly spec: ExecSpec;
-    readonly operationId: OperationId;
-  },
+  { container: reference, spec, operationId = newOperationId() }: NewExec,
 ): Promise<ExecSession> {
-  const container = await inspectContainer(fleet, request.container);
+  const container = await inspectContainer(fleet, reference);
   assertAllowed("exec", container);
-  const wanted = {
-    id: execIdOf(request.operationId),
-    containerId: container.id,
-    spec: request.spec,
-  };
+  const wanted = { id: execIdOf(operationId), containerId: container.id, spec };
   const row = await ensureCreatedExec(fleet.database, wanted);
   const isSame = row.containerId === wanted.containerId && isDeepStrictEqual(row.spec, wanted.spec);
   if (isSame) return sessionOf(row);
   throw new PodfleetError(
     "CONFLICT",
-    `Cannot use operation id "${request.operationId}": it was used for another exec session`,
-    { details: { operationId: request.operationId } },
+    `Cannot use operation id "${operationId}": it was used for another exec session`,
+    { details: { operationId } },
   );
+}
+
+/**
+ * Starts a session that `createExec` has made; once.
+ * @throws PodfleetError EXEC_IN_USE when it has been started; EXEC_NOT_FOUND; the operation's failure
+ */
+export async function startCreatedExec(
+  { fleet, operations }: { readonly fleet: Fleet; readonly operations: Operations },
+  { caller, operationId = newOperationId(), exec, terminalSize }: CreatedExecStart,
+): Promise<StartedExec> {
+  const created = await claimExec(fleet, { exec, operationId });
+  const spec = { ...created.spec, ...(terminalSize ? { terminalSize } : {}) };
+  const container = created.containerId;
+  const mutation = { verb: "exec.start", container, execId: exec, spec } as const;
+  return await runExec(operations, { caller, operationId, mutation });
 }
 
 /**

@@ -1,16 +1,20 @@
 /** Exec sessions are their host's: there is no record of them but the agent's, which is asked each time. */
 import { createHash } from "node:crypto";
 
+import type { ExecListRequest } from "@podfleet/api/requests/exec";
+import type { NewExec, StartedExec } from "@podfleet/api/services/exec";
+import type { MutationRequest } from "@podfleet/api/services/operations";
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import { findContainerById } from "@podfleet/db/containers";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
-import { type ExecId, execIdSchema, type OperationId } from "@podfleet/model/ids";
+import { type ExecId, execIdSchema, newOperationId, type OperationId } from "@podfleet/model/ids";
 
 import { cutShort, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
 import { getKnownContainer, getReachableContainer } from "./known-container.ts";
+import type { Operations } from "./operations.ts";
 
 export interface ExecReference {
   /** Name, id or id prefix; the full id finds one that was removed lately too. */
@@ -34,10 +38,32 @@ export function execNotFound(id: ExecId): PodfleetError {
   });
 }
 
+/** Resolves when the command runs. @throws PodfleetError the operation's failure */
+export async function startExec(
+  operations: Operations,
+  { caller, operationId = newOperationId(), container, spec }: NewExec,
+): Promise<StartedExec> {
+  const execId = execIdOf(operationId);
+  return await runExec(operations, {
+    ...{ caller, operationId },
+    mutation: { verb: "exec.start", container, execId, spec },
+  });
+}
+
+/** @throws PodfleetError the operation's failure */
+export async function runExec(
+  operations: Operations,
+  request: MutationRequest,
+): Promise<StartedExec> {
+  const { exec, ...result } = await operations.perform(request);
+  if (!exec) throw new Error(`Operation "${result.operationId}" has started no session`);
+  return { ...result, exec };
+}
+
 /** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
 export async function listExecs(
   fleet: Fleet,
-  { container, all }: { readonly container: string; readonly all: boolean },
+  { container, all }: ExecListRequest,
 ): Promise<ExecSession[]> {
   const row = await getReachableContainer(fleet, container);
   const call = { payload: { containerId: row.id }, timeoutMs };

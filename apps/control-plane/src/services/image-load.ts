@@ -16,12 +16,12 @@ import {
   type OperationHostRow,
 } from "@podfleet/db/operations";
 import { applyOutcome } from "@podfleet/db/projection";
+import type { Caller } from "@podfleet/model/caller";
 import { hasCode, PodfleetError, type WireError } from "@podfleet/model/errors";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { ImageLoadResult } from "@podfleet/model/image";
 
 import { activeTraceId } from "../trace-context.ts";
-import type { Caller } from "./api-tokens.ts";
 import { chunksOf } from "./archive-chunks.ts";
 import { type Fleet } from "./fleet.ts";
 import { HostUpload } from "./host-upload.ts";

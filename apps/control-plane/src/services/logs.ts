@@ -1,3 +1,4 @@
+import type { LogsRequest } from "@podfleet/api/services/containers";
 /**
  * The journal of a container or of an exec session, passed from the agent to the caller as it is. Reads are long polls by offset, so a reader that
  * is cut off goes on where it was, and nothing is buffered here beyond one read.
@@ -7,34 +8,12 @@ import { pause } from "@podfleet/base/pause";
 import type { JournalChunk } from "@podfleet/bus/host-client";
 import { type ContainerRow, findContainerById } from "@podfleet/db/containers";
 import { hasCode } from "@podfleet/model/errors";
-import type { ExecId } from "@podfleet/model/ids";
+import type { LogChunk } from "@podfleet/model/log";
 
 import { cutShort, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
 import { getReachableContainer } from "./known-container.ts";
 import { unreachable } from "./unreachable.ts";
-
-export interface LogsRequest {
-  readonly container: string;
-  /** The output of this session instead of the container's own. */
-  readonly exec?: ExecId | undefined;
-  /** What its command writes to this descriptor beside the standard ones: bytes without records. */
-  readonly descriptor?: number | undefined;
-  readonly follow: boolean;
-  readonly tail?: number | undefined;
-  readonly since?: string | undefined;
-  /** Where to go on; it overrides `tail` and `since`. */
-  readonly offset?: number | undefined;
-}
-
-export interface LogChunk {
-  /** Whole journal records (base/journal-record), but for a descriptor. */
-  readonly bytes: Uint8Array;
-  /** Offset after them. */
-  readonly next: number;
-  /** What comes before them and is not kept any more, by its offsets. */
-  readonly gap?: { readonly from: number; readonly to: number };
-}
 
 const bytesMax = 256 * 1024;
 const pollMs = 20_000;

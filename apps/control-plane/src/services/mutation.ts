@@ -1,66 +1,7 @@
-/** What a caller asks to be done to one container, before the container is looked up. */
 import { assertNever } from "@podfleet/base/invariant";
-import type { Action, Step } from "@podfleet/model/action";
-import type { CheckpointOptions, RestoreOptions } from "@podfleet/model/container/checkpoint";
-import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
-import type { ContainerSpec } from "@podfleet/model/container/spec";
-import type { ExecSpec } from "@podfleet/model/exec";
-import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
-import type { ResourceChanges } from "@podfleet/model/resources";
-
-export type Mutation =
-  | { readonly verb: "container.create"; readonly spec: ContainerSpec }
-  | ContainerMutation;
-
-/** `container` is a name, an id or the prefix of one. */
-export type ContainerMutation = { readonly container: string } & (
-  | { readonly verb: PlainVerb }
-  | ContainerChange
-  | { readonly verb: "container.start"; readonly recursive: boolean }
-  | {
-      readonly verb: "container.stop" | "container.restart";
-      readonly timeoutSeconds?: number | undefined;
-    }
-  | { readonly verb: "container.kill"; readonly signal: number }
-  | ({ readonly verb: "container.checkpoint" } & CheckpointOptions)
-  | ({ readonly verb: "container.restore" } & RestoreOptions)
-  | { readonly verb: "container.remove"; readonly force: boolean; readonly dependents: boolean }
-  | { readonly verb: "container.unmount"; readonly force: boolean }
-  | ({ readonly verb: "container.copy"; readonly path: string } & Uploaded)
-  | ({ readonly verb: "artifact.add"; readonly name: string } & Uploaded)
-  | { readonly verb: "artifact.remove"; readonly name: string }
-  | { readonly verb: "exec.start"; readonly execId: ExecId; readonly spec: ExecSpec }
-  | { readonly verb: "exec.kill"; readonly execId: ExecId; readonly signal: number }
-  | { readonly verb: "exec.remove"; readonly execId: ExecId; readonly force: boolean }
-);
-
-/** Mutations without arguments. */
-export type PlainVerb =
-  | "container.init"
-  | "container.pause"
-  | "container.unpause"
-  | "container.cleanup"
-  | "container.sync"
-  | "container.refresh"
-  | "container.healthcheck"
-  | "container.mount";
-
-/** What may change a container's name or spec. */
-export type ContainerChange =
-  | { readonly verb: "container.rename"; readonly name: string }
-  | {
-      readonly verb: "container.update";
-      readonly resources?: ResourceChanges | undefined;
-      readonly restartPolicy?: RestartPolicy | undefined;
-    }
-  | {
-      readonly verb: "container.batch";
-      readonly steps: Step[];
-      readonly continueOnError: boolean;
-    };
-
-/** What the container's host has been given. */
-type Uploaded = { readonly uploadId: OperationId; readonly sizeBytes: number };
+import type { Action } from "@podfleet/model/action";
+import type { ContainerId } from "@podfleet/model/ids";
+import type { Mutation } from "@podfleet/model/mutation";
 
 export interface ContainerIdentity {
   readonly id: ContainerId;

@@ -3,6 +3,7 @@
  * same request it returns the recorded outcome, or takes part in what is under way; with another request it is CONFLICT.
  */
 import { trace } from "@opentelemetry/api";
+import type { MutationRequest, MutationResult } from "@podfleet/api/services/operations";
 import { invariant } from "@podfleet/base/invariant";
 import { type AdmittedOperation, recordOnContainer } from "@podfleet/db/admission";
 import {
@@ -14,43 +15,16 @@ import {
 } from "@podfleet/db/containers";
 import type { Database } from "@podfleet/db/database";
 import { findOperation, joinOperation, type OperationRow } from "@podfleet/db/operations";
-import type { HealthResult } from "@podfleet/model/container/healthcheck";
-import type { ContainerSummary } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { ExecSession } from "@podfleet/model/exec";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
-import type { OperationOutcome, StepResult } from "@podfleet/model/operation";
+import type { ContainerChange, ContainerMutation, Mutation } from "@podfleet/model/mutation";
+import type { OperationOutcome } from "@podfleet/model/operation";
 
 import { activeTraceId } from "../trace-context.ts";
-import type { Caller } from "./api-tokens.ts";
 import { admitChange, isChange } from "./container-change.ts";
 import { admitContainer } from "./container-creation.ts";
-import {
-  actionOf,
-  type ContainerChange,
-  type ContainerMutation,
-  type Mutation,
-} from "./mutation.ts";
+import { actionOf } from "./mutation.ts";
 import type { OperationDriver } from "./operation-driver.ts";
-
-export interface MutationRequest {
-  readonly caller: Caller;
-  /** Made here when absent. */
-  readonly operationId: OperationId | undefined;
-  readonly mutation: Mutation;
-}
-
-export interface MutationResult {
-  readonly operationId: OperationId;
-  /** As the operation left it. */
-  readonly container: ContainerSummary;
-  /** The session of an operation on one. */
-  readonly exec?: ExecSession;
-  /** Of a healthcheck that was run. */
-  readonly health?: HealthResult;
-  /** Of a batch, one for each step. */
-  readonly steps?: StepResult[];
-}
 
 export class Operations {
   readonly #database: Database;

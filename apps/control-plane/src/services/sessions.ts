@@ -1,3 +1,5 @@
+import type { SessionCloseRequest, SessionListRequest } from "@podfleet/api/requests/sessions";
+import type { SessionList } from "@podfleet/api/services/sessions";
 /** Sessions are their host's: there is no record of them but the agent's, which is asked each time. */
 import { findContainerNames } from "@podfleet/db/containers";
 import { type HostLiveness, listHostLiveness } from "@podfleet/db/hosts";
@@ -11,23 +13,8 @@ import type { Fleet } from "./fleet.ts";
 import { getReachableContainer } from "./known-container.ts";
 import { unreachable } from "./unreachable.ts";
 
-export interface SessionFilter {
-  /** Name, id or id prefix; the full id finds one that was removed lately too. */
-  readonly container?: string | undefined;
-  readonly session?: SessionId | undefined;
-  /** Those that have ended too, as long as they are kept. */
-  readonly all: boolean;
-}
-
 type HostSession = z.infer<typeof sessionListReplySchema>["sessions"][number];
 type Host = Pick<HostLiveness, "id" | "name">;
-
-export interface SessionList {
-  /** Oldest first. `containerName` is absent when the container is no longer on record. */
-  readonly sessions: (HostSession & { readonly containerName?: string; readonly host: Host })[];
-  /** Hosts that did not answer: their sessions are not in the list. */
-  readonly silentHosts: Host[];
-}
 
 const timeoutMs = 2_000;
 
@@ -37,7 +24,7 @@ const timeoutMs = 2_000;
  */
 export async function listSessions(
   fleet: Fleet,
-  { container, ...filter }: SessionFilter,
+  { container, ...filter }: SessionListRequest,
 ): Promise<SessionList> {
   const row = container === undefined ? undefined : await getReachableContainer(fleet, container);
   const hosts = row ? [row.host] : await listHostLiveness(fleet.database);
@@ -72,7 +59,7 @@ export async function listSessions(
  */
 export async function closeSession(
   fleet: Fleet,
-  { container, session }: { readonly container?: string | undefined; readonly session: SessionId },
+  { container, session }: SessionCloseRequest,
 ): Promise<Session> {
   const { sessions, silentHosts } = await listSessions(fleet, { container, session, all: true });
   const [found] = sessions;
@@ -86,7 +73,7 @@ export async function closeSession(
 async function ask(
   fleet: Fleet,
   host: Host,
-  filter: Omit<SessionFilter, "container"> & { readonly containerId: ContainerId | undefined },
+  filter: Omit<SessionListRequest, "container"> & { readonly containerId: ContainerId | undefined },
 ): Promise<HostSession[] | undefined> {
   const { session: sessionId, ...rest } = filter;
   try {

@@ -1,30 +1,12 @@
+import type { StatsRequest } from "@podfleet/api/requests/containers";
 /** What containers use, again and again. Rates are between one sample and the next; the first is since the start of the run. */
 import { pause } from "@podfleet/base/pause";
 import { getContainer, listContainers } from "@podfleet/db/containers";
-import type { ContainerUsage } from "@podfleet/model/container/usage";
+import type { ContainerStats, ContainerUsage } from "@podfleet/model/container/usage";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId, HostId } from "@podfleet/model/ids";
 
 import { cutShort, type Fleet } from "./fleet.ts";
-
-export interface StatsRequest {
-  /** Names, ids or id prefixes; all that run or are paused when absent. */
-  readonly containers?: readonly string[] | undefined;
-  readonly intervalMs: number;
-  /** One sample only. */
-  readonly once: boolean;
-}
-
-export interface ContainerStats {
-  readonly id: ContainerId;
-  readonly name: string;
-  readonly host: string;
-  readonly usage: ContainerUsage;
-  /** 100 is one CPU. */
-  readonly cpuPercent: number;
-  /** The same since the start of the run. */
-  readonly cpuPercentAverage: number;
-}
 
 interface Target {
   readonly id: ContainerId;

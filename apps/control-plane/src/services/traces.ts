@@ -1,18 +1,13 @@
 import { context, ROOT_CONTEXT } from "@opentelemetry/api";
+import type { TraceReference } from "@podfleet/api/requests/traces";
 import type { Database } from "@podfleet/db/database";
 import { getOperation } from "@podfleet/db/operations";
 import { insertSpans, listSpans } from "@podfleet/db/spans";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { OperationId } from "@podfleet/model/ids";
-import type { SpanRecord } from "@podfleet/model/span";
+import type { Trace } from "@podfleet/model/span";
 import { decodeSpans } from "@podfleet/telemetry/decode-spans";
 import type { OtlpContentType, OtlpForwarder } from "@podfleet/telemetry/otlp-forwarder";
-
-export interface Trace {
-  readonly traceId: string;
-  /** In order of their start. */
-  readonly spans: SpanRecord[];
-}
 
 /** Where every process's spans arrive: kept in Postgres for a while, and passed on when there is a collector. */
 export class Traces {
@@ -54,5 +49,3 @@ export class Traces {
     );
   }
 }
-
-export type TraceReference = { readonly traceId: string } | { readonly operationId: OperationId };

@@ -1,3 +1,4 @@
+import type { MutationResult, OperationRequest } from "@podfleet/api/services/operations";
 /**
  * Mutations that hand a host bytes: those go first, as an upload that is called as the operation is, and then the operation that takes
  * them. A caller that is cut off before the last byte has changed nothing, and presents the same id again with the bytes from
@@ -8,11 +9,10 @@ import type { HostLiveness } from "@podfleet/db/hosts";
 import { PodfleetError } from "@podfleet/model/errors";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
 
-import type { Caller } from "./api-tokens.ts";
 import { chunksOf } from "./archive-chunks.ts";
 import type { Fleet } from "./fleet.ts";
 import { HostUpload } from "./host-upload.ts";
-import type { MutationResult, Operations } from "./operations.ts";
+import type { Operations } from "./operations.ts";
 import { unreachable } from "./unreachable.ts";
 
 /** What takes the bytes. */
@@ -20,10 +20,7 @@ export type Taker =
   | { readonly verb: "container.copy"; readonly path: string }
   | { readonly verb: "artifact.add"; readonly name: string };
 
-export interface UploadMutation {
-  readonly caller: Caller;
-  /** Made here when absent. */
-  readonly operationId: OperationId | undefined;
+export interface UploadMutation extends OperationRequest {
   /** Name, id or id prefix. */
   readonly container: string;
   readonly taker: Taker;

@@ -1,3 +1,4 @@
+import type { WaitRequest } from "@podfleet/api/requests/containers";
 /**
  * Waiting for a container. The agent is asked by long polls that all name the same run, so restarts of the agent, of NATS and of
  * the control plane cannot make a waiter miss an exit. While the host does not answer, the record may.
@@ -6,29 +7,13 @@ import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import { type ContainerRow, findContainerById, summaryOf } from "@podfleet/db/containers";
 import { applySnapshot } from "@podfleet/db/projection";
-import type { ContainerSummary } from "@podfleet/model/container/record";
-import type { WaitCondition } from "@podfleet/model/container/wait";
+import type { WaitCondition, WaitResult } from "@podfleet/model/container/wait";
 import { hasCode } from "@podfleet/model/errors";
 import type { WaitReply } from "@podfleet/protocol/host/wait";
 
 import { cutShort, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
 import { getKnownContainer } from "./known-container.ts";
-
-export interface WaitRequest {
-  /** Name, id or id prefix; the full id finds a container that was removed lately too. */
-  readonly container: string;
-  readonly condition: WaitCondition;
-  readonly run?: number | undefined;
-}
-
-export interface WaitResult {
-  readonly run: number;
-  /** Absent when it is unknown or the condition has none. */
-  readonly exitCode?: number;
-  readonly exitUnknown: boolean;
-  readonly container: ContainerSummary;
-}
 
 const pollMs = 20_000;
 /** More than the poll, so that the agent's own answer comes first. */

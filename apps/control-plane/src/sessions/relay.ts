@@ -6,14 +6,14 @@ import type { IncomingHttpHeaders } from "node:http";
 
 import { type ClientStream, openClientStream } from "@podfleet/bus/client-stream";
 import type { Bus } from "@podfleet/bus/connection";
+import type { Caller } from "@podfleet/model/caller";
 import { PodfleetError } from "@podfleet/model/errors";
 import { newConnectionId } from "@podfleet/model/ids";
 import { encodeFrame, isErrorFrame, windowMax } from "@podfleet/protocol/stream/frame";
 import type { Opened, OpenRequest } from "@podfleet/protocol/stream/open";
 import type { Logger } from "pino";
 
-import { wireErrorOf } from "../api/error-shape.ts";
-import type { Caller } from "../services/api-tokens.ts";
+import { wireErrorOf } from "../http/wire-error.ts";
 import { cutShort, type Fleet } from "../services/fleet.ts";
 import { getReachableContainer } from "../services/known-container.ts";
 import { unreachable } from "../services/unreachable.ts";

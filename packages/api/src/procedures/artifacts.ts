@@ -1,11 +1,7 @@
-import { Readable } from "node:stream";
-
 import { artifactNameSchema } from "@podfleet/model/artifact";
 import { z } from "zod";
 
-import { getArtifact, listArtifacts } from "../services/host-answers.ts";
-import { performUpload } from "../services/upload-mutation.ts";
-import { containerReferenceSchema, mutationInput } from "./input.ts";
+import { containerReferenceSchema, mutationInput } from "../requests/fields.ts";
 import { never, procedure, router } from "./trpc.ts";
 
 const container = containerReferenceSchema;
@@ -27,27 +23,26 @@ const addInput = z.strictObject({
 export const artifactsRouter = router({
   /** Takes the place of one of that name. */
   add: procedure.input(addInput).mutation(async ({ ctx, input, signal = never }) => {
-    const { operationId, container, name, bytes } = input;
-    return await performUpload(ctx, {
-      ...{ caller: ctx.caller, operationId, container, signal },
-      taker: { verb: "artifact.add", name },
-      bytes: Readable.from([bytes]),
-    });
+    const { operationId, ...rest } = input;
+    const request = { caller: ctx.caller, operationId, ...rest };
+    return await ctx.services.artifacts.add(request, signal);
   }),
 
   get: procedure
     .input(z.strictObject({ container, name }))
-    .query(async ({ ctx, input, signal = never }) => await getArtifact(ctx.fleet, input, signal)),
+    .query(
+      async ({ ctx, input, signal = never }) => await ctx.services.artifacts.get(input, signal),
+    ),
 
   /** By name. */
   list: procedure
     .input(z.strictObject({ container }))
-    .query(async ({ ctx, input }) => await listArtifacts(ctx.fleet, input.container)),
+    .query(async ({ ctx, input }) => await ctx.services.artifacts.list(input.container)),
 
   remove: procedure
     .input(z.strictObject({ ...mutationInput, container, name }))
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "artifact.remove", ...rest } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 });

@@ -1,11 +1,7 @@
-import { listContainers } from "@podfleet/db/containers";
 import { stepsSchema } from "@podfleet/model/action";
 import { restartPolicySchema } from "@podfleet/model/container/restart-policy";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
-import { containerStateSchema } from "@podfleet/model/container/state";
-import { waitConditionSchema } from "@podfleet/model/container/wait";
-import { terminalSizeSchema } from "@podfleet/model/exec";
-import { containerPathSchema } from "@podfleet/model/file";
+import type { PlainVerb } from "@podfleet/model/mutation";
 import { containerNameSchema } from "@podfleet/model/name";
 import { resourceChangesSchema } from "@podfleet/model/resources";
 import { signalSchema } from "@podfleet/model/signal";
@@ -13,23 +9,16 @@ import { tracked } from "@trpc/server";
 import { z } from "zod";
 
 import {
-  diffContainer,
-  listProcesses,
-  resizeContainer,
-  statFile,
-} from "../services/host-answers.ts";
-import { inspectContainer } from "../services/inspect.ts";
-import { readLogs } from "../services/logs.ts";
-import type { PlainVerb } from "../services/mutation.ts";
-import { watchStats } from "../services/stats.ts";
-import { waitForContainer } from "../services/wait.ts";
-import {
-  containerReferenceSchema,
-  hostReferenceSchema,
-  mutationInput,
-  offsetSchema,
-  timeSchema,
-} from "./input.ts";
+  containerListInput,
+  logsInput,
+  oneContainerInput,
+  resizeInput,
+  statInput,
+  statsInput,
+  waitInput,
+} from "../requests/containers.ts";
+import { containerReferenceSchema, mutationInput } from "../requests/fields.ts";
+import { followLogs } from "./follow-logs.ts";
 import { never, procedure, router } from "./trpc.ts";
 
 const onContainer = { ...mutationInput, container: containerReferenceSchema };
@@ -84,19 +73,6 @@ const unmountInput = z.strictObject({
   force: z.boolean().default(false),
 });
 
-const oneContainer = z.strictObject({ container: containerReferenceSchema });
-
-const statsInput = z
-  .strictObject({
-    /** All that run or are paused when absent. */
-    containers: z.array(containerReferenceSchema).min(1).max(1000).optional(),
-    intervalMs: z.number().int().min(100).max(3_600_000).default(5_000),
-    /** One sample only. */
-    once: z.boolean().default(false),
-    /** Goes on with a new sample, whatever it is. */
-    lastEventId: z.string().optional(),
-  })
-  .prefault({});
 const off = z.boolean().default(false);
 
 /** model/container/checkpoint says what each switch does. */
@@ -119,81 +95,42 @@ const restoreInput = z.strictObject({
   ignoreStaticMac: off,
 });
 
-/** Values of one filter are alternatives; a container must satisfy every filter given. */
-const listInput = z
-  .strictObject({
-    /** Not only those that run or are paused. */
-    all: z.boolean().default(false),
-    filters: z
-      .strictObject({
-        host: z.array(hostReferenceSchema).optional(),
-        /** Parts of the name. */
-        name: z.array(z.string()).optional(),
-        /** `key` or `key=value`; a container must have all of them. */
-        label: z.array(z.string().min(1)).optional(),
-        state: z.array(containerStateSchema).optional(),
-        /** Prefixes of the id. */
-        id: z.array(z.string().regex(/^[0-9a-f]{1,64}$/, "must be 1 to 64 hex digits")).optional(),
-      })
-      .optional(),
-    limit: z.number().int().min(1).max(100_000).optional(),
-  })
-  .prefault({});
-
-const waitInput = z.strictObject({
-  container: containerReferenceSchema,
-  condition: waitConditionSchema.default("exit"),
-  /** The run to wait for, as an earlier reply named it; the present one when absent. */
-  run: z.number().int().min(0).optional(),
-});
-
-const logsInput = z.strictObject({
-  container: containerReferenceSchema,
-  /** Goes on until the journal has ended. */
-  follow: z.boolean().default(false),
-  /** Begins with the last so many lines. */
-  tail: z.number().int().min(0).optional(),
-  since: timeSchema.optional(),
-  /** The offset to go on from; it overrides `tail` and `since`. */
-  lastEventId: offsetSchema.optional(),
-});
-
 /** A mutation without arguments. */
 function plain(verb: PlainVerb) {
   return procedure
     .input(z.strictObject(onContainer))
     .mutation(async ({ ctx, input: { operationId, container } }) => {
       const mutation = { verb, container };
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     });
 }
 
 export const containersRouter = router({
   create: procedure.input(createInput).mutation(async ({ ctx, input: { operationId, spec } }) => {
     const mutation = { verb: "container.create", spec } as const;
-    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   init: plain("container.init"),
 
   start: procedure.input(startInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.start", ...rest } as const;
-    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   stop: procedure.input(stopInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.stop", ...rest } as const;
-    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   restart: procedure.input(stopInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.restart", ...rest } as const;
-    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   kill: procedure.input(killInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.kill", ...rest } as const;
-    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   pause: plain("container.pause"),
@@ -213,7 +150,7 @@ export const containersRouter = router({
     .input(renameInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "container.rename", ...rest } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** @throws PodfleetError NO_HOST_FITS when the host has not the resources free */
@@ -221,20 +158,20 @@ export const containersRouter = router({
     .input(updateInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "container.update", ...rest } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** Many steps under one lock. Answers with their results, also when some failed. */
   batch: procedure.input(batchInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     const mutation = { verb: "container.batch", ...rest } as const;
-    return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+    return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
   }),
 
   remove: procedure
     .input(removeInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "container.remove", ...rest } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** `container.mount` in the result says where on the host, and how often. */
@@ -244,37 +181,37 @@ export const containersRouter = router({
     .input(unmountInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "container.unmount", ...rest } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** Sets the size of the terminal of a created or running container. */
   resize: procedure
-    .input(oneContainer.extend(terminalSizeSchema.shape))
-    .mutation(async ({ ctx, input }) => await resizeContainer(ctx.fleet, input)),
+    .input(resizeInput)
+    .mutation(async ({ ctx, input }) => await ctx.services.containers.resize(input)),
 
   /** What is at a path in the container, symbolic links followed; null when there is nothing. */
   stat: procedure
-    .input(oneContainer.extend({ path: containerPathSchema }))
-    .query(async ({ ctx, input }) => await statFile(ctx.fleet, input)),
+    .input(statInput)
+    .query(async ({ ctx, input }) => await ctx.services.containers.stat(input)),
 
   /** How its root filesystem differs from its image. */
   diff: procedure
-    .input(oneContainer)
+    .input(oneContainerInput)
     .query(
-      async ({ ctx, input, signal }) =>
-        await diffContainer(ctx.fleet, input.container, signal ?? never),
+      async ({ ctx, input, signal = never }) =>
+        await ctx.services.containers.diff(input.container, signal),
     ),
 
   /** The processes of a running container, by pid. */
   top: procedure
-    .input(oneContainer)
-    .query(async ({ ctx, input }) => await listProcesses(ctx.fleet, input.container)),
+    .input(oneContainerInput)
+    .query(async ({ ctx, input }) => await ctx.services.containers.top(input.container)),
 
   /** What containers use, each time of all of them. */
-  stats: procedure.input(statsInput).subscription(async function* ({ ctx, input, signal }) {
+  stats: procedure.input(statsInput).subscription(async function* ({ ctx, input, signal = never }) {
     const { lastEventId: _, ...request } = input;
     let count = 0;
-    for await (const sample of watchStats(ctx.fleet, request, signal ?? never)) {
+    for await (const sample of ctx.services.containers.stats(request, signal)) {
       count += 1;
       yield tracked(String(count), sample);
     }
@@ -287,7 +224,7 @@ export const containersRouter = router({
     .input(checkpointInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "container.checkpoint", ...rest } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** From its own checkpoint; `POST /containers/restore` makes a new container from an archive. */
@@ -295,34 +232,27 @@ export const containersRouter = router({
     .input(restoreInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       const mutation = { verb: "container.restore", ...rest } as const;
-      return await ctx.operations.perform({ caller: ctx.caller, operationId, mutation });
+      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** Newest first. */
   list: procedure
-    .input(listInput)
-    .query(
-      async ({ ctx, input }) =>
-        await listContainers(ctx.fleet.database, { ...input, ...input.filters }),
-    ),
+    .input(containerListInput)
+    .query(async ({ ctx, input }) => await ctx.services.containers.list(input)),
 
   inspect: procedure
-    .input(z.strictObject({ container: containerReferenceSchema }))
-    .query(async ({ ctx, input }) => await inspectContainer(ctx.fleet, input.container)),
+    .input(oneContainerInput)
+    .query(async ({ ctx, input }) => await ctx.services.containers.inspect(input.container)),
 
   /** Stays open until the condition is met or the caller goes away. A mutation only so that it travels as POST. */
   wait: procedure
     .input(waitInput)
     .mutation(
-      async ({ ctx, input, signal }) => await waitForContainer(ctx.fleet, input, signal ?? never),
+      async ({ ctx, input, signal = never }) => await ctx.services.containers.wait(input, signal),
     ),
 
   /** Whole journal records (base/journal-record) with the offset after them as the event's id. */
-  logs: procedure.input(logsInput).subscription(async function* ({ ctx, input, signal }) {
-    const { lastEventId, ...rest } = input;
-    const offset = lastEventId === undefined ? undefined : Number(lastEventId);
-    for await (const chunk of readLogs(ctx.fleet, { ...rest, offset }, signal ?? never)) {
-      yield tracked(String(chunk.next), chunk);
-    }
-  }),
+  logs: procedure
+    .input(logsInput)
+    .subscription(({ ctx, input, signal }) => followLogs(ctx.services, input, signal)),
 });

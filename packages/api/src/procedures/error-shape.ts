@@ -1,5 +1,4 @@
 /** The API's one place where an error gets its outer form: `data.podfleet` holds the registry's code, message and details. */
-import { findDatabaseError } from "@podfleet/db/database-error";
 import { errorKinds, PodfleetError, type WireError } from "@podfleet/model/errors";
 import { inputError } from "@podfleet/model/input-error";
 import { TRPCError } from "@trpc/server";
@@ -9,13 +8,17 @@ import {
 } from "@trpc/server/unstable-core-do-not-import";
 import { ZodError } from "zod";
 
-interface FailedCall {
-  readonly input: unknown;
-  readonly path: string | undefined;
+interface ErrorSource {
+  /** The operating failure that an error comes down to; undefined for a defect. */
+  readonly findFailure?: ((error: unknown) => PodfleetError | undefined) | undefined;
+  readonly input?: unknown;
 }
 
-export function errorShape(error: TRPCError, call: FailedCall) {
-  const podfleet = wireErrorOf(error, call.input);
+export function errorShape(
+  error: TRPCError,
+  call: ErrorSource & { readonly path: string | undefined },
+) {
+  const podfleet = wireErrorOf(error, call);
   const code = errorKinds[podfleet.code].trpcCode;
   return {
     message: podfleet.message,
@@ -29,11 +32,11 @@ export function httpStatusOf(error: WireError): number {
 }
 
 /** What the caller is told. The cause of a defect stays in the log. */
-export function wireErrorOf(error: unknown, input?: unknown): WireError {
+export function wireErrorOf(error: unknown, { findFailure, input }: ErrorSource): WireError {
   const cause = error instanceof TRPCError ? (error.cause ?? error) : error;
   if (cause instanceof PodfleetError) return tellable(cause).toWire();
   if (cause instanceof ZodError) return inputError(cause, input).toWire();
-  const failure = findDatabaseError(cause) ?? (isRefused(error) ? refusal(error) : defect);
+  const failure = findFailure?.(cause) ?? (isRefused(error) ? refusal(error) : defect);
   return failure.toWire();
 }
 

@@ -8,7 +8,8 @@ import { errorShape, wireErrorOf } from "./error-shape.ts";
 
 const t = initTRPC.context<ApiContext>().create({
   transformer: apiTransformer,
-  errorFormatter: ({ error, input, path }) => errorShape(error, { input, path }),
+  errorFormatter: ({ error, input, path, ctx }) =>
+    errorShape(error, { input, path, findFailure: ctx?.services.system.findFailure }),
   sse: {
     ping: { enabled: true, intervalMs: 5_000 },
     client: { reconnectAfterInactivityMs: 15_000 },
@@ -32,7 +33,7 @@ export const procedure = t.procedure.use(async ({ path, ctx, next }) => {
     try {
       const result = await next();
       if (!result.ok) {
-        const { code, message } = wireErrorOf(result.error);
+        const { code, message } = wireErrorOf(result.error, ctx.services.system);
         span.setStatus({ code: SpanStatusCode.ERROR, message });
         span.setAttribute("error.type", code);
       }

@@ -1,6 +1,8 @@
 /** What a running container's processes are, and what they use. */
 import { z } from "zod";
 
+import { containerIdSchema } from "../ids.ts";
+
 const count = z.number().int().min(0);
 
 export const containerProcessSchema = z.object({
@@ -49,3 +51,17 @@ export const containerUsageSchema = z.object({
   network: z.object({ receivedBytes: count, sentBytes: count }).optional(),
 });
 export type ContainerUsage = z.infer<typeof containerUsageSchema>;
+
+/** What one container uses, and its share of a CPU: 100 is one CPU. */
+export const containerStatsSchema = z.object({
+  id: containerIdSchema,
+  name: z.string(),
+  /** Name of its host. */
+  host: z.string(),
+  usage: containerUsageSchema,
+  /** Since the last sample; in the first sample, since the start of the run. */
+  cpuPercent: z.number(),
+  /** Since the start of the run. */
+  cpuPercentAverage: z.number(),
+});
+export type ContainerStats = z.infer<typeof containerStatsSchema>;

@@ -1,4 +1,4 @@
-import type { Stats } from "@podfleet/client/stats";
+import type { ContainerStats } from "@podfleet/model/container/usage";
 
 import type { Command } from "../../command.ts";
 import { parseCount } from "../../flags/flag-error.ts";
@@ -51,7 +51,7 @@ export function statsCommand(shell: Shell): Command {
 
 const shown = ["id", "name", "cpu", "mem", "mempercent", "netio", "blockio", "pids", "time", "avg"];
 
-function columnsOf(truncate: boolean): Columns<Stats> {
+function columnsOf(truncate: boolean): Columns<ContainerStats> {
   return {
     id: { heading: "ID", value: ({ id }) => (truncate ? id.slice(0, 12) : id) },
     name: { heading: "NAME", value: ({ name }) => name },
@@ -70,7 +70,7 @@ function columnsOf(truncate: boolean): Columns<Stats> {
   };
 }
 
-type Usage = Stats["usage"];
+type Usage = ContainerStats["usage"];
 
 function percent(value: number): string {
   return `${value.toFixed(2)}%`;
@@ -93,7 +93,7 @@ function pair(one: number, other: number): string {
 }
 
 /** podman's fields, and the numbers behind them. */
-function asJson({ id, name, host, usage, cpuPercent, cpuPercentAverage }: Stats) {
+function asJson({ id, name, host, usage, cpuPercent, cpuPercentAverage }: ContainerStats) {
   return {
     ...{ id: id.slice(0, 12), name, host },
     ...{ cpu_percent: percent(cpuPercent), avg_cpu: percent(cpuPercentAverage) },

@@ -1,0 +1,52 @@
+import type { PodfleetError } from "@podfleet/model/errors";
+/**
+ * What the procedures are built over, and the control plane implements: one service for each noun. A method that takes a signal ends
+ * when it is aborted, with CANCELLED; UNAVAILABLE is what any of them fails with when its process is about to end.
+ */
+import type { HostRecord } from "@podfleet/model/host";
+import type { ImageRecord } from "@podfleet/model/image";
+import type { Trace } from "@podfleet/model/span";
+
+import type { TraceReference } from "../requests/traces.ts";
+import type { ArtifactService } from "./artifacts.ts";
+import type { ContainerService } from "./containers.ts";
+import type { EventService } from "./events.ts";
+import type { ExecService } from "./exec.ts";
+import type { OperationService } from "./operations.ts";
+import type { SessionService } from "./sessions.ts";
+
+export interface Services {
+  readonly operations: OperationService;
+  readonly containers: ContainerService;
+  readonly artifacts: ArtifactService;
+  readonly exec: ExecService;
+  readonly sessions: SessionService;
+  readonly events: EventService;
+  readonly hosts: HostService;
+  readonly images: ImageService;
+  readonly traces: TraceService;
+  readonly system: SystemService;
+}
+
+export interface HostService {
+  /** By name. */
+  list(): Promise<HostRecord[]>;
+  /** @throws PodfleetError HOST_NOT_FOUND */
+  get(host: string): Promise<HostRecord>;
+}
+
+export interface ImageService {
+  list(): Promise<ImageRecord[]>;
+}
+
+export interface TraceService {
+  /** @throws PodfleetError TRACE_NOT_FOUND, OPERATION_NOT_FOUND */
+  get(by: TraceReference): Promise<Trace>;
+}
+
+export interface SystemService {
+  /** Of podfleet. */
+  readonly version: string;
+  /** The operating failure that an error of the implementation comes down to, such as a lost database; undefined for a defect. */
+  readonly findFailure: (error: unknown) => PodfleetError | undefined;
+}
