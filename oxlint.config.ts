@@ -95,7 +95,7 @@ function libraryPatterns(folder: string, libraries: readonly OneImporter[]): Res
 export default defineConfig({
   plugins: ["eslint", "typescript", "unicorn", "oxc", "import", "node", "promise", "vitest"],
   options: { typeAware: true },
-  ignorePatterns: ["**/dist/**", "packages/db/migrations/**"],
+  ignorePatterns: ["**/dist/**", "packages/*/migrations/**"],
   categories: { correctness: "error" },
   rules: {
     eqeqeq: "error",

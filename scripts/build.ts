@@ -26,7 +26,10 @@ const root = resolve(import.meta.dirname, "..");
 const sharedInputs = ["pnpm-lock.yaml", "scripts/build.ts"];
 
 /** Folders that a bundle reads at run time; they are copied beside it. */
-const assets: Partial<Record<App, string>> = { "control-plane": "packages/db/migrations" };
+const assets: Partial<Record<App, string>> = {
+  "control-plane": "packages/db/migrations",
+  agent: "packages/engine/migrations",
+};
 
 interface Manifest {
   readonly hash: string;

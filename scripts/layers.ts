@@ -184,7 +184,12 @@ export const oneImporter: readonly OneImporter[] = [
     reason: "Postgres is reached through db's queries",
   },
   {
-    libraries: ["better-sqlite3", "drizzle-orm/better-sqlite3", "drizzle-orm/sqlite-core"],
+    libraries: [
+      "better-sqlite3",
+      "drizzle-orm/better-sqlite3",
+      "drizzle-orm/better-sqlite3/*",
+      "drizzle-orm/sqlite-core",
+    ],
     folders: ["packages/engine/src/state"],
     testsToo: true,
     reason: "the agent's store is reached through engine/state",

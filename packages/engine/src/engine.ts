@@ -122,8 +122,8 @@ export class Engine {
   /**
    * Opens the store, brings every record in line with what is there on the host, and carries on operations that an earlier
    * engine left without an outcome.
-   * @throws PodfleetError INVALID_INPUT when another engine has the data root open; UNSUPPORTED when the host lacks what
-   * containers need
+   * @throws PodfleetError INVALID_INPUT when another engine has the data root open; SCHEMA_TOO_NEW when a newer build has written
+   * it; UNSUPPORTED when the host lacks what containers need
    */
   static async open(options: EngineOptions): Promise<Engine> {
     const problems = options.onProblem ?? (() => undefined);

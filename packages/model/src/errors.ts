@@ -297,6 +297,12 @@ export const errorKinds = {
     exitCode: 125,
     doc: "The host's kernel or tools lack what the call needs",
   },
+  SCHEMA_TOO_NEW: {
+    retryable: false,
+    trpcCode: "PRECONDITION_FAILED",
+    exitCode: 125,
+    doc: "A newer podfleet has written the host's store or the database: this one does not know its schema",
+  },
   UNAVAILABLE: {
     retryable: true,
     trpcCode: "SERVICE_UNAVAILABLE",

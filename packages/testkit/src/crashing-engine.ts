@@ -37,6 +37,9 @@ let program: Promise<string> | undefined;
 
 async function ensureProgram(): Promise<string> {
   const folder = join(import.meta.dirname, "..");
-  await ensureBundle(join(import.meta.dirname, "crashing-engine-program.ts"), { folder });
+  await ensureBundle(join(import.meta.dirname, "crashing-engine-program.ts"), {
+    folder,
+    asset: "packages/engine/migrations",
+  });
   return join(folder, "dist/main.mjs");
 }

@@ -5,7 +5,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 import BetterSqlite from "better-sqlite3";
 import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
 
-import { migrate } from "./migrations.ts";
+import { migrateStore } from "./migrate.ts";
 
 /** How long a store that another process holds is waited for: that process may be just ending. */
 const busyTimeoutMs = 500;
@@ -23,7 +23,7 @@ export class Database {
     this.orm = drizzle({ client: sqlite });
   }
 
-  /** @throws PodfleetError INVALID_INPUT when another engine holds the file */
+  /** @throws PodfleetError INVALID_INPUT when another engine holds the file; SCHEMA_TOO_NEW when a newer build has written it */
   static open(path: string): Database {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const sqlite = new BetterSqlite(path, { timeout: busyTimeoutMs });
@@ -32,7 +32,7 @@ export class Database {
       sqlite.pragma("journal_mode = WAL");
       sqlite.pragma("synchronous = FULL");
       sqlite.exec("BEGIN EXCLUSIVE; COMMIT");
-      migrate(sqlite);
+      migrateStore(sqlite, dirname(path));
       return new Database(sqlite);
     } catch (error) {
       sqlite.close();

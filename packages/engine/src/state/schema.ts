@@ -1,4 +1,4 @@
-/** The tables of an engine's store. `migrations.ts` creates them. */
+/** The tables of an engine's store. `packages/engine/migrations` makes them. */
 import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";

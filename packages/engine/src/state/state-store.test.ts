@@ -10,13 +10,9 @@ import {
   newContainerId,
   newOperationId,
 } from "@podfleet/model/ids";
-import { getTableColumns, is } from "drizzle-orm";
-import { getTableConfig, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { ContainerRecord } from "./container-record.ts";
-import { Database } from "./database.ts";
-import * as schema from "./schema.ts";
 import { StateStore } from "./state-store.ts";
 
 let directory: string;
@@ -229,17 +225,4 @@ describe("StateStore", () => {
   test("a second engine on the same file is refused", () => {
     expect(open).toThrow("another engine has it open");
   });
-});
-
-test("the migrations make the tables that the schema describes", () => {
-  const path = join(directory, "other.sqlite");
-  const database = Database.open(path);
-  for (const table of Object.values(schema)) {
-    if (!is(table, SQLiteTable)) continue;
-    const { name } = getTableConfig(table);
-    const columns = database.orm.all<{ name: string }>(`PRAGMA table_info(${name})`);
-    const described = Object.values(getTableColumns(table)).map((column) => column.name);
-    expect(columns.map((column) => column.name)).toEqual(described);
-  }
-  database.close();
 });

@@ -1,0 +1,1 @@
+ALTER TABLE `containers` ADD `health_log` text;
