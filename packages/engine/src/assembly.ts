@@ -14,16 +14,20 @@ import { ImageStore } from "@podfleet/storage/image/image-store";
 import { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import { readCheckpointSupport } from "./checkpoint/support.ts";
+import { ContainerCleanup } from "./container/container-cleanup.ts";
+import { ContainerSync } from "./container/container-sync.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
-import type { EnginePaths } from "./container/engine-paths.ts";
 import { ExitWatcher } from "./container/exit-watcher.ts";
 import { Reaper } from "./container/reaper.ts";
 import { RestartScheduler } from "./container/restart-scheduler.ts";
+import { RunRecords } from "./container/run-records.ts";
 import type { EngineOptions, EngineProblem } from "./engine-options.ts";
+import { endExecs } from "./exec/end-execs.ts";
 import { ExecStore } from "./exec/exec-store.ts";
 import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { HealthProbe } from "./health/health-probe.ts";
 import { HealthScheduler } from "./health/health-scheduler.ts";
+import type { EnginePaths } from "./host/engine-paths.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
 import { OperationRunner } from "./operation/operation-runner.ts";
 import { growingJournals } from "./output/growing.ts";
@@ -77,12 +81,26 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     parts: { clock, paths, execs },
     onFailure: (error) => problems({ error }),
   });
+  const { cgroupParent } = options;
+  const storage = new ContainerStorage(paths.containers, images);
+  const rootfsUses = new RootfsUses();
+  const runs = new RunRecords({ clock, paths, store, restartLater: (id) => restarts.schedule(id) });
+  const cleanup = new ContainerCleanup({
+    ...{ clock, paths, store, exits, runtime, storage, rootfsUses, cgroups, cgroupParent },
+    endExecs: async (id) => await endExecs({ execs, execWatcher }, id),
+  });
+  const sync = new ContainerSync({
+    ...{ clock, store, exits, runtime, runs, cleanup, cgroups, cgroupParent },
+  });
   const parts: EngineParts = {
     clock,
     paths,
     store,
     images,
     exits,
+    runs,
+    cleanup,
+    sync,
     execs,
     execWatcher,
     sessions: new SessionStore(store),
@@ -92,9 +110,9 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     locks: new ContainerLocks(clock),
     runtime,
     checkpointSupport: readCheckpointSupport(runtime),
-    storage: new ContainerStorage(paths.containers, images),
-    rootfsUses: new RootfsUses(),
-    cgroupParent: options.cgroupParent,
+    storage,
+    rootfsUses,
+    cgroupParent,
     monitorProgram: findTool(monitor, options.toolDirectories),
     monitorCgroup: new HoldingCgroup({
       cgroups,
@@ -109,7 +127,6 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
         .perform({ operationId, action })
         .catch((error: unknown) => problems({ error, operationId }));
     },
-    restartLater: (id) => restarts.schedule(id),
   };
   const onFailure = (error: unknown, containerId: ContainerId): void =>
     problems({ error, containerId });

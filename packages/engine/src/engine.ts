@@ -1,8 +1,3 @@
-/**
- * A host's container engine: records in SQLite, containers by conmon and an OCI runtime, images and writable layers by overlay
- * mounts. It needs no network and no other service. Containers outlive it; the next engine on the same directories finds
- * them again.
- */
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 
@@ -34,17 +29,15 @@ import { listArtifacts } from "./artifact/artifacts.ts";
 import { type Assembly, assemble, type ProblemReport } from "./assembly.ts";
 import { checkpointPaths } from "./checkpoint/checkpoint-paths.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
-import { EnginePaths } from "./container/engine-paths.ts";
 import { Housekeeper } from "./container/housekeeper.ts";
 import { MonitorWatcher } from "./container/monitor-watcher.ts";
 import { type HostContinuity, reconcile } from "./container/reconcile.ts";
 import { resizeContainer } from "./container/resize.ts";
-import { hasProcess } from "./container/sync.ts";
 import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import type { Outbox } from "./events/outbox.ts";
 import { ExecSessions } from "./exec/exec-sessions.ts";
 import { recoverExecs } from "./exec/recover-execs.ts";
+import { EnginePaths } from "./host/engine-paths.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
 import type {
@@ -56,6 +49,13 @@ import { findJournal, type JournalReference } from "./output/journal-source.ts";
 import { statPath } from "./rootfs/stat-path.ts";
 import { transferSource } from "./rootfs/transfer-source.ts";
 import { Sessions } from "./session/sessions.ts";
+/**
+ * A host's container engine: records in SQLite, containers by conmon and an OCI runtime, images and writable layers by overlay
+ * mounts. It needs no network and no other service. Containers outlive it; the next engine on the same directories finds
+ * them again.
+ */
+import { hasProcess } from "./state/container-process.ts";
+import type { Outbox } from "./state/outbox.ts";
 import { StateStore } from "./state/state-store.ts";
 import { listProcesses } from "./usage/list-processes.ts";
 import { readUsage } from "./usage/read-usage.ts";

@@ -1,11 +1,3 @@
-/**
- * Saving a running container. The checkpoint is made beside the one that there may be, and takes its place when it is whole:
- *
- *     mark ─▶ CRIU saves the processes, which end ─▶ their exit ─▶ the writable layer, for an archive ─▶ manifest ─▶ commit
- *
- * After a crash, a container whose process runs is checkpointed anew; where the process has ended, CRIU's log tells whether what
- * it has saved is whole, and the rest is done then.
- */
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { machine, release } from "node:os";
@@ -21,7 +13,15 @@ import { findTool, runCommand } from "@podfleet/oci/process/run-command";
 import { storing } from "@podfleet/storage/file/storage-failure";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { hasProcess, resyncLocked, syncLocked } from "../container/sync.ts";
+/**
+ * Saving a running container. The checkpoint is made beside the one that there may be, and takes its place when it is whole:
+ *
+ *     mark ─▶ CRIU saves the processes, which end ─▶ their exit ─▶ the writable layer, for an archive ─▶ manifest ─▶ commit
+ *
+ * After a crash, a container whose process runs is checkpointed anew; where the process has ended, CRIU's log tells whether what
+ * it has saved is whole, and the rest is done then.
+ */
+import { hasProcess } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { criuFailure, dumpFiles, isDumpWhole } from "./criu-log.ts";
 import { findManifest, writeManifest } from "./manifest.ts";
@@ -47,7 +47,7 @@ export async function checkpointContainer(
 ): Promise<void> {
   const { containerId: id, verb, leaveRunning, resumed } = action;
   await parts.locks.run(id, { purpose: verb, holdMsMax: checkpointMsMax }, async () => {
-    await syncLocked(parts, id, { operation });
+    await parts.sync.syncLocked(id, { operation });
     const isSaved = resumed && (await isSavedLocked(parts, operation, action));
     if (!isSaved) await saveLocked(parts, operation, action);
     const { manifest, failure } = await completeLocked(parts, operation, action);
@@ -75,7 +75,7 @@ async function isSavedLocked(
     await thawLocked(parts, operation, id);
     return false;
   }
-  await resyncLocked(parts, id, { operation });
+  await parts.sync.resyncLocked(id, { operation });
   if ((await findManifest(parts.paths.checkpoint(id)))?.operationId === operation.id) return true;
   if (leaveRunning || !existsSync(fresh)) return false;
   if (await isDumpWhole(fresh)) return true;
@@ -98,7 +98,7 @@ async function thawLocked(
   if (freezing !== operation.id) return;
   await parts.runtime.resume(id);
   parts.store.saveProcesses(id, processes);
-  await resyncLocked(parts, id, { operation });
+  await parts.sync.resyncLocked(id, { operation });
 }
 
 /** Has CRIU save the processes; all that is left to do is on disk then, or in the container's storage. */
@@ -142,7 +142,7 @@ async function saveEndingLocked(
     throw error;
   }
   await parts.exits.wait(id, exitTimeoutMs);
-  await resyncLocked(parts, id, { operation, stoppedByUser: true });
+  await parts.sync.resyncLocked(id, { operation, stoppedByUser: true });
 }
 
 /** With the processes frozen, the files are as they were when the processes were saved. */

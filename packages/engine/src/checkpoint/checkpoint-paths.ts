@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ContainerPaths } from "@podfleet/model/container/record";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 
-import type { EnginePaths } from "../container/engine-paths.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
 import { dumpFiles, restoreFiles } from "./criu-log.ts";
 
 /** What there is of a container's checkpoint and of CRIU's logs. */

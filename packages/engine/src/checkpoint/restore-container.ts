@@ -12,6 +12,7 @@ import { join } from "node:path";
 import type { Action } from "@podfleet/model/action";
 import type { RestoreOptions } from "@podfleet/model/container/checkpoint";
 import { checkpointEntries } from "@podfleet/model/container/checkpoint";
+import { initialHealth } from "@podfleet/model/container/healthcheck";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
@@ -21,11 +22,8 @@ import { findStartTicks } from "@podfleet/oci/process/process-identity";
 import { readArguments } from "@podfleet/oci/process/process-table";
 import { resourceArguments } from "@podfleet/oci/runtime/runtime";
 
-import { cleanUpLocked, discardRemains } from "../container/cleanup.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { assertDependenciesRun, createProcess } from "../container/initialize.ts";
-import { syncLocked } from "../container/sync.ts";
-import { initialHealth } from "../health/verdict.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { criuFailure, restoreFiles } from "./criu-log.ts";
 import { findManifest } from "./manifest.ts";
@@ -47,7 +45,7 @@ export async function restoreContainer(
 ): Promise<void> {
   const { containerId: id, verb } = action;
   await parts.locks.run(id, { purpose: verb, holdMsMax: restoreMsMax }, async () => {
-    await syncLocked(parts, id, { operation });
+    await parts.sync.syncLocked(id, { operation });
     await restoreLocked(parts, id, { ...action, operation });
   });
 }
@@ -87,7 +85,7 @@ async function findRevived(
     exits.find(id) !== undefined ||
     (isMonitorOf(monitorPid, id) && (await runtime.state(id))?.status === "running");
   if (isWatched && pid !== undefined && monitorPid !== undefined) return { pid, monitorPid };
-  await discardRemains(parts, id);
+  await parts.cleanup.discardLocked(id);
   return undefined;
 }
 
@@ -108,7 +106,7 @@ async function revive(
   const directory = paths.checkpoint(id);
   if (!checkpoint || !(await findManifest(directory))) throw noCheckpoint(name);
   assertDependenciesRun(parts, id);
-  if (state === "stopped") await cleanUpLocked(parts, id, { operation });
+  if (state === "stopped") await parts.cleanup.cleanUpLocked(id, { operation });
   // On disk before the processes run, so that after a crash nobody revives them a second time.
   store.saveProcesses(id, { restoring: operation.id });
   try {

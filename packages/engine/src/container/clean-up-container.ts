@@ -3,11 +3,10 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 
+import { isRestarting } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { discardRemains } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { startLocked, unwindLocked } from "./start.ts";
-import { isRestarting } from "./stop.ts";
+import { startLocked } from "./start.ts";
 
 /**
  * Takes down whatever there is of a container beside its storage: created and stopped → exited, or configured when it has never run; the
@@ -32,9 +31,9 @@ export async function cleanUpContainerLocked(
   switch (snapshot.state) {
     case "created":
     case "stopped":
-      return await unwindLocked(parts, id, { operation, ends });
+      return await parts.cleanup.unwindLocked(id, { operation, ends });
     default:
-      await discardRemains(parts, id);
+      await parts.cleanup.discardLocked(id);
       parts.store.note(id, { event: "container.cleanup", operation, ends });
   }
 }

@@ -2,10 +2,10 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { findSignalNumber } from "@podfleet/model/signal";
 
+import { hasProcess } from "../state/container-process.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { hasProcess, syncLocked } from "./sync.ts";
 
 const sigterm = 15;
 const sigkill = 9;
@@ -30,7 +30,7 @@ export async function endLocked(
   const record = parts.store.get(id);
   const ended = await signalAndWait(parts, record, timeoutMs);
   if (!ended) throw unkillable(record);
-  await syncLocked(parts, id, { operation, stoppedByUser: true });
+  await parts.sync.syncLocked(id, { operation, stoppedByUser: true });
   if (hasProcess(parts.store.get(id).snapshot)) throw unkillable(record);
 }
 

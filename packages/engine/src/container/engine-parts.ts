@@ -13,12 +13,15 @@ import type { CheckpointSupport } from "../checkpoint/support.ts";
 import type { ExecStore } from "../exec/exec-store.ts";
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import type { HealthProbe } from "../health/health-probe.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
 import type { ContainerLocks } from "../lock/container-locks.ts";
 import type { RootfsUses } from "../rootfs/rootfs-uses.ts";
 import type { SessionStore } from "../session/session-store.ts";
 import type { StateStore } from "../state/state-store.ts";
-import type { EnginePaths } from "./engine-paths.ts";
+import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ContainerSync } from "./container-sync.ts";
 import type { ExitWatcher } from "./exit-watcher.ts";
+import type { RunRecords } from "./run-records.ts";
 
 /** What the container methods work with: one of each for an engine. */
 export interface EngineParts {
@@ -27,6 +30,9 @@ export interface EngineParts {
   readonly store: StateStore;
   readonly locks: ContainerLocks;
   readonly exits: ExitWatcher;
+  readonly runs: RunRecords;
+  readonly cleanup: ContainerCleanup;
+  readonly sync: ContainerSync;
   readonly execs: ExecStore;
   readonly execWatcher: ExecWatcher;
   readonly sessions: SessionStore;
@@ -50,6 +56,4 @@ export interface EngineParts {
   readonly healthProbe: HealthProbe;
   /** Begins an operation of the engine's own. */
   readonly performLater: (action: Action) => void;
-  /** Has the container started when the time of its record's `restartAt` has come. */
-  readonly restartLater: (id: ContainerId) => void;
 }

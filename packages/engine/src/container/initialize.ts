@@ -17,7 +17,6 @@ import { containerCommand } from "@podfleet/oci/spec/spec";
 import { makeNetworkNamespace } from "../host/network-namespace.ts";
 import type { ContainerRecord, StartingMark } from "../state/container-record.ts";
 import type { CommitNote, OperationRef } from "../state/state-store.ts";
-import { cleanUpLocked, discardRemains } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { undoAfter } from "./undo.ts";
 
@@ -47,7 +46,7 @@ export async function initializeLocked(
 ): Promise<void> {
   const { starting, ...note } = options;
   if (parts.store.get(id).snapshot.state === "stopped") {
-    await cleanUpLocked(parts, id, { operation: note.operation });
+    await parts.cleanup.cleanUpLocked(id, { operation: note.operation });
   }
   const { pid, monitorPid } = await createProcess(parts, parts.store.get(id));
   const processes = {
@@ -124,7 +123,7 @@ export async function createProcess(
   } catch (error) {
     await undoAfter(error, async () => {
       await Promise.allSettled([ready]);
-      await discardRemains(parts, id);
+      await parts.cleanup.discardLocked(id);
     });
     throw error;
   }

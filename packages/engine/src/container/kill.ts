@@ -2,9 +2,9 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { hasProcess } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { hasProcess } from "./sync.ts";
 
 const sigkill = 9;
 

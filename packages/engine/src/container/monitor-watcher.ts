@@ -2,8 +2,8 @@ import type { Clock } from "@podfleet/base/clock";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
+import { hasProcess, isMonitorAlive } from "../state/container-process.ts";
 import type { StateStore } from "../state/state-store.ts";
-import { hasProcess, isMonitorAlive } from "./sync.ts";
 
 /** A monitor's death is noticed within a second; this leaves time for what follows. */
 const intervalMs = 400;

@@ -3,10 +3,9 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { hasProcess } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { releaseRootfsLocked } from "./cleanup.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { hasProcess } from "./sync.ts";
 
 /**
  * Mounts the root filesystem on the host for users, once more; `mount` of the snapshot says where, and how often. It stays across
@@ -45,7 +44,7 @@ export async function unmountLocked(
   const isInUse = hasProcess(snapshot);
   if (!mount) throw isInUse ? inUse(parts, snapshot) : notMounted(snapshot);
   const count = force && !isInUse ? 0 : mount.count - 1;
-  if (count === 0 && !isInUse) await releaseRootfsLocked(parts, id, { byUsers: true });
+  if (count === 0 && !isInUse) await parts.cleanup.releaseRootfsLocked(id, { byUsers: true });
   parts.store.update(
     id,
     { mount: count === 0 ? undefined : { ...mount, count } },

@@ -5,7 +5,6 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import type { OperationRef } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { syncLocked } from "./sync.ts";
 
 export interface PauseOptions {
   readonly operation: OperationRef;
@@ -54,7 +53,7 @@ async function changeLocked(
     } catch (error) {
       if (!hasCode(error, "RUNTIME_FAILED")) throw error;
       // Its end says more than what the runtime makes of it.
-      await syncLocked(parts, id, { operation });
+      await parts.sync.syncLocked(id, { operation });
       assertAllowed(method, parts.store.get(id).snapshot);
       throw error;
     }

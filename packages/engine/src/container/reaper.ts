@@ -1,19 +1,18 @@
+import { backoffMs } from "@podfleet/base/backoff";
+import { hasCode } from "@podfleet/model/errors";
+import type { ContainerId } from "@podfleet/model/ids";
+import { traced } from "@podfleet/oci/process/trace";
+
 /**
  * What happens to a container whose process ends by itself: the exit is committed at once, and the clean-up follows, a few
  * containers at a time; then it is removed if that was asked for. A clean-up that fails is tried again with growing
  * delays, and given up after `attemptsMax`; the container then stays `stopped`, and its next start, stop,
  * removal or sync tries again.
  */
-import { backoffMs } from "@podfleet/base/backoff";
-import { hasCode } from "@podfleet/model/errors";
-import type { ContainerId } from "@podfleet/model/ids";
-import { traced } from "@podfleet/oci/process/trace";
-
-import { cleanUpLocked, discardRemains } from "./cleanup.ts";
+import { hasProcess } from "../state/container-process.ts";
 import { dependentsOfContainer } from "./dependency.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { discardContainerLocked, isToBeRemoved } from "./remove.ts";
-import { hasProcess, syncLocked } from "./sync.ts";
 
 const concurrencyMax = 4;
 /** A clean-up begins so much later than its exit, so that those who waited for the exit are answered first. */
@@ -60,7 +59,7 @@ export class Reaper {
     try {
       const request = { purpose: "container.exit", holdMsMax: exitMsMax };
       await this.#parts.locks.run(id, request, async () => {
-        if (this.#parts.store.find(id)) await syncLocked(this.#parts, id);
+        if (this.#parts.store.find(id)) await this.#parts.sync.syncLocked(id);
       });
       if (this.#parts.store.find(id)?.snapshot.state === "stopped") this.cleanUp(id);
     } catch (error) {
@@ -123,9 +122,9 @@ export class Reaper {
     const request = { purpose: "container.cleanup", holdMsMax: cleanupMsMax };
     await locks.run(id, request, async () => {
       const state = () => store.find(id)?.snapshot.state;
-      if (state() === "stopped") await cleanUpLocked(this.#parts, id);
+      if (state() === "stopped") await this.#parts.cleanup.cleanUpLocked(id);
       else if (state() === "exited" || state() === "configured")
-        await discardRemains(this.#parts, id);
+        await this.#parts.cleanup.discardLocked(id);
       const goes = state() === "exited" && isToBeRemoved(store.get(id));
       // One that others depend on stays, as if it had not been asked to go.
       const isNeeded = dependentsOfContainer(id, store.list()).length > 0;

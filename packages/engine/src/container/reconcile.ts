@@ -1,11 +1,10 @@
-/** What an engine does with the containers it finds when it opens. */
 import type { ContainerId } from "@podfleet/model/ids";
 import type { RuntimeStatus } from "@podfleet/oci/runtime/runtime";
 
+/** What an engine does with the containers it finds when it opens. */
+import { hasProcess } from "../state/container-process.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { isToBeRemoved } from "./remove.ts";
-import { commitExitLocked, unknownExit } from "./run.ts";
-import { correctLocked, hasProcess, loseProcessLocked, syncLocked } from "./sync.ts";
 
 const reconcileMsMax = 60_000;
 
@@ -48,12 +47,12 @@ async function reconcileLocked(
   if (!hasProcess(record.snapshot)) return;
   switch (found.continuity) {
     case "rebooted":
-      return commitExitLocked(parts, id, { exit: unknownExit(parts) });
+      return parts.runs.commitUnknownExitLocked(id);
     case "lost":
-      return await loseProcessLocked(parts, record, {});
+      return await parts.sync.loseProcessLocked(record, {});
     case "same":
-      await syncLocked(parts, id);
-      if (hasProcess(parts.store.get(id).snapshot)) await correctLocked(parts, id, found);
+      await parts.sync.syncLocked(id);
+      if (hasProcess(parts.store.get(id).snapshot)) await parts.sync.correctLocked(id, found);
   }
 }
 

@@ -1,3 +1,6 @@
+import { assertAllowed, type ContainerState } from "@podfleet/model/container/state";
+import type { ContainerId } from "@podfleet/model/ids";
+
 /**
  * Making a container anew in the OCI runtime: it is taken down to `configured`, and brought back to what it was.
  *
@@ -5,17 +8,13 @@
  *
  * What it was is on record before anything is done, so that an attempt that was cut off is carried on and not begun anew.
  */
-import { assertAllowed, type ContainerState } from "@podfleet/model/container/state";
-import type { ContainerId } from "@podfleet/model/ids";
-
+import { hasProcess } from "../state/container-process.ts";
 import type { OperationProgress } from "../state/operation-progress.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { discardRemains } from "./cleanup.ts";
 import { endLocked } from "./end-process.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { initializeLocked } from "./initialize.ts";
 import { startLocked } from "./start.ts";
-import { hasProcess } from "./sync.ts";
 
 type Restored = NonNullable<OperationProgress["restores"]>;
 
@@ -72,7 +71,7 @@ async function takeDownLocked(
   if (hasProcess(snapshot)) {
     await endLocked(parts, id, { operation, timeoutMs: spec.stopTimeoutSeconds * 1_000 });
   }
-  await discardRemains(parts, id);
+  await parts.cleanup.discardLocked(id);
   const restarts = { restartCount: 0, restartAt: undefined, restartDelayMs: undefined };
   parts.store.update(
     id,

@@ -6,13 +6,12 @@ import { assertAllowed, isAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { hasProcess } from "../state/container-process.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { discardRemains } from "./cleanup.ts";
 import { dependentsOfContainer, removalOrder } from "./dependency.ts";
 import { endLocked } from "./end-process.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { hasProcess, syncLocked } from "./sync.ts";
 
 const removeMsMax = 120_000;
 
@@ -53,7 +52,7 @@ async function removeOne(
   await parts.locks.run(id, request, async () => {
     // A dependent that somebody else removed meanwhile is as gone as it should be.
     if (!ends && !parts.store.find(id)) return;
-    await syncLocked(parts, id, { operation });
+    await parts.sync.syncLocked(id, { operation });
     assertRemovable(parts.store.get(id).snapshot, force);
     assertNoDependents(parts, id);
     await discardContainerLocked(parts, id, { operation, ends });
@@ -97,7 +96,7 @@ export async function discardContainerLocked(
   if (hasProcess(parts.store.get(id).snapshot)) {
     await endLocked(parts, id, { operation, timeoutMs: 0 });
   }
-  await discardRemains(parts, id);
+  await parts.cleanup.discardLocked(id);
   if (parts.store.get(id).snapshot.state !== "removing") {
     // From this commit on nobody can come to depend on it.
     assertNoDependents(parts, id);

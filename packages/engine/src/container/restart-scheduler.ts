@@ -1,19 +1,18 @@
-/**
- * Starts containers again when their restart policy says so. What is due, and when, is on record (`restartAt`), so an engine that
- * opens carries on where the one before it ended. A start that fails is one more end of a run: the policy decides again.
- */
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { traced } from "@podfleet/oci/process/trace";
 
+/**
+ * Starts containers again when their restart policy says so. What is due, and when, is on record (`restartAt`), so an engine that
+ * opens carries on where the one before it ended. A start that fails is one more end of a run: the policy decides again.
+ */
+import { isRestarting } from "../state/container-process.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { initializeMsMax } from "./initialize.ts";
 import { planRestart } from "./restart-plan.ts";
 import { startLocked } from "./start.ts";
-import { isRestarting } from "./stop.ts";
-import { syncLocked } from "./sync.ts";
 
 /** Containers started at once, such as after a reboot. */
 const concurrencyMax = 4;
@@ -113,7 +112,7 @@ export class RestartScheduler {
 /** The lock may have been waited for: it is started only if that is still due. */
 async function restartDueLocked(parts: EngineParts, id: ContainerId): Promise<void> {
   if (!parts.store.find(id)) return;
-  await syncLocked(parts, id);
+  await parts.sync.syncLocked(id);
   const { snapshot } = parts.store.get(id);
   if (!isRestarting(snapshot)) return;
   if (Date.parse(snapshot.restartAt ?? "") > parts.clock.nowMs()) return;

@@ -2,7 +2,6 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { OperationRef } from "../state/state-store.ts";
-import { cleanUpLocked } from "./cleanup.ts";
 import { endLocked } from "./end-process.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { assertDependenciesRun } from "./initialize.ts";
@@ -25,7 +24,7 @@ export async function restartLocked(
   if (snapshot.state === "running") {
     const timeoutMs = (timeoutSeconds ?? spec.stopTimeoutSeconds) * 1_000;
     await endLocked(parts, id, { operation, timeoutMs });
-    await cleanUpLocked(parts, id, { operation });
+    await parts.cleanup.cleanUpLocked(id, { operation });
     parts.store.note(id, { event: "container.stop", operation });
   }
   await startLocked(parts, id, { operation, ends: true, byPolicy: false });

@@ -4,12 +4,9 @@ import type { ContainerId } from "@podfleet/model/ids";
 
 import type { StartingMark } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { discardRemains } from "./cleanup.ts";
 import { startOrder } from "./dependency.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import { assertDependenciesRun, initializeLocked, initializeMsMax } from "./initialize.ts";
-import { commitStartedLocked } from "./run.ts";
-import { syncLocked } from "./sync.ts";
 import { undoAfter } from "./undo.ts";
 
 /**
@@ -37,7 +34,7 @@ async function startDependency(
   const request = { purpose: "container.start", holdMsMax: initializeMsMax };
   try {
     await parts.locks.run(id, request, async () => {
-      await syncLocked(parts, id, { operation });
+      await parts.sync.syncLocked(id, { operation });
       if (parts.store.get(id).snapshot.state === "running") return;
       await startLocked(parts, id, { operation, ends: false, byPolicy: false });
     });
@@ -73,20 +70,8 @@ export async function startLocked(
   try {
     await parts.runtime.start(id);
   } catch (error) {
-    await undoAfter(error, () => unwindLocked(parts, id));
+    await undoAfter(error, () => parts.cleanup.unwindLocked(id));
     throw error;
   }
-  commitStartedLocked(parts, id);
-}
-
-/** created, stopped → what it was before: configured, or exited when it has run. */
-export async function unwindLocked(
-  parts: EngineParts,
-  id: ContainerId,
-  note: { readonly operation?: OperationRef; readonly ends?: "succeeded" } = {},
-): Promise<void> {
-  await discardRemains(parts, id);
-  const state = parts.store.get(id).snapshot.run > 0 ? "exited" : "configured";
-  const gone = { pid: undefined, monitorPid: undefined, processes: {} };
-  parts.store.update(id, { state, ...gone }, { event: "container.cleanup", ...note });
+  parts.runs.commitStartedLocked(id);
 }

@@ -2,8 +2,8 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import { isRestarting } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { cleanUpLocked } from "./cleanup.ts";
 import { endLocked } from "./end-process.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
@@ -32,7 +32,7 @@ export async function stopLocked(
     await endLocked(parts, id, { operation, timeoutMs });
   }
   if (parts.store.get(id).snapshot.state === "stopped")
-    await cleanUpLocked(parts, id, { operation });
+    await parts.cleanup.cleanUpLocked(id, { operation });
   const note = { event: "container.stop", operation, ends: "succeeded" } as const;
   // Its end was taken note of before that of this stop: its policy must not start it again.
   if (!parts.store.get(id).snapshot.stoppedByUser) {
@@ -44,9 +44,4 @@ export async function stopLocked(
 
 function isEnded({ state }: ContainerSnapshot): boolean {
   return state === "stopped" || state === "exited";
-}
-
-/** Whether it has ended and its restart policy is about to start it again. */
-export function isRestarting({ restartAt }: ContainerSnapshot): boolean {
-  return restartAt !== undefined;
 }

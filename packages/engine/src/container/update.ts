@@ -6,9 +6,9 @@ import type { ContainerId } from "@podfleet/model/ids";
 import { changeResources, type ResourceChanges } from "@podfleet/model/resources";
 import { updatedResources } from "@podfleet/oci/spec/resources";
 
+import { hasProcess } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import type { EngineParts } from "./engine-parts.ts";
-import { hasProcess } from "./sync.ts";
 
 export interface UpdateOptions {
   readonly operation: OperationRef;

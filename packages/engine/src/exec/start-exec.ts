@@ -15,7 +15,6 @@ import { serializeRuntimeSpec } from "@podfleet/oci/spec/runtime-spec";
 import { execProcess } from "@podfleet/oci/spec/spec";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { syncLocked } from "../container/sync.ts";
 import { undoAfter } from "../container/undo.ts";
 import type { CommitNote, OperationRef } from "../state/state-store.ts";
 import { adoptExecLocked } from "./adopt-exec.ts";
@@ -38,7 +37,7 @@ export async function startExec(
 ): Promise<void> {
   const { containerId, execId, spec, verb, resumed } = action;
   await parts.locks.run(containerId, { purpose: verb, holdMsMax: execMsMax }, async () => {
-    await syncLocked(parts, containerId, { operation });
+    await parts.sync.syncLocked(containerId, { operation });
     const note = { operation, ends: "succeeded" } as const;
     await startExecLocked(parts, { containerId, execId, spec, resumed }, note);
   });
@@ -88,7 +87,7 @@ async function beginExecLocked(
     await undoAfter(error, () => discardExec(parts, execId));
     // The container may have ended meanwhile, which says more than what the runtime makes of it.
     if (hasCode(error, "RUNTIME_FAILED")) {
-      await syncLocked(parts, containerId, { operation: note.operation });
+      await parts.sync.syncLocked(containerId, { operation: note.operation });
       assertAllowed("exec", parts.store.get(containerId).snapshot);
     }
     throw error;

@@ -1,12 +1,13 @@
 import type { Healthcheck, HealthResult } from "@podfleet/model/container/healthcheck";
+import { initialHealth } from "@podfleet/model/container/healthcheck";
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { hasProcess, syncLocked } from "../container/sync.ts";
+import { hasProcess } from "../state/container-process.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { healthAfter, initialHealth } from "./verdict.ts";
+import { healthAfter } from "./verdict.ts";
 
 const sigkill = 9;
 const recordMsMax = 60_000;
@@ -26,7 +27,7 @@ export async function checkHealth(
   const result = await parts.healthProbe.check(parts, id);
   const request = { purpose: "container.healthcheck", holdMsMax: recordMsMax };
   const onFailure = await parts.locks.run(id, request, async () => {
-    await syncLocked(parts, id);
+    await parts.sync.syncLocked(id);
     const record = parts.store.get(id);
     const { healthcheck } = record.spec;
     // The result of a run that is over says nothing any more.

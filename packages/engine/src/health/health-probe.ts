@@ -22,7 +22,6 @@ import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { ExitWatcher } from "../container/exit-watcher.ts";
-import { syncLocked } from "../container/sync.ts";
 import { execMsMax, writeExecProcess } from "../exec/start-exec.ts";
 
 /** Characters of output that are kept, as podman does. */
@@ -151,7 +150,7 @@ export class HealthProbe {
 
 /** @throws PodfleetError STATE_INVALID, INVALID_INPUT */
 async function checkableLocked(parts: EngineParts, id: ContainerId): Promise<Healthcheck> {
-  await syncLocked(parts, id);
+  await parts.sync.syncLocked(id);
   const { snapshot, spec } = parts.store.get(id);
   if (!spec.healthcheck) {
     throw new PodfleetError(

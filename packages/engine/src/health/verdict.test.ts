@@ -1,7 +1,8 @@
 import { healthcheckSchema, type HealthResult } from "@podfleet/model/container/healthcheck";
+import { initialHealth } from "@podfleet/model/container/healthcheck";
 import { expect, test } from "vitest";
 
-import { healthAfter, initialHealth } from "./verdict.ts";
+import { healthAfter } from "./verdict.ts";
 
 const startedAt = "2026-01-01T00:00:00.000Z";
 const healthcheck = healthcheckSchema.parse({

@@ -1,22 +1,10 @@
 /** What the results of a healthcheck say of its container. Pure. */
 import {
+  type Health,
   type Healthcheck,
-  type HealthLog,
   type HealthResult,
   healthResultsKept,
-  type HealthState,
 } from "@podfleet/model/container/healthcheck";
-
-export interface Health {
-  readonly health: HealthState;
-  readonly healthLog: HealthLog;
-}
-
-/** Of a run that has begun. */
-export const initialHealth: Health = {
-  health: "starting",
-  healthLog: { failingStreak: 0, results: [] },
-};
 
 /**
  *     starting ──a success──▶ healthy ◀──a success── unhealthy

@@ -10,7 +10,6 @@ import type { StepResult } from "@podfleet/model/operation";
 import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { syncLocked } from "../container/sync.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { holdMsMaxOf, performStepLocked } from "./steps.ts";
 
@@ -25,7 +24,7 @@ export async function performBatch(
   const { containerId: id, steps, verb } = action;
   const holdMsMax = steps.reduce((sum, step) => sum + holdMsMaxOf(parts, id, step), 0);
   await parts.locks.run(id, { purpose: verb, holdMsMax }, async () => {
-    await syncLocked(parts, id, { operation });
+    await parts.sync.syncLocked(id, { operation });
     assertAllowed("batch", parts.store.get(id).snapshot);
     await performStepsLocked(parts, operation, action);
     commitResultsLocked(parts, operation, action);

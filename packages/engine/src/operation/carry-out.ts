@@ -9,14 +9,13 @@ import { createContainer } from "../container/create.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { isToBeRemoved, removeContainer } from "../container/remove.ts";
 import { startDependencies } from "../container/start.ts";
-import { isRestarting } from "../container/stop.ts";
-import { hasProcess, syncLocked } from "../container/sync.ts";
 import { killExec } from "../exec/kill-exec.ts";
 import { removeExec } from "../exec/remove-exec.ts";
 import { startExec } from "../exec/start-exec.ts";
 import { checkHealth } from "../health/check-health.ts";
 import { loadImages } from "../image/load-images.ts";
 import { copyToContainer } from "../rootfs/copy-to.ts";
+import { hasProcess, isRestarting } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { performBatch } from "./batch.ts";
 import { holdMsMaxOf, performStepLocked } from "./steps.ts";
@@ -99,7 +98,7 @@ async function performAlone(
     if (verb === "container.stop" && wasRunning && !parts.store.find(id)) {
       return parts.store.note(id, { event: "container.stop", operation, ends: "succeeded" });
     }
-    await syncLocked(parts, id, { operation });
+    await parts.sync.syncLocked(id, { operation });
     await performStepLocked(parts, id, { step, operation, resumed, wasRunning });
   });
   const after = parts.store.find(id);

@@ -14,7 +14,6 @@ import { renameLocked } from "../container/rename.ts";
 import { restartLocked } from "../container/restart.ts";
 import { startLocked } from "../container/start.ts";
 import { stopLocked } from "../container/stop.ts";
-import { resyncLocked } from "../container/sync.ts";
 import { updateLocked } from "../container/update.ts";
 import { runExecLocked, runExecMsMax } from "../exec/run-exec.ts";
 import type { OperationRef } from "../state/state-store.ts";
@@ -59,7 +58,7 @@ export async function performStepLocked(
       return await cleanUpContainerLocked(parts, id, task);
     case "container.sync":
       assertAllowed("sync", parts.store.get(id).snapshot);
-      await resyncLocked(parts, id, { operation });
+      await parts.sync.resyncLocked(id, { operation });
       return parts.store.succeed(id, operation);
     case "container.refresh":
       return await refreshLocked(parts, id, task);

@@ -1,7 +1,7 @@
 import type { Journal } from "@podfleet/journal/retention/retention";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { hasProcess } from "../container/sync.ts";
+import { hasProcess } from "../state/container-process.ts";
 
 /** The journals that monitors write to. */
 export function growingJournals({

@@ -4,8 +4,7 @@ import { firstExtraDescriptor } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
 import type { EngineParts } from "../container/engine-parts.ts";
-import { isRestarting } from "../container/stop.ts";
-import { hasProcess } from "../container/sync.ts";
+import { hasProcess, isRestarting } from "../state/container-process.ts";
 
 export interface JournalReference {
   readonly containerId: ContainerId;

@@ -10,9 +10,8 @@ import { tarInCell } from "@podfleet/storage/rootfs/tar-cell";
 import { extractArguments } from "@podfleet/storage/rootfs/tar-options";
 import { assertUploaded } from "@podfleet/storage/upload/uploaded";
 
-import { releaseRootfsLocked } from "../container/cleanup.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
-import { hasProcess } from "../container/sync.ts";
+import { hasProcess } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { pathNotFound } from "./copy-from.ts";
 
@@ -42,7 +41,7 @@ export async function copyToContainer(
     try {
       await unpack(parts, rootfs, action);
     } finally {
-      if (!hasProcess(snapshot)) await releaseRootfsLocked(parts, id);
+      if (!hasProcess(snapshot)) await parts.cleanup.releaseRootfsLocked(id);
     }
     const note = { event: "container.copy", attributes: { path }, operation } as const;
     parts.store.note(id, { ...note, ends: "succeeded" });

@@ -1,14 +1,13 @@
-/** Reading a container's root filesystem, in whatever state it is: it is mounted for that when it is not. */
 import type { Readable } from "node:stream";
 
 import { assertAllowed, type ContainerMethod } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 import type { TransferSource } from "@podfleet/storage/transfer/transfers";
 
-import { releaseRootfsLocked } from "../container/cleanup.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
-import { hasProcess } from "../container/sync.ts";
 import { undoAfter } from "../container/undo.ts";
+/** Reading a container's root filesystem, in whatever state it is: it is mounted for that when it is not. */
+import { hasProcess } from "../state/container-process.ts";
 
 const mountMsMax = 60_000;
 
@@ -72,6 +71,6 @@ async function endUse(parts: EngineParts, id: ContainerId): Promise<void> {
   parts.rootfsUses.drop(id);
   await parts.locks.run(id, { purpose: "rootfs.release", holdMsMax: mountMsMax }, async () => {
     const record = parts.store.find(id);
-    if (record && !hasProcess(record.snapshot)) await releaseRootfsLocked(parts, id);
+    if (record && !hasProcess(record.snapshot)) await parts.cleanup.releaseRootfsLocked(id);
   });
 }

@@ -22,7 +22,6 @@ import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome, OperationVerb, StepResult } from "@podfleet/model/operation";
 import { eq } from "drizzle-orm";
 
-import { Outbox } from "../events/outbox.ts";
 import type { ContainerProcesses, ContainerRecord } from "./container-record.ts";
 import { ContainerTable, type RunEnd } from "./container-table.ts";
 import { Database } from "./database.ts";
@@ -30,6 +29,7 @@ import { EventTable } from "./event-table.ts";
 import { ExecTable } from "./exec-table.ts";
 import { JournalTable } from "./journal-table.ts";
 import { OperationJournal } from "./operation-journal.ts";
+import { Outbox } from "./outbox.ts";
 import { meta } from "./schema.ts";
 import { SessionTable } from "./session-table.ts";
 

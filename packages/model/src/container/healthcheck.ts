@@ -38,3 +38,14 @@ export const healthLogSchema = z.object({
   results: z.array(healthResultSchema).max(healthResultsKept),
 });
 export type HealthLog = z.infer<typeof healthLogSchema>;
+
+export interface Health {
+  readonly health: HealthState;
+  readonly healthLog: HealthLog;
+}
+
+/** The health of a container whose run has just begun. */
+export const initialHealth: Health = {
+  health: "starting",
+  healthLog: { failingStreak: 0, results: [] },
+};

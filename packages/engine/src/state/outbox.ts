@@ -4,7 +4,7 @@
  */
 import type { AgentEvent } from "@podfleet/model/event";
 
-import type { EventTable } from "../state/event-table.ts";
+import type { EventTable } from "./event-table.ts";
 
 export class Outbox {
   readonly #table: EventTable;
