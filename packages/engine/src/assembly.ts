@@ -58,21 +58,8 @@ interface Foundation {
 /** Makes the directories too. @throws PodfleetError UNSUPPORTED when the host lacks what containers need */
 export async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
   const { clock, paths, store, problems } = base;
-  await mkdir(paths.journals, { recursive: true, mode: 0o700 });
-  await mkdir(paths.execs, { recursive: true, mode: 0o700 });
-  await mkdir(paths.execBundles, { recursive: true, mode: 0o700 });
-  await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
-  const cgroups = await readCgroupHierarchies();
-  const hostLimits = await readHostLimits(cgroups);
-  const runtime = new OciRuntime({
-    name: options.runtime,
-    root: paths.runtimeRoot,
-    cgroups,
-    toolDirectories: options.toolDirectories,
-    timeoutMs: options.runtimeTimeoutMs,
-  });
-  const images = await ImageStore.open(paths.images, clock);
-  opened.defer(() => images.close());
+  const host = await openHost({ options, clock, paths, opened });
+  const { cgroups, images, runtime } = host;
   const onExit = (id: ContainerId): void => reaper.exited(id);
   const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
   opened.defer(() => exits.close());
@@ -96,7 +83,6 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     clock,
     paths,
     store,
-    images,
     exits,
     runs,
     cleanup,
@@ -105,10 +91,8 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     execWatcher,
     sessions: new SessionStore(store),
     journals: boundJournals({ execs, paths, store }, options),
-    cgroups,
-    hostLimits,
+    ...host,
     locks: new ContainerLocks(clock),
-    runtime,
     checkpointSupport: readCheckpointSupport(runtime),
     storage,
     rootfsUses,
@@ -138,6 +122,26 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
   });
   const health = new HealthScheduler({ parts, onFailure });
   return { parts, reaper, restarts, health, runner };
+}
+
+/** The engine's directories, the host's cgroups and limits, the OCI runtime and the images. */
+async function openHost({ options, clock, paths, opened }: Omit<Foundation, "problems" | "store">) {
+  await mkdir(paths.journals, { recursive: true, mode: 0o700 });
+  await mkdir(paths.execs, { recursive: true, mode: 0o700 });
+  await mkdir(paths.execBundles, { recursive: true, mode: 0o700 });
+  await mkdir(paths.runtimeRoot, { recursive: true, mode: 0o700 });
+  const cgroups = await readCgroupHierarchies();
+  const hostLimits = await readHostLimits(cgroups);
+  const runtime = new OciRuntime({
+    name: options.runtime,
+    root: paths.runtimeRoot,
+    cgroups,
+    toolDirectories: options.toolDirectories,
+    timeoutMs: options.runtimeTimeoutMs,
+  });
+  const images = await ImageStore.open(paths.images, clock);
+  opened.defer(() => images.close());
+  return { cgroups, hostLimits, runtime, images };
 }
 
 function boundJournals(
