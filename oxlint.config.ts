@@ -4,10 +4,11 @@ import type { OxlintOverride } from "oxlint";
 import { layers, oneImporter, workspacePackages } from "./scripts/layers.ts";
 import type { Layer, OneImporter } from "./scripts/layers.ts";
 
-type RestrictedPattern = { readonly message: string; readonly allowTypeImports?: boolean } & (
-  | { readonly group: string[] }
-  | { readonly regex: string }
-);
+type RestrictedPattern = {
+  readonly message: string;
+  readonly allowTypeImports?: boolean;
+  readonly importNames?: string[];
+} & ({ readonly group: string[] } | { readonly regex: string });
 
 /** Tests, and what only the tests of one package share. */
 const tests = ["**/*.test.ts", "**/*.suite.ts", "**/test-*.ts"];
@@ -18,7 +19,19 @@ const zones: readonly { readonly layer: string; readonly folder: string }[] = [
   { layer: "oci", folder: "packages/oci/src/process" },
   { layer: "engine", folder: "packages/engine/src/state" },
   { layer: "testkit", folder: "test" },
+  { layer: "testkit", folder: "test/bench" },
   { layer: "infra", folder: "scripts" },
+];
+
+const noSleep = "A test waits for what it expects, with a deadline; it does not sleep";
+
+const sleeps: readonly RestrictedPattern[] = [
+  { group: ["@podfleet/base/pause"], message: noSleep },
+  {
+    group: ["node:timers/promises", "timers/promises"],
+    importNames: ["setTimeout", "setInterval", "scheduler"],
+    message: noSleep,
+  },
 ];
 
 /** A test may use every package that is not an app. */
@@ -34,11 +47,16 @@ function importOverrides(): OxlintOverride[] {
     const restricted = (
       allowed: readonly string[],
       libraries: readonly OneImporter[],
+      others: readonly RestrictedPattern[] = [],
     ): NonNullable<OxlintOverride["rules"]> => ({
       "no-restricted-imports": [
         "error",
         {
-          patterns: [...layerPatterns(name, layer, allowed), ...libraryPatterns(folder, libraries)],
+          patterns: [
+            ...layerPatterns(name, layer, allowed),
+            ...libraryPatterns(folder, libraries),
+            ...others,
+          ],
         },
       ],
     });
@@ -46,11 +64,14 @@ function importOverrides(): OxlintOverride[] {
     const source = { files: [`${folder}/**`], rules: restricted(layer.imports, oneImporter) };
     const testSource = {
       files: tests.map((pattern) => `${folder}/${pattern}`),
-      rules: restricted(testPackages, librariesOfTests),
+      rules: restricted(testPackages, librariesOfTests, sleeps),
     };
-    return folder === "test"
-      ? [{ ...source, rules: restricted(workspacePackages, librariesOfTests) }]
-      : [source, testSource];
+    if (folder === "test")
+      return [{ ...source, rules: restricted(workspacePackages, librariesOfTests, sleeps) }];
+    // Benches measure time, and let it pass.
+    if (folder === "test/bench")
+      return [{ ...source, rules: restricted(workspacePackages, librariesOfTests) }];
+    return [source, testSource];
   });
 }
 
@@ -162,17 +183,20 @@ export default defineConfig({
       rules: { "max-lines": "off", "max-lines-per-function": "off", "max-params": "off" },
     },
     {
-      files: tests,
+      files: [...tests, "test/{e2e,faults}/**"],
       rules: {
         "no-restricted-globals": [
           "error",
-          ...["setTimeout", "setInterval"].map((name) => ({
-            name,
-            message: "A test waits for what it expects, with a deadline; it does not sleep",
-          })),
+          ...["setTimeout", "setInterval"].map((name) => ({ name, message: noSleep })),
         ],
         "no-restricted-properties": [
           "error",
+          { object: "systemClock", property: "sleep", message: noSleep },
+          ...["waitFor", "waitUntil"].map((property) => ({
+            object: "vi",
+            property,
+            message: "testkit's waitFor has a deadline for a machine that does much else",
+          })),
           ...["mock", "doMock"].map((property) => ({
             object: "vi",
             property,

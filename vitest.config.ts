@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 /** A test's suffix says what it needs: nothing, Postgres, nats-server, or Linux as root with conmon and runc. */
 const needs = ["pg", "nats", "linux"];
 const sources = ["apps/*/src", "packages/*/src", "infra"];
+const setupFiles = ["packages/testkit/src/fast-check-seed.ts"];
 const suffixes = needs.map((need) => `**/*.${need}.test.ts`);
 
 /** Groups run one after the other, so that tests with time limits have the machine to themselves. */
@@ -14,12 +15,14 @@ export default defineConfig({
           name: "unit",
           include: [...sources, "test/tidy"].map((root) => `${root}/**/*.test.ts`),
           exclude: [...suffixes, "**/node_modules/**"],
+          setupFiles,
           sequence: { groupOrder: 0 },
         },
       },
       ...needs.map((need, index) => ({
         test: {
           name: need,
+          setupFiles,
           sequence: { groupOrder: 1 + index },
           include: sources.map((root) => `${root}/**/*.${need}.test.ts`),
           testTimeout: 30_000,
@@ -30,6 +33,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          setupFiles,
           sequence: { groupOrder: 1 + needs.length },
           include: ["test/**/*.test.ts"],
           exclude: ["test/tidy/**", "**/node_modules/**"],

@@ -240,10 +240,7 @@ describe("H4: a client that vanishes leaves nothing behind, and the container al
     const wire = await attach(id, query, kind === "tcp" ? tcp : unix);
     expect(await openSessions(id)).toBe(1);
     wire[Symbol.dispose]();
-    await waitFor(async () => (await openSessions(id)) === 0, {
-      what: "the session to end",
-      timeoutMs: 1_000,
-    });
+    await waitFor(async () => (await openSessions(id)) === 0, { what: "the session to end" });
     expect(await stateOf(id)).toBe("running");
     using again = await attach(id, everything);
     again.write("alive\n");
@@ -256,10 +253,7 @@ describe("H4: a client that vanishes leaves nothing behind, and the container al
     wire.socket.pause();
     expect(await openSessions(id)).toBe(1);
     wire[Symbol.dispose]();
-    await waitFor(async () => (await openSessions(id)) === 0, {
-      what: "the session to end",
-      timeoutMs: 1_000,
-    });
+    await waitFor(async () => (await openSessions(id)) === 0, { what: "the session to end" });
     await ask("POST", `/containers/${id}/kill`);
   });
 });

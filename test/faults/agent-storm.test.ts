@@ -12,6 +12,7 @@ import { systemClock } from "@podfleet/base/clock";
 import type { Client } from "@podfleet/client/client";
 import { testEffort } from "@podfleet/testkit/effort";
 import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
+import { SeededRandom, printedSeed } from "@podfleet/testkit/seed";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -46,11 +47,12 @@ afterAll(async () => {
 test(
   `${rounds} kills of the agent under two lifecycles a second leave nothing behind`,
   async () => {
+    const random = new SeededRandom(printedSeed("kills of the agent"));
     const storm = new AbortController();
     const load = beginLifecycles(fleet.client, storm.signal);
     try {
       for (let round = 0; round < rounds; round += 1) {
-        await systemClock.sleep(Math.random() * lifeMsMax);
+        await random.moment(lifeMsMax);
         await host.agent.end("SIGKILL");
         host.agent.start();
       }
@@ -87,6 +89,7 @@ async function beginLifecycles(client: Client, signal: AbortSignal): Promise<Loa
         .finally(() => underWay.delete(life));
       underWay.add(life);
     }
+    // oxlint-disable-next-line no-restricted-properties -- the load is so many a second
     await systemClock.sleep(lifecycleIntervalMs);
   }
   await Promise.all(underWay);

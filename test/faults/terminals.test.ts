@@ -1,5 +1,4 @@
 /** A user at a terminal while everything between the keyboard and the command goes away and comes back. */
-import { systemClock } from "@podfleet/base/clock";
 import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
 import { runContainer } from "@podfleet/testkit/fleet-container";
 import type { TestTerminal } from "@podfleet/testkit/test-terminal";
@@ -76,8 +75,8 @@ test("a program that fills the screen goes on, and its screen is whole after eac
   });
   expect(terminal.text).toMatch(/connected again after \d+ s/);
   terminal.type("\u001b");
-  // Until vi takes it for a key, and not for the beginning of one.
-  await systemClock.sleep(200);
+  // Its status line says so once vi has taken it for a key, and not for the beginning of one.
+  await terminal.shows((rows) => expect(rows[23]).toMatch(/^- /));
   terminal.type(":wq\r");
   expect(await terminal.ended()).toBe(0);
   expect(await contentOf("/tmp/poem")).toBe("Of arms and a man\nI sing\n");

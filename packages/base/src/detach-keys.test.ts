@@ -68,29 +68,67 @@ test("however the bytes are cut, all but the keys comes out, in order", async ()
   }
 });
 
-test("A8: a beginning that nothing follows is passed on when its time is over", async () => {
-  const waits: PromiseWithResolvers<void>[] = [];
-  const clock: Clock = {
-    nowMs: () => 0,
-    sleep: async () => {
-      waits.push(Promise.withResolvers());
-      await waits.at(-1)?.promise;
-    },
-  };
-  const keyboard = new TransformStream<Uint8Array, Uint8Array>();
-  const keys = keyboard.writable.getWriter();
-  const scan = scanDetachKeys(keyboard.readable, { keys: "ctrl-p,ctrl-q", clock });
-  const type = (chunk: string): void => void keys.write(Buffer.from(chunk));
-  const piece = async (): Promise<string> => text((await scan.next()).value ?? Buffer.from("end"));
+describe("a beginning of the keys that nothing follows", () => {
+  test("A7: is held for a while, in which the rest ends it", async () => {
+    const keyboard = new Keyboard();
+    keyboard.type(ctrlP);
+    const piece = keyboard.piece();
+    await keyboard.nextHold();
+    keyboard.type(ctrlQ);
+    expect(await piece).toBe("<detached>");
+  });
 
-  type(ctrlP);
-  const held = piece();
-  await expect.poll(() => waits.length).toBe(1);
-  waits[0]?.resolve();
-  expect(await held).toBe(ctrlP);
-  type(`${ctrlQ}ok`);
-  expect(await piece()).toBe(`${ctrlQ}ok`);
-  type(ctrlP);
-  type(ctrlQ);
-  expect(await piece()).toBe("<detached>");
+  test("A8: is passed on when its time is over", async () => {
+    const keyboard = new Keyboard();
+    keyboard.type(ctrlP);
+    const piece = keyboard.piece();
+    const hold = await keyboard.nextHold();
+    hold.resolve();
+    expect(await piece).toBe(ctrlP);
+    keyboard.type(`${ctrlQ}ok`);
+    expect(await keyboard.piece()).toBe(`${ctrlQ}ok`);
+    keyboard.type(ctrlP);
+    keyboard.type(ctrlQ);
+    expect(await keyboard.piece()).toBe("<detached>");
+  });
 });
+
+/** Someone who types, and the times for which a beginning of the keys is held, which the test ends. */
+class Keyboard {
+  readonly #keys = new TransformStream<Uint8Array, Uint8Array>();
+  readonly #writer = this.#keys.writable.getWriter();
+  readonly #holds = new TransformStream<PromiseWithResolvers<void>, PromiseWithResolvers<void>>();
+  readonly #holdWriter = this.#holds.writable.getWriter();
+  readonly #scan: AsyncGenerator<Uint8Array | typeof detached, void>;
+
+  constructor() {
+    const clock: Clock = {
+      nowMs: () => 0,
+      sleep: async () => {
+        const hold = Promise.withResolvers<void>();
+        void this.#holdWriter.write(hold);
+        await hold.promise;
+      },
+    };
+    this.#scan = scanDetachKeys(this.#keys.readable, { keys: "ctrl-p,ctrl-q", clock });
+  }
+
+  type(chunk: string): void {
+    void this.#writer.write(Buffer.from(chunk));
+  }
+
+  /** What is passed on next. */
+  async piece(): Promise<string> {
+    const { value } = await this.#scan.next();
+    return text(value ?? Buffer.from("end"));
+  }
+
+  /** Resolves when a beginning of the keys is held. */
+  async nextHold(): Promise<PromiseWithResolvers<void>> {
+    const reader = this.#holds.readable.getReader();
+    const { value } = await reader.read();
+    reader.releaseLock();
+    if (!value) throw new Error("Nothing is held");
+    return value;
+  }
+}

@@ -1,6 +1,7 @@
 import type { CommandExit } from "@podfleet/model/session";
 import type { Frame } from "@podfleet/protocol/stream/frame";
 import { testEffort } from "@podfleet/testkit/effort";
+import { eventually } from "@podfleet/testkit/wait-for";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
@@ -75,7 +76,7 @@ describe("output", () => {
     expect((await reader.read()).value).toMatchObject({ stream: "stderr", offset: next });
     expect(await session.exit).toEqual(ended(7));
     expect((await reader.read()).done).toBe(true);
-    await vi.waitFor(() => expect(server.frames.at(-1)).toEqual({ type: "detach" }));
+    await eventually(() => expect(server.frames.at(-1)).toEqual({ type: "detach" }));
   });
 
   test("is held back while nobody reads it, and goes on", async () => {
@@ -151,7 +152,7 @@ describe("outages", () => {
   test.each(["UNAVAILABLE", "HOST_UNREACHABLE"] as const)("%s is one", async (code) => {
     const session = await open();
     server.connections[0]?.send({ type: "error", error: { code, message: "Gone for a while" } });
-    await vi.waitFor(() => expect(server.openings).toHaveLength(2));
+    await eventually(() => expect(server.openings).toHaveLength(2));
     server.write("on");
     server.endCommand(0);
     expect((await readAll(session)).stdout).toBe("on");
@@ -169,11 +170,11 @@ describe("outages", () => {
     loseOne();
     server.write("a");
     server.write("b");
-    await vi.waitFor(() => expect(server.openings).toHaveLength(2));
+    await eventually(() => expect(server.openings).toHaveLength(2));
     loseOne();
     server.write("c");
     server.connections.at(-1)?.beat();
-    await vi.waitFor(() => expect(server.openings).toHaveLength(3));
+    await eventually(() => expect(server.openings).toHaveLength(3));
     server.endCommand(0);
     expect((await readAll(session)).stdout).toBe("abc");
   });
@@ -189,7 +190,7 @@ describe("outages", () => {
     vi.advanceTimersByTime(5_000);
     expect(server.openings).toHaveLength(1);
     vi.advanceTimersByTime(2_000);
-    await vi.waitFor(() => expect(server.openings).toHaveLength(2));
+    await eventually(() => expect(server.openings).toHaveLength(2));
     vi.useRealTimers();
     server.endCommand(0);
     expect((await readAll(session)).stdout).toBe("a");
@@ -215,8 +216,8 @@ describe("outages", () => {
     session.resize({ height: 50, width: 132 });
     server.cut();
     const resized = (): Frame[] => server.frames.filter(({ type }) => type === "resize");
-    await vi.waitFor(() => expect(server.openings).toHaveLength(2));
-    await vi.waitFor(() =>
+    await eventually(() => expect(server.openings).toHaveLength(2));
+    await eventually(() =>
       expect(resized().at(-1)).toEqual({ type: "resize", size: { height: 50, width: 132 } }),
     );
     await session.detach();
@@ -262,7 +263,7 @@ test(
         peer.loses = () => false;
         peer.takes = () => true;
         await peer.beatDuring(Promise.all([...typing, writer.close()]));
-        await peer.beatDuring(vi.waitFor(() => expect(peer.inputEnded).toBe(true)));
+        await peer.beatDuring(eventually(() => expect(peer.inputEnded).toBe(true)));
         peer.endCommand(0);
         expect(await peer.beatDuring(read)).toEqual({ stdout: text.written, stderr: "" });
         expect(peer.input.toString("latin1")).toBe(text.typed);
@@ -279,7 +280,7 @@ describe("input", () => {
     const text = Buffer.alloc(300_000, "0123456789abcdef\n");
     await new Blob([text]).stream().pipeTo(session.input);
     expect(server.input.equals(text)).toBe(true);
-    await vi.waitFor(() => expect(server.inputEnded).toBe(true));
+    await eventually(() => expect(server.inputEnded).toBe(true));
     const sizes = server.frames.flatMap((frame) => {
       return frame.type === "input" ? [frame.bytes.length] : [];
     });
@@ -298,13 +299,13 @@ describe("input", () => {
     const writing = writer.write(Buffer.from("0123456789ab")).then(() => {
       written = true;
     });
-    await vi.waitFor(() => expect(server.input.toString()).toBe("0123456789"));
+    await eventually(() => expect(server.input.toString()).toBe("0123456789"));
     await server.settled();
     expect(written).toBe(false);
     server.loses = () => false;
     server.connections[0]?.acknowledge();
     await writing;
-    await vi.waitFor(() => expect(server.input.toString()).toBe("0123456789ab"));
+    await eventually(() => expect(server.input.toString()).toBe("0123456789ab"));
     await session.detach();
   });
 
@@ -313,7 +314,7 @@ describe("input", () => {
     const writer = session.input.getWriter();
     server.takes = () => false;
     await writer.write(Buffer.from("lost"));
-    await vi.waitFor(() => expect(server.frames).toHaveLength(1));
+    await eventually(() => expect(server.frames).toHaveLength(1));
     const [connection] = server.connections;
     for (let beats = 0; beats < 3; beats += 1) connection?.beat();
     server.takes = () => true;
@@ -373,7 +374,7 @@ describe("the end", () => {
     server.write("seen");
     await server.settled();
     await session.detach();
-    await vi.waitFor(() => expect(server.frames.at(-1)).toEqual({ type: "detach" }));
+    await eventually(() => expect(server.frames.at(-1)).toEqual({ type: "detach" }));
     expect((await readAll(session)).stdout).toBe("seen");
     await expect(session.exit).rejects.toMatchObject({ code: "CANCELLED" });
   });
@@ -388,7 +389,7 @@ describe("the end", () => {
     const left = session.detach();
     held.resolve();
     await left;
-    await vi.waitFor(() => expect(server.frames.at(-1)).toEqual({ type: "detach" }));
+    await eventually(() => expect(server.frames.at(-1)).toEqual({ type: "detach" }));
     expect(server.openings).toHaveLength(2);
   });
 
@@ -401,7 +402,7 @@ describe("the end", () => {
     const failure = { code: "CANCELLED" };
     await expect(session.exit).rejects.toMatchObject(failure);
     await expect(readAll(session)).rejects.toMatchObject(failure);
-    await vi.waitFor(() => expect(server.connections[0]?.isOpen).toBe(false));
+    await eventually(() => expect(server.connections[0]?.isOpen).toBe(false));
     expect(server.frames.filter(({ type }) => type === "detach")).toEqual([]);
     await expect(open({ signal: abort.signal })).rejects.toMatchObject(failure);
   });

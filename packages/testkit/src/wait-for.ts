@@ -3,19 +3,22 @@ import { systemClock } from "@podfleet/base/clock";
 export interface WaitOptions {
   readonly timeoutMs?: number;
   readonly intervalMs?: number;
-  /** Completes "Waited 5000 ms for ...". */
+  /** Completes "Waited 15000 ms for ...". */
   readonly what: string;
 }
 
+/** Long enough for a machine that does much else: it ends a wait for what never comes, and measures nothing. */
+const defaultTimeoutMs = 15_000;
+
 /**
  * Asks `condition` until it returns something truthy, and returns that. An error of `condition` counts as not yet, and is the
- * cause of the failure when the deadline (5 s unless told) passes.
+ * cause of the failure when the deadline passes.
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const { timeoutMs = 5_000, intervalMs = 20, what } = options;
+  const { timeoutMs = defaultTimeoutMs, intervalMs = 20, what } = options;
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     let cause: unknown;
@@ -30,4 +33,13 @@ export async function waitFor<T>(
     if (Date.now() > deadline) throw new Error(`Waited ${timeoutMs} ms for ${what}`, { cause });
     await systemClock.sleep(intervalMs);
   }
+}
+
+/** Resolves when the assertions of `check` hold; the last that did not is the cause of the failure. */
+export async function eventually(check: () => unknown): Promise<void> {
+  const holds = async (): Promise<true> => {
+    await check();
+    return true;
+  };
+  await waitFor(holds, { what: "assertions to hold" });
 }

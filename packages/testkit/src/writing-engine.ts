@@ -12,6 +12,8 @@ import { containerIdSchema, sessionIdSchema } from "@podfleet/model/ids";
 import { sessionSpecSchema } from "@podfleet/model/session";
 import { z } from "zod";
 
+import { SeededRandom } from "./seed.ts";
+
 const planSchema = z.object({
   options: z.object({
     dataRoot: z.string(),
@@ -21,6 +23,8 @@ const planSchema = z.object({
   }),
   containerId: containerIdSchema,
   sessions: z.array(sessionIdSchema),
+  /** Decides how much is written at a time. */
+  seed: z.number().int(),
 });
 
 export type WritingPlan = z.infer<typeof planSchema>;
@@ -39,20 +43,26 @@ export function inputOf(writer: number, bytes: Buffer): Buffer {
   return bytes.filter((byte) => byte >>> 6 === writer) as Buffer;
 }
 
-/** Resolves when the process, which was killed after `killAfterMs` of writing, has ended. */
-export async function writeAndCrash(plan: WritingPlan, killAfterMs: number): Promise<void> {
+const writingMsMax = 40;
+
+/** Resolves when the process, which was killed at a random moment of its writing, has ended. */
+export async function writeAndCrash(plan: WritingPlan, random: SeededRandom): Promise<void> {
   const child = spawn(process.execPath, [import.meta.filename, JSON.stringify(plan)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
   await Promise.race([once(child.stdout, "data"), exited]);
-  setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+  await random.moment(writingMsMax);
+  child.kill("SIGKILL");
   const [code, signal] = await exited;
   if (signal !== "SIGKILL") throw new Error(`The engine's process ended with ${code}`);
 }
 
 if (import.meta.main) {
-  const { options, containerId, sessions } = planSchema.parse(JSON.parse(process.argv[2] ?? ""));
+  const { options, containerId, sessions, seed } = planSchema.parse(
+    JSON.parse(process.argv[2] ?? ""),
+  );
+  const random = new SeededRandom(seed);
   const engine = await Engine.open(options);
   const spec = sessionSpecSchema.parse({ input: "shared" });
   const attachments = await Promise.all(
@@ -67,7 +77,7 @@ if (import.meta.main) {
   for (;;) {
     for (const [writer, { input }] of attachments.entries()) {
       const { seq, limit } = input?.position() ?? { seq: 0, limit: 0 };
-      const length = Math.min(limit - seq, Math.floor(Math.random() * 4_096));
+      const length = Math.min(limit - seq, random.below(4_096));
       input?.write(seq, testInput(writer, seq, length));
     }
     await setImmediate();

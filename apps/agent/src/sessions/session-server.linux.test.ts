@@ -5,6 +5,7 @@ import { type ContainerId, newHostId } from "@podfleet/model/ids";
 import { agentInboxPrefix, controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
+import { printedSeed } from "@podfleet/testkit/seed";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import fc from "fast-check";
 import { pino } from "pino";
@@ -187,6 +188,7 @@ describe("connections", () => {
   test("whatever bytes come, they are taken, or end the connection with an error; others go on", async () => {
     const id = await under.run("cat", { stdin: true });
     const other = await open(id, { spec: { input: "shared" } });
+    const seed = printedSeed("frames");
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 64 }),
       fc
@@ -194,7 +196,10 @@ describe("connections", () => {
         .map(([type, rest]) => Uint8Array.of(type, ...rest)),
       fc.constant(new Uint8Array(40_000).fill(0x20)),
     );
-    for (const frames of fc.sample(fc.array(bytes, { minLength: 1, maxLength: 5 }), 60)) {
+    for (const frames of fc.sample(fc.array(bytes, { minLength: 1, maxLength: 5 }), {
+      numRuns: 60,
+      seed,
+    })) {
       const client = await open(id, { spec: { input: "shared" } });
       for (const frame of frames) client.send(frame);
       client.send(Uint8Array.of(0xff));

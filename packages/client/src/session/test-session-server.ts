@@ -122,6 +122,7 @@ export class TestSessionServer implements AsyncDisposable {
     });
     while (!isDone) {
       this.connection?.beat();
+      // oxlint-disable-next-line no-restricted-properties -- the pause between two beats
       await Promise.race([settled, systemClock.sleep(2)]);
     }
     return await settled;

