@@ -41,7 +41,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   protocol: {
     folder: "packages/protocol",
     imports: ["base", "model"],
-    reason: "protocol is shapes only, so that both ends can read it",
+    reason: "protocol is what both ends agree on, whatever carries it",
   },
   planner: {
     folder: "packages/planner",

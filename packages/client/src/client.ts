@@ -11,6 +11,7 @@ import type { ContainerStats } from "@podfleet/model/container/usage";
 import type { EventRecord } from "@podfleet/model/event";
 import { eventRecordSchema } from "@podfleet/model/event";
 import type { ImageLoadResult } from "@podfleet/model/image";
+import type { OutageOptions } from "@podfleet/protocol/session/outage";
 
 import { createApi } from "./api.ts";
 import type { Api, ApiInputs, ApiOutputs } from "./api.ts";
@@ -26,7 +27,6 @@ import { loadImage } from "./image-load.ts";
 import type { ImageLoadOptions } from "./image-load.ts";
 import { followLogChunks, followLogs, journalEnd } from "./logs.ts";
 import type { LogRecord, LogsRequest } from "./logs.ts";
-import type { OutageOptions } from "./outage.ts";
 import { persist } from "./retrying.ts";
 import { openSession } from "./session.ts";
 import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts";

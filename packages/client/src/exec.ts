@@ -1,16 +1,16 @@
 /** Commands in running containers: started once, their output byte for byte and gap-free, their end however it came. */
 import type { ExecSession, execSpecSchema } from "@podfleet/model/exec";
 import type { ExecId, OperationId } from "@podfleet/model/ids";
+import { recordsOf } from "@podfleet/protocol/log/log-records";
+import type { OutageOptions } from "@podfleet/protocol/session/outage";
 import type { z } from "zod";
 
 import type { Api } from "./api.ts";
 import type { Connection } from "./connection.ts";
-import { type LogRecord, recordsOfChunk, bytesOfChunk } from "./logs.ts";
-import type { OutageOptions } from "./outage.ts";
+import { type LogRecord, subscribeToChunks } from "./logs.ts";
 import { persist, retrying } from "./retrying.ts";
 import { openSession } from "./session.ts";
 import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts";
-import { subscribe } from "./subscription.ts";
 
 export interface ExecRequest {
   /** Name, id or id prefix of a running container. */
@@ -83,8 +83,8 @@ async function* followOutput(
   options?: OutageOptions,
 ): AsyncGenerator<LogRecord[], void> {
   const request = { path: "exec.output", input: { ...session, follow: true } };
-  for await (const { data } of subscribe(connection, request, options)) {
-    yield recordsOfChunk(data);
+  for await (const { bytes } of subscribeToChunks(connection, request, options)) {
+    yield recordsOf(bytes);
   }
 }
 
@@ -94,7 +94,7 @@ async function* followDescriptor(
   options?: OutageOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const request = { path: "exec.output", input: { ...session, follow: true } };
-  for await (const { data } of subscribe(connection, request, options)) yield bytesOfChunk(data);
+  for await (const { bytes } of subscribeToChunks(connection, request, options)) yield bytes;
 }
 
 function signalOf(options: OutageOptions | undefined): { signal?: AbortSignal } {

@@ -2,9 +2,10 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { newOperationId } from "@podfleet/model/ids";
 import type { OperationId } from "@podfleet/model/ids";
 import { isNotDelivered } from "@podfleet/model/operation";
+import { Outage, persist as persistThrough } from "@podfleet/protocol/session/outage";
+import type { OutageOptions } from "@podfleet/protocol/session/outage";
 
-import { Outage } from "./outage.ts";
-import type { OutageOptions } from "./outage.ts";
+import { wasNeverSent } from "./connection.ts";
 
 /**
  * Runs a mutation exactly once although the control plane may be killed in the middle of it: each attempt carries the same
@@ -33,12 +34,5 @@ export async function retrying<T>(
 
 /** As `retrying`, for a call that may be repeated because it changes nothing. */
 export async function persist<T>(call: () => Promise<T>, options: OutageOptions = {}): Promise<T> {
-  const outage = new Outage(options);
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      await outage.survive(error);
-    }
-  }
+  return await persistThrough(call, new Outage(options, wasNeverSent));
 }

@@ -1,8 +1,8 @@
 import { type ContainerStats, containerStatsSchema } from "@podfleet/model/container/usage";
+import type { OutageOptions } from "@podfleet/protocol/session/outage";
 
 import type { ApiInputs } from "./api.ts";
 import type { Connection } from "./connection.ts";
-import type { OutageOptions } from "./outage.ts";
 import { subscribe } from "./subscription.ts";
 
 export type StatsRequest = Omit<Extract<ApiInputs["containers"]["stats"], object>, "lastEventId">;

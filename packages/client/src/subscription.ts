@@ -7,14 +7,15 @@
  */
 import { withDeadline } from "@podfleet/base/deadline";
 import { apiTransformer } from "@podfleet/protocol/api-value";
+import { Outage } from "@podfleet/protocol/session/outage";
+import type { OutageOptions } from "@podfleet/protocol/session/outage";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import type { EventSourceMessage } from "eventsource-parser/stream";
 import { z } from "zod";
 
 import type { Connection } from "./connection.ts";
+import { wasNeverSent } from "./connection.ts";
 import { failureOfShape } from "./failure.ts";
-import { Outage } from "./outage.ts";
-import type { OutageOptions } from "./outage.ts";
 
 export interface SubscriptionRequest {
   /** The procedure: `events.watch`. */
@@ -46,7 +47,7 @@ export async function* subscribe(
   request: SubscriptionRequest,
   options: OutageOptions = {},
 ): AsyncGenerator<SubscriptionEvent, void> {
-  const outage = new Outage(options);
+  const outage = new Outage(options, wasNeverSent);
   let input = request.input;
   for (;;) {
     try {

@@ -1,7 +1,8 @@
 /** What is written to a session's input: kept until the agent has it, and sent again after an outage. */
 import { PodfleetError } from "@podfleet/model/errors";
-import { type Frame, inputBytesMax } from "@podfleet/protocol/stream/frame";
-import type { Opened } from "@podfleet/protocol/stream/open";
+
+import { type Frame, inputBytesMax } from "../stream/frame.ts";
+import type { Opened } from "../stream/open.ts";
 
 type Send = (frame: Frame) => void;
 

@@ -1,27 +1,44 @@
 /** A session that is opened again, where it was, each time its connection is lost. */
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
-import type { SessionId } from "@podfleet/model/ids";
+import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import type { CommandExit } from "@podfleet/model/session";
-import type { Frame } from "@podfleet/protocol/stream/frame";
-import type { Opened, OpenRequest } from "@podfleet/protocol/stream/open";
 
-import { Outage } from "../outage.ts";
-import { persist } from "../retrying.ts";
-import type { SessionOptions, SessionOutput, SessionStream } from "../session.ts";
+import type { Frame } from "../stream/frame.ts";
+import type { Opened, OpenRequest } from "../stream/open.ts";
 import { Credit } from "./credit.ts";
 import { InputQueue } from "./input-queue.ts";
+import { type Outage, persist } from "./outage.ts";
 import { OutputQueue } from "./output-queue.ts";
-import { type Caller, StreamSocket } from "./stream-socket.ts";
+import type { SessionOutage, SessionOutput, SessionStream } from "./session-stream.ts";
+import type { StreamConnection, StreamListener } from "./stream-connection.ts";
+
+/** The way from a client to the control plane that serves its session. */
+export interface SessionPath {
+  readonly connect: (request: OpenRequest, listener: StreamListener) => StreamConnection;
+  /** Ends the session, wherever it is. */
+  readonly end: (reference: {
+    readonly session: SessionId;
+    readonly container: ContainerId;
+  }) => Promise<unknown>;
+  /** A new one each time, for one sequence of attempts. */
+  readonly outage: () => Outage;
+}
+
+export interface ResumingSessionOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told when the connection is lost, and when the session goes on. */
+  readonly onOutage?: ((outage: SessionOutage) => void) | undefined;
+}
 
 export class ResumingSession implements SessionStream {
   readonly id: SessionId;
   readonly exit: Promise<CommandExit>;
   readonly output: ReadableStream<SessionOutput>;
   readonly input: WritableStream<Uint8Array>;
-  readonly #caller: Caller;
+  readonly #path: SessionPath;
   readonly #request: OpenRequest;
-  readonly #options: SessionOptions;
+  readonly #options: ResumingSessionOptions;
   readonly #outage: Outage;
   readonly #credit: Credit;
   readonly #outputQueue = new OutputQueue(() => this.#onTaken());
@@ -32,21 +49,21 @@ export class ResumingSession implements SessionStream {
   readonly #over = Promise.withResolvers<void>();
   #opened: Opened | undefined;
   /** Undefined during an outage. */
-  #socket: StreamSocket | undefined;
+  #connection: StreamConnection | undefined;
   #downSinceMs: number | undefined;
   #size: TerminalSize | undefined;
   #leaving: "detach" | "close" | undefined;
 
   /** @param request of the first opening; its `window` is that of later ones too */
-  constructor(caller: Caller, request: OpenRequest, options: SessionOptions) {
+  constructor(path: SessionPath, request: OpenRequest, options: ResumingSessionOptions) {
     this.id = request.session;
     this.exit = this.#exit.promise;
     this.output = this.#outputQueue.stream;
     this.input = this.#inputQueue.stream;
-    this.#caller = caller;
+    this.#path = path;
     this.#request = request;
     this.#options = options;
-    this.#outage = new Outage(options);
+    this.#outage = path.outage();
     this.#credit = new Credit(request.window, () => this.#giveCredit());
     for (const { promise } of [this.#exit, this.#over]) {
       // Safe to ignore: both streams fail with the same error, and so does whoever awaits these.
@@ -86,20 +103,19 @@ export class ResumingSession implements SessionStream {
 
   resize(size: TerminalSize): void {
     this.#size = size;
-    this.#socket?.send({ type: "resize", size });
+    this.#connection?.send({ type: "resize", size });
   }
 
   async detach(): Promise<void> {
     this.#leaving = "detach";
-    if (this.#socket) this.#leave();
+    if (this.#connection) this.#leave();
     await this.#over.promise;
   }
 
   async close(): Promise<void> {
     this.#leaving = "close";
     const reference = { session: this.id, container: this.#known.container.id };
-    const { sessions } = this.#caller.api;
-    await persist(async () => await sessions.close.mutate(reference), this.#options);
+    await persist(async () => await this.#path.end(reference), this.#path.outage());
     this.#leaveBehind();
   }
 
@@ -128,8 +144,8 @@ export class ResumingSession implements SessionStream {
     const abort = (): void => failed.resolve(givenUp());
     if (signal?.aborted) return givenUp();
     signal?.addEventListener("abort", abort);
-    const socket = new StreamSocket(this.#caller, this.#nextRequest(), {
-      onOpened: (opened) => this.#onOpened(socket, opened),
+    const connection = this.#path.connect(this.#nextRequest(), {
+      onOpened: (opened) => this.#onOpened(connection, opened),
       onFrame: (frame) => this.#onFrame(frame),
       onFailure: failed.resolve,
     });
@@ -137,10 +153,10 @@ export class ResumingSession implements SessionStream {
       return (await Promise.race([this.#over.promise, failed.promise])) ?? undefined;
     } finally {
       signal?.removeEventListener("abort", abort);
-      this.#socket = undefined;
+      this.#connection = undefined;
       this.#inputQueue.disconnect();
       this.#credit.stop();
-      socket.close();
+      connection.close();
     }
   }
 
@@ -156,15 +172,15 @@ export class ResumingSession implements SessionStream {
     };
   }
 
-  #onOpened(socket: StreamSocket, opened: Opened): void {
+  #onOpened(connection: StreamConnection, opened: Opened): void {
     const isFirst = this.#opened === undefined;
     this.#opened ??= opened;
     if (isFirst) this.#outputQueue.begin(opened.offset);
     else this.#goOnAt(opened.offset);
-    this.#socket = socket;
+    this.#connection = connection;
     this.#credit.gave(this.#outputQueue.taken);
-    this.#inputQueue.connect(opened.input, (frame) => socket.send(frame));
-    if (this.#size) socket.send({ type: "resize", size: this.#size });
+    this.#inputQueue.connect(opened.input, (frame) => connection.send(frame));
+    if (this.#size) connection.send({ type: "resize", size: this.#size });
     this.#outage.end();
     this.#notifyBack();
     this.#opening.resolve();
@@ -210,19 +226,19 @@ export class ResumingSession implements SessionStream {
   /** What has arrived counts as acknowledged when the session is resumed: the reader may have some of it before it. */
   #onExit(exit: CommandExit): void {
     void this.#outputQueue.drained.then(() => this.#exit.resolve(exit));
-    this.#socket?.send({ type: "detach" });
+    this.#connection?.send({ type: "detach" });
     this.#finish();
   }
 
   #onTaken(): void {
     const { taken, received } = this.#outputQueue;
-    if (this.#socket) this.#credit.taken(taken, taken === received);
+    if (this.#connection) this.#credit.taken(taken, taken === received);
   }
 
   #giveCredit(): void {
     const { taken } = this.#outputQueue;
     this.#credit.gave(taken);
-    this.#socket?.send({ type: "credit", offset: taken, window: this.#request.window });
+    this.#connection?.send({ type: "credit", offset: taken, window: this.#request.window });
   }
 
   #notifyDown(error: PodfleetError): void {
@@ -241,7 +257,7 @@ export class ResumingSession implements SessionStream {
 
   /** The connection is there, and this is the last frame on it. */
   #leave(): void {
-    this.#socket?.send({ type: "detach" });
+    this.#connection?.send({ type: "detach" });
     this.#leaveBehind();
   }
 

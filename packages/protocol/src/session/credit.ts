@@ -1,4 +1,4 @@
-import { creditIntervalMs } from "@podfleet/protocol/stream/frame";
+import { creditIntervalMs } from "../stream/frame.ts";
 
 /** An acknowledgement of the last output goes out at once when the one before is as old as this, and is due after it otherwise. */
 const acknowledgeMs = 10;

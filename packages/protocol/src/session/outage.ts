@@ -3,8 +3,7 @@ import { systemClock } from "@podfleet/base/clock";
 import type { Clock } from "@podfleet/base/clock";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 
-import { wasNeverSent } from "./connection.ts";
-
+/** How an outage between a caller and what it calls is borne. */
 export interface OutageOptions {
   /** How long the control plane may be away before the call fails. Default one minute. */
   readonly outageMaxMs?: number;
@@ -26,6 +25,7 @@ const backoff = { minMs: 100, maxMs: 2_000 };
 /** Counts the failures since the control plane was last heard, and spaces the attempts to reach it again. */
 export class Outage {
   readonly #options: OutageOptions;
+  readonly #wasNeverSent: (error: PodfleetError) => boolean;
   readonly #clock: Clock;
   #reached = false;
   #heard = false;
@@ -33,8 +33,10 @@ export class Outage {
   #beganMs: number | undefined;
   #attemptBeganMs: number;
 
-  constructor(options: OutageOptions) {
+  /** `wasNeverSent` tells errors of attempts that have certainly reached nobody. */
+  constructor(options: OutageOptions, wasNeverSent: (error: PodfleetError) => boolean) {
     this.#options = options;
+    this.#wasNeverSent = wasNeverSent;
     this.#clock = options.clock ?? systemClock;
     this.#attemptBeganMs = this.#clock.nowMs();
   }
@@ -54,7 +56,7 @@ export class Outage {
   async survive(error: unknown): Promise<void> {
     if (!this.#isOutage(error)) throw error;
     const failedMs = this.#clock.nowMs();
-    if (failedMs - this.#attemptBeganMs > heldOpenMs && !wasNeverSent(error)) this.end();
+    if (failedMs - this.#attemptBeganMs > heldOpenMs && !this.#wasNeverSent(error)) this.end();
     const { outageMaxMs = outageMaxMsDefault, signal } = this.#options;
     this.#reached = true;
     this.#beganMs ??= failedMs;
@@ -72,6 +74,17 @@ export class Outage {
     const { whenDown, whenHostSilent } = this.#options;
     if (hasCode(error, "HOST_UNREACHABLE")) return this.#heard || whenHostSilent === "retry";
     if (!hasCode(error, "UNAVAILABLE")) return false;
-    return whenDown !== "fail" || this.#reached || !wasNeverSent(error);
+    return whenDown !== "fail" || this.#reached || !this.#wasNeverSent(error);
+  }
+}
+
+/** Repeats a call until it is answered. @throws PodfleetError the answer, or what `outage` does not survive */
+export async function persist<T>(call: () => Promise<T>, outage: Outage): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      await outage.survive(error);
+    }
   }
 }

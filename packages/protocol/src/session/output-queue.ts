@@ -1,7 +1,7 @@
 /** Output that has arrived and waits for its reader. */
 import { hasCode, type PodfleetError } from "@podfleet/model/errors";
 
-import type { SessionOutput } from "../session.ts";
+import type { SessionOutput } from "./session-stream.ts";
 
 export class OutputQueue {
   readonly stream: ReadableStream<SessionOutput>;
