@@ -173,7 +173,7 @@ test("what the host does not keep any more is missing at the front, with a warni
   const { stdout, stderr, exitCode } = await fleet.cli(["logs", "long"]);
   expect(exitCode).toBe(0);
   expect(stderr).toMatch(
-    /^Warning: the host does not keep \d+ bytes of the journal of "long" any more\n$/,
+    /^Warning: the host no longer keeps \d+ bytes of the output of "long"\n$/,
   );
   const lines = stdout.split("\n").slice(0, -1).map(Number);
   expect(lines.length).toBeLessThan(150_000);

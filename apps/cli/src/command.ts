@@ -1,8 +1,8 @@
 import { Command as CommanderCommand } from "commander";
 
 /**
- * A commander command that reads flags as podman does: a switch takes `=true` or `=false` too, and a command's own flags end where
- * its operands begin when it runs a command of the user's.
+ * A commander command with podman's syntax of flags: a switch takes `=true` or `=false`, and the flags of a command that runs a user's
+ * command end at the first operand.
  */
 export class Command extends CommanderCommand {
   #stopsAtOperand = false;
@@ -10,12 +10,17 @@ export class Command extends CommanderCommand {
   constructor(name?: string) {
     super(name);
     this.configureHelp({
-      // Commander would print "(default: false)" after each switch, and "(default: [])" after each list.
+      // Commander would print "(default: false)" for every switch and "(default: [])" for every list.
       optionDescription: ({ description, defaultValue }) =>
         typeof defaultValue === "string"
           ? `${description} (default: ${defaultValue})`
           : description,
     });
+  }
+
+  /** Adds a flag that may be given more than once. */
+  listOption(flags: string, description: string): this {
+    return this.option(flags, description, (value: string, all: string[]) => [...all, value], []);
   }
 
   override passThroughOptions(passThrough = true): this {
@@ -49,7 +54,7 @@ export class Command extends CommanderCommand {
     return plain;
   }
 
-  /** `--rm=true` as `--rm`, `--sig-proxy=false` as `--no-sig-proxy`, `--rm=false` as nothing, `-t=5` as `-t 5`. */
+  /** Rewrites `--rm=true` to `--rm`, `--rm=false` to nothing, `--sig-proxy=false` to `--no-sig-proxy`, `-t=5` to `-t 5`. */
   #plainFlag(argument: string): string[] {
     const [, flag = "", value = ""] = /^(--[a-z-]+|-[a-zA-Z])=(.*)$/s.exec(argument) ?? [];
     const negation = flag.replace(/^--/, "--no-");

@@ -1,4 +1,4 @@
-/** The CLI's settings: the only place that reads the environment. */
+/** Settings of the CLI. No other file reads the environment. */
 import { homedir } from "node:os";
 
 import { contextPath, findContext } from "@podfleet/client/context";
@@ -8,7 +8,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { z } from "zod";
 
 import type { Environment } from "./flags/environment.ts";
-import { flagError } from "./flags/flag-error.ts";
+import { flagError } from "./flags/values.ts";
 
 const environmentSchema = z.object({
   PODFLEET_URL: z.string().optional(),
@@ -18,14 +18,14 @@ const environmentSchema = z.object({
 });
 
 export interface Config {
-  /** Where the context file is, or would be. */
+  /** Path of the context file, which may not exist. */
   readonly contextPath: string;
-  /** PODFLEET_URL and PODFLEET_TOKEN; each goes before the context file's. */
+  /** PODFLEET_URL and PODFLEET_TOKEN. Each overrides the context file. */
   readonly url: string | undefined;
   readonly token: string | undefined;
-  /** PODFLEET_DETACH_KEYS, as it is; empty: nothing detaches. It goes before the context file's. */
+  /** PODFLEET_DETACH_KEYS, not parsed yet. Overrides the context file; empty disables detaching. */
   readonly detachKeys: string | undefined;
-  /** The caller's variables, which `--env NAME` passes on to containers. */
+  /** Variables of the caller for `--env NAME`. */
   readonly environment: Environment;
 }
 
@@ -41,8 +41,8 @@ export function readConfig(): Config {
 }
 
 /**
- * Which control plane to call, and with which token.
- * @throws PodfleetError INVALID_INPUT when neither the environment nor the context file says
+ * @returns URL and token of the control plane
+ * @throws PodfleetError INVALID_INPUT when neither the environment nor the context file has them
  */
 export async function getContext(config: Config): Promise<Context> {
   const { url, token } = config;
@@ -58,8 +58,8 @@ export async function getContext(config: Config): Promise<Context> {
 }
 
 /**
- * What the user types to leave a session: as `--detach-keys` says, else the environment, else the context file, else podman's keys.
- * @throws PodfleetError INVALID_INPUT that names where keys that are none were set
+ * @returns the detach keys of the flag, else of the environment, else of the context file, else podman's
+ * @throws PodfleetError INVALID_INPUT that names the source of invalid keys
  */
 export async function getDetachKeys(config: Config, flag: string | undefined): Promise<string> {
   if (flag !== undefined) return parseDetachKeys("--detach-keys", flag);

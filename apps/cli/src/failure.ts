@@ -1,9 +1,9 @@
-/** How a failed command says so: one line on standard error, and podman's exit codes. */
+/** Reports a failed command: one line on standard error, and podman's exit code. */
 import { errorKinds, PodfleetError } from "@podfleet/model/errors";
 
 import type { Shell } from "./shell.ts";
 
-/** @returns the exit code that the error stands for: 125, or 126 and 127 for the container's command */
+/** @returns the error's exit code: 125, or 126 and 127 for a container's command */
 export async function reportFailure(shell: Shell, error: unknown): Promise<number> {
   const failure = PodfleetError.from(error);
   await shell.stderr.print(`Error: ${failure.message}`);

@@ -3,14 +3,14 @@ import { CommanderError } from "commander";
 import type { Command } from "./command.ts";
 import { readConfig } from "./config.ts";
 import { reportFailure } from "./failure.ts";
-import { outputOf } from "./output/terminal.ts";
+import { outputOf } from "./output/output.ts";
 import { buildProgram } from "./program.ts";
 import { Shell } from "./shell.ts";
 
-/** What podman ends with when it does not understand its command line. */
+/** podman's exit code for an invalid command line. */
 const usageExitCode = 125;
 
-/** A process that a closed pipe ends (128 + SIGPIPE). */
+/** 128 + SIGPIPE: the reader closed the pipe. */
 const brokenPipeExitCode = 141;
 
 const shell = new Shell({
@@ -35,13 +35,13 @@ async function run(program: Command, argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv);
     return shell.exitCode;
   } catch (error) {
-    // Commander has said what is wrong, or shown the help that was asked for.
+    // Commander has printed the error or the help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
     return await reportFailure(shell, error);
   }
 }
 
-/** Makes commander throw instead of ending the process, and word its errors as all others are. */
+/** Makes commander throw instead of exiting, and print errors in podfleet's format. */
 function exitByException(command: Command): void {
   command.exitOverride();
   command.configureOutput({

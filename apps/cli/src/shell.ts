@@ -1,4 +1,4 @@
-/** What a command works with: the outputs, the settings, and the control plane once it is needed. */
+/** Environment of a command: outputs, settings, and the client of the control plane. */
 import { createClient } from "@podfleet/client/client";
 import type { Client } from "@podfleet/client/client";
 import { retrying } from "@podfleet/client/retrying";
@@ -7,18 +7,18 @@ import type { CallerTelemetry } from "@podfleet/telemetry/caller-telemetry";
 
 import { getContext } from "./config.ts";
 import type { Config } from "./config.ts";
-import type { Output } from "./output/terminal.ts";
+import type { Output } from "./output/output.ts";
 import { version } from "./version.ts";
 
 export class Shell {
   readonly config: Config;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** What the process ends with. */
+  /** Exit code of the process. */
   exitCode = 0;
-  /** Show everything known about an error. */
+  /** `--debug`: show an error's code, details and trace. */
   debug = false;
-  /** The trace that the present command began; undefined while it is not recorded. */
+  /** Trace of the command; undefined when it is not recorded. */
   traceId: string | undefined;
   #client: Promise<Client> | undefined;
   #telemetry: CallerTelemetry | undefined;
@@ -30,15 +30,15 @@ export class Shell {
   }
 
   /**
-   * The control plane of the context, traced. Nothing is sent to it yet.
-   * @throws PodfleetError INVALID_INPUT when there is no context
+   * Sets up the client and tracing on first use. Does not connect yet.
+   * @throws PodfleetError INVALID_INPUT without a context
    */
   async client(): Promise<Client> {
     this.#client ??= this.#connect();
     return await this.#client;
   }
 
-  /** Runs a mutation exactly once, across a restart of the control plane; one that is not there at all fails at once. */
+  /** Runs a mutation exactly once, even across a restart of the control plane. Fails at once when it cannot be reached. */
   async mutate<T>(mutation: (client: Client, operationId: OperationId) => Promise<T>): Promise<T> {
     const client = await this.client();
     return await retrying(async (operationId) => await mutation(client, operationId), {
@@ -46,7 +46,7 @@ export class Shell {
     });
   }
 
-  /** Delivers what is left to deliver; bounded. */
+  /** Sends the remaining spans, within a time limit. */
   async close(): Promise<void> {
     await this.#telemetry?.flush();
   }
@@ -54,7 +54,7 @@ export class Shell {
   async #connect(): Promise<Client> {
     const context = await getContext(this.config);
     const client = createClient(context);
-    // Loaded here because commands that stay local need no tracing and should start as fast as they can.
+    // Loaded on demand: local commands need no tracing and start faster without it.
     const { startCallerTelemetry } = await import("@podfleet/telemetry/caller-telemetry");
     const service = { serviceName: "podfleet-cli", serviceVersion: version };
     this.#telemetry = startCallerTelemetry({ ...service, url: client.url, token: context.token });

@@ -1,21 +1,49 @@
+/** Commands on several targets: each is printed when it is done, errors go to standard error. */
+import type { Api } from "@podfleet/client/api";
 import type { Client } from "@podfleet/client/client";
 import type { ContainerState } from "@podfleet/model/container/state";
 import { errorKinds, PodfleetError } from "@podfleet/model/errors";
+import type { OperationId } from "@podfleet/model/ids";
 
 import { reportFailure } from "./failure.ts";
 import type { Shell } from "./shell.ts";
 
-const atOnceMax = 8;
+/** Targets worked on at the same time. */
+const concurrency = 8;
 
 export interface TargetFailure {
   readonly target: string;
   readonly error: PodfleetError;
 }
 
-/**
- * Does the same to each target, several at a time. Prints each that succeeded, as the caller named it, and each error, in the order
- * of the targets.
- */
+export interface ContainerMutation {
+  readonly mutate: (
+    api: Api,
+    input: { readonly operationId: OperationId; readonly container: string },
+  ) => Promise<unknown>;
+  /** Whether the container counts as done in spite of the error. */
+  readonly ignores?: (error: unknown) => boolean;
+}
+
+/** Changes each container. @returns the exit code: that of the first failure */
+export async function mutateEach(
+  shell: Shell,
+  containers: readonly string[],
+  { mutate, ignores }: ContainerMutation,
+): Promise<number> {
+  const failures = await forEachTarget(shell, containers, async (container) => {
+    try {
+      await shell.mutate(
+        async ({ api }, operationId) => await mutate(api, { operationId, container }),
+      );
+    } catch (error) {
+      if (!ignores?.(error)) throw error;
+    }
+  });
+  return exitCodeOf(failures);
+}
+
+/** Runs `perform` on each target. Prints the targets that succeeded and the errors of the others, in the order of the targets. */
 export async function forEachTarget(
   shell: Shell,
   targets: readonly string[],
@@ -27,11 +55,11 @@ export async function forEachTarget(
     const target = targets[index];
     if (target !== undefined) outcomes.set(index, outcomeOf(perform, target));
   };
-  for (let index = 0; index < atOnceMax; index++) begin(index);
+  for (let index = 0; index < concurrency; index++) begin(index);
   for (const [index, target] of targets.entries()) {
     const error = await outcomes.get(index);
     outcomes.delete(index);
-    begin(index + atOnceMax);
+    begin(index + concurrency);
     if (error) {
       await reportFailure(shell, error);
       failures.push({ target, error });
@@ -42,7 +70,7 @@ export async function forEachTarget(
   return failures;
 }
 
-/** podman's exit code for an action on several targets: that of the first failure. */
+/** podman's exit code for several targets: that of the first failure. */
 export function exitCodeOf(failures: readonly TargetFailure[]): number {
   const [first] = failures;
   return first ? errorKinds[first.error.code].exitCode : 0;
@@ -60,7 +88,7 @@ async function outcomeOf(
   }
 }
 
-/** The targets that the caller named, or with `--all` the ids of every container in one of `states`. */
+/** @returns the named containers; with `--all` the ids of all containers in the given states */
 export async function chosenTargets(
   client: Client,
   names: readonly string[],

@@ -8,15 +8,15 @@ import type { Shell } from "./shell.ts";
 export interface VerbText {
   readonly name: string;
   readonly description: string;
-  /** Command lines without the leading `podfleet`. */
+  /** Command lines after `podfleet`. */
   readonly examples: readonly string[];
 }
 
-/** A leaf command with what all have in common. */
+/** Makes a command with the help text and flags that all commands share. */
 export function verb(shell: Shell, { name, description, examples }: VerbText): Command {
   const command = new Command(name);
   command.description(description).summary(description.split(/[.:;] /)[0] ?? description);
-  command.option("--debug", "when it fails, show the error's code, details and trace", false);
+  command.option("--debug", "show the code, details and trace of an error", false);
   command.on("option:debug", () => {
     shell.debug = true;
   });
@@ -31,15 +31,15 @@ type ActionHandler<Arguments extends unknown[]> = (
 ) => Promise<void>;
 
 /**
- * Makes `perform` what a command does with the control plane. The number it returns is the process's exit code; without one that
- * is 0. It runs inside the span that the whole trace hangs on.
+ * Makes an action that runs in the root span of a trace.
+ * @param perform returns the exit code; 0 when it returns nothing
  */
 export function traced<Arguments extends unknown[]>(
   shell: Shell,
   perform: (...parameters: Arguments) => Promise<number | void>,
 ): ActionHandler<Arguments> {
   return async function (...parameters) {
-    // Opening the client sets up tracing.
+    // Sets up tracing.
     await shell.client();
     const tracer = trace.getTracer("podfleet.cli");
     await tracer.startActiveSpan(pathOf(this), async (span) => {
@@ -57,7 +57,7 @@ export function traced<Arguments extends unknown[]>(
   };
 }
 
-/** As `traced`, with the client as the first parameter. */
+/** Like `traced`, and passes the client to `perform`. */
 export function connected<Arguments extends unknown[]>(
   shell: Shell,
   perform: (client: Client, ...parameters: Arguments) => Promise<number | void>,
@@ -67,7 +67,7 @@ export function connected<Arguments extends unknown[]>(
   );
 }
 
-/** `podfleet image load` */
+/** @returns the words of a command: `podfleet image load` */
 export function pathOf(command: Command): string {
   const parent = command.parent;
   return parent instanceof Command ? `${pathOf(parent)} ${command.name()}` : command.name();

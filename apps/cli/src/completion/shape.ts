@@ -1,21 +1,21 @@
-/** What a shell has to know of the commands to complete a line: taken from the commander tree, so it cannot differ from it. */
+/** Commands, flags and operands for completion scripts, read from commander's tree. */
 import type { Command } from "commander";
 
-/** Kinds of words that only the control plane knows; `podfleet __complete KIND` lists them. */
+/** Kinds of words that `podfleet __complete KIND` gets from the control plane. */
 export const completedKinds = ["container", "host", "operation", "image", "session"] as const;
 export type CompletedKind = (typeof completedKinds)[number];
 
 export interface CommandShape {
-  /** Words after `podfleet` that lead here: `image load`; empty for podfleet itself. */
+  /** Words after `podfleet`: `image load`; empty for podfleet itself. */
   readonly path: string;
   readonly commands: readonly { readonly name: string; readonly description: string }[];
   readonly options: readonly OptionShape[];
-  /** What its operands are; undefined when they cannot be completed. */
+  /** Kind of the operands; undefined when they cannot be completed. */
   readonly operands: CompletedKind | undefined;
 }
 
 export interface OptionShape {
-  /** `--name` and perhaps `-n`. */
+  /** `--name`, and `-n` if it has a short form. */
   readonly flags: readonly string[];
   readonly description: string;
   readonly takesValue: boolean;

@@ -1,4 +1,4 @@
-/** The ends of a copy on this machine. */
+/** Packs and unpacks files on this machine. */
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { Readable } from "node:stream";
@@ -7,13 +7,13 @@ import { pipeline } from "node:stream/promises";
 import { PodfleetError } from "@podfleet/model/errors";
 import { create, extract } from "tar";
 
-import { isContents } from "./place.ts";
-import type { Destination, FileKind, Source } from "./target.ts";
+import { isContents } from "./paths.ts";
+import type { Destination, FileKind, Source } from "./paths.ts";
 
 export interface Opened extends Source {
   /** A tar archive. */
   readonly archive: AsyncIterable<Uint8Array>;
-  /** What its entries begin with. */
+  /** First part of every entry's name. */
   readonly root: string;
 }
 
@@ -23,7 +23,7 @@ export async function openLocal(path: string): Promise<Opened> {
   if (!kind) throw notFound(path);
   const real = await realpath(path);
   const contents = isContents(path);
-  // tar takes a name that begins with "@" for an archive's.
+  // tar would read a name that begins with "@" as an archive.
   const root = contents ? "." : `./${basename(real)}`;
   const packed = create({ cwd: contents ? real : dirname(real) }, [root]);
   return { kind, name: contents ? "." : basename(resolve(path)), root, archive: packed };
@@ -34,10 +34,7 @@ export async function findLocal(path: string): Promise<Destination> {
   return { path, found, resolved: found ? await realpath(path) : resolve(path) };
 }
 
-/**
- * Unpacks an archive in a directory. Nothing in it leads out of the directory.
- * @param keepOwners as far as this process may give files away
- */
+/** Unpacks an archive in a directory, never outside of it. Owners are kept when this process is root and `keepOwners` is set. */
 export async function unpackLocal(
   archive: AsyncIterable<Uint8Array>,
   { directory, keepOwners }: { readonly directory: string; readonly keepOwners: boolean },
@@ -48,7 +45,7 @@ export async function unpackLocal(
   await pipeline(Readable.from(buffersOf(archive)), target);
 }
 
-/** tar reads nothing else. */
+/** Converts chunks to Buffer, the only type that tar reads. */
 async function* buffersOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   for await (const { buffer, byteOffset, byteLength } of bytes) {
     yield Buffer.from(buffer, byteOffset, byteLength);

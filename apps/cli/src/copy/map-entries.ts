@@ -4,14 +4,15 @@ import { pipeline } from "node:stream/promises";
 import { extract, type Header, pack } from "tar-stream";
 
 export interface EntryChanges {
-  /** What each name begins with, and what that becomes. */
+  /** First part of every entry's name. */
   readonly from: string;
+  /** Replacement for it. */
   readonly to: string;
-  /** Makes root the owner, as whoever unpacks it has no use for owners of this machine. */
+  /** Set root as the owner: owners of this machine mean nothing in a container. */
   readonly ownedByRoot: boolean;
 }
 
-/** A tar archive with other names, as it comes in. */
+/** Renames the entries of a tar archive while it is read. */
 export async function* mapEntries(
   archive: AsyncIterable<Uint8Array>,
   changes: EntryChanges,
@@ -35,7 +36,7 @@ export async function* mapEntries(
   } finally {
     mapped.destroy();
     entries.destroy();
-    // Safe to ignore: what it failed with has been told by the archive that it feeds.
+    // Safe to ignore: the archive it feeds has reported the failure.
     await feeding.catch(() => undefined);
     await working;
   }
@@ -52,7 +53,7 @@ function changed(header: Header, { from, to, ownedByRoot }: EntryChanges): Heade
   } as Header;
 }
 
-/** Of the extended header only what is not in the others: names there would override the new ones. */
+/** Keeps only the extended attributes that the plain header lacks: names there would override the new ones. */
 function attributesOf(pax: Header["pax"]): Record<string, string> | null {
   const kept = Object.entries(pax ?? {}).filter(
     ([key]) => key === "mtime" || key.startsWith("SCHILY.xattr."),
@@ -68,7 +69,7 @@ function renamed(name: string, from: string, to: string): string {
   return rest === "" ? `${to}${end}` : `${to}/${rest}`;
 }
 
-/** `a/b` for `./a/b`; nothing for `.` and `./`. */
+/** `./a/b` becomes `a/b`; `.` and `./` become empty. */
 function withoutDot(name: string): string {
   return name.replace(/^\.(\/|$)/, "");
 }

@@ -8,7 +8,7 @@
  *       - exec: { command: [sh, -c, "reindex /srv"], timeoutSeconds: 60 }
  *       - stop: { timeoutSeconds: 5 }
  *
- * A step is a verb, or a verb with its arguments, which are those of the API.
+ * A step is a verb, or a verb with its arguments in the API.
  */
 import { stepsSchema } from "@podfleet/model/action";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -23,7 +23,7 @@ const batchSchema = z.strictObject({
 });
 export type Batch = z.infer<typeof batchSchema>;
 
-/** @throws PodfleetError INVALID_INPUT that names the step, what is wrong with it and what is allowed */
+/** @throws PodfleetError INVALID_INPUT that names the step and what is allowed */
 export function parseBatch(path: string, text: string): Batch {
   const file = readYaml(path, text);
   const written = isMapping(file) && Array.isArray(file["steps"]) ? file["steps"] : [];
@@ -46,7 +46,7 @@ function readYaml(path: string, text: string): unknown {
   }
 }
 
-/** `stop` and `stop: { timeoutSeconds: 5 }` as the API has them. */
+/** Expands `stop` and `stop: { timeoutSeconds: 5 }` to steps of the API. */
 function expand(step: unknown): unknown {
   if (typeof step === "string") return { verb: verbOf(step) };
   if (!isMapping(step)) return step;
@@ -60,7 +60,7 @@ function verbOf(name: string): string {
   return name === "exec" ? "exec.start" : `container.${name}`;
 }
 
-/** `step 2 (stop): timeoutSeconds: ` */
+/** @returns the beginning of an error: `step 2 (stop): timeoutSeconds: ` */
 function placeOf(path: readonly PropertyKey[], steps: readonly unknown[]): string {
   const [field, position, ...rest] = path.map(String);
   if (field === undefined) return "";

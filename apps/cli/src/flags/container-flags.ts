@@ -1,4 +1,4 @@
-/** The flags that `run` and `create` share, in podman's words, as commander hands them over. */
+/** Flags that `run` and `create` share, with podman's names. */
 import type { Command } from "../command.ts";
 
 export interface ContainerFlags {
@@ -49,44 +49,45 @@ export interface ContainerFlags {
   readonly strategy?: string;
 }
 
-/** Each: flags, description; those in `lists` may be given more than once. */
+/** Flags with one value. */
 const values: readonly (readonly [flags: string, description: string])[] = [
   ["--name <name>", "name of the container, unique in the fleet"],
-  ["-u, --user <user[:group]>", "user to run the command as, by name or number"],
-  ["-w, --workdir <dir>", "directory to run the command in"],
+  ["-u, --user <user[:group]>", "user, by name or number"],
+  ["-w, --workdir <dir>", "working directory"],
   ["-h, --hostname <name>", "host name inside the container"],
-  ["--cpus <number>", "CPUs it may use, such as 1.5; the planner reserves them"],
-  ["-m, --memory <size>", "memory it may use (b, k, m, g); the planner reserves it"],
-  ["--pids-limit <number>", "processes and threads at most"],
+  ["--cpus <number>", "CPU limit, such as 1.5, reserved on the host"],
+  ["-m, --memory <size>", "memory limit (b, k, m, g), reserved on the host"],
+  ["--pids-limit <number>", "limit of processes and threads"],
   ["--cpu-shares <number>", "relative CPU weight, 2 to 262144"],
   ["--restart <policy>", "no, on-failure[:retries], always or unless-stopped"],
-  ["--stop-signal <signal>", "sent first by stop"],
-  ["--stop-timeout <seconds>", "from the stop signal to SIGKILL"],
-  ["--entrypoint <command>", "replaces the image's entrypoint: a command, or a JSON list"],
+  ["--stop-signal <signal>", "signal that stop sends first"],
+  ["--stop-timeout <seconds>", "time from the stop signal to SIGKILL"],
+  ["--entrypoint <command>", "replace the image's entrypoint: a command, or a JSON list"],
   ["--network <mode>", "none or host"],
   ["--shm-size <size>", "size of /dev/shm (b, k, m, g)"],
   ["--health-cmd <command>", 'healthcheck: a shell command, a JSON list, or "none"'],
   ["--health-interval <duration>", "time between healthchecks"],
-  ["--health-timeout <duration>", "time a healthcheck may take"],
-  ["--health-retries <number>", "failures in a row that make it unhealthy"],
-  ["--health-start-period <duration>", "time after the start in which failures do not count"],
+  ["--health-timeout <duration>", "time limit of a healthcheck"],
+  ["--health-retries <number>", "consecutive failures that make the container unhealthy"],
+  ["--health-start-period <duration>", "time after the start during which failures do not count"],
   ["--health-on-failure <action>", "none, kill, restart or stop"],
   ["--cidfile <file>", "write the container's id to a new file"],
-  ["--host <name>", "the one host to use"],
+  ["--host <name>", "host to place it on"],
   ["--strategy <strategy>", "spread (default) or binpack"],
 ];
 
+/** Flags that may be given more than once. */
 const lists: readonly (readonly [flags: string, description: string])[] = [
-  ["-e, --env <name[=value]>", "environment variable; NAME alone passes the caller's value on"],
+  ["-e, --env <name[=value]>", "environment variable; NAME alone takes the caller's value"],
   ["--env-file <file>", "read environment variables from a file"],
   ["-l, --label <key[=value]>", "label"],
   ["--label-file <file>", "read labels from a file"],
   ["--annotation <key=value>", "annotation of the OCI runtime"],
   ["--ulimit <type=soft[:hard]>", "resource limit, such as nofile=1024:2048"],
-  ["-v, --volume <source:destination[:options]>", "bind a path of the host"],
+  ["-v, --volume <source:destination[:options]>", "bind-mount a path of the host"],
   ["--mount <options>", "type=bind,source=,destination= or type=tmpfs,destination="],
   ["--tmpfs <destination[:options]>", "mount a tmpfs (size=, mode=, ro)"],
-  ["--requires <container>", "containers on the same host that must run first"],
+  ["--requires <container>", "container on the same host that must run first"],
   ["--cap-add <capability>", "add a Linux capability"],
   ["--cap-drop <capability>", "drop a Linux capability"],
   ["--security-opt <option>", "seccomp=unconfined or no-new-privileges[:false]"],
@@ -96,19 +97,17 @@ const lists: readonly (readonly [flags: string, description: string])[] = [
 
 const switches: readonly (readonly [flags: string, description: string])[] = [
   ["-t, --tty", "allocate a terminal for the command"],
-  ["-i, --interactive", "keep the command's standard input open"],
+  ["-i, --interactive", "keep standard input open"],
   ["--rm", "remove the container when its run ends"],
-  ["--replace", "first remove the container that has the name, also when it runs"],
-  ["--init", "run an init that passes signals on and reaps processes"],
+  ["--replace", "first remove the container with this name, even when it runs"],
+  ["--init", "run an init that forwards signals and reaps processes"],
   ["--privileged", "all capabilities and devices, nothing masked"],
   ["--read-only", "make the root filesystem read-only"],
 ];
 
 export function addContainerFlags(command: Command): Command {
   for (const [flags, description] of values) command.option(flags, description);
-  for (const [flags, description] of lists) {
-    command.option(flags, description, (value: string, all: string[]) => [...all, value], []);
-  }
+  for (const [flags, description] of lists) command.listOption(flags, description);
   for (const [flags, description] of switches) command.option(flags, description, false);
   return command;
 }

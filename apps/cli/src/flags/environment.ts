@@ -1,13 +1,13 @@
-/** Environment variables and labels: `KEY=VALUE` on the command line and in files, a line each. */
+/** Environment variables and labels: `KEY=VALUE` on the command line, and in files with one entry per line. */
 import { readFile } from "node:fs/promises";
 
-import { flagError, splitPair } from "./flag-error.ts";
+import { flagError, splitPair } from "./values.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Later entries win. `KEY` alone takes the caller's own value, and is dropped when there is none; `PREFIX*` takes all of the
- * caller's variables with that prefix. As podman's `--env`.
+ * Parses podman's `--env`. Later entries override earlier ones. `KEY` alone takes the caller's value, if it has one; `PREFIX*` takes
+ * all variables of the caller with that prefix.
  */
 export function parseEnvironment(
   entries: readonly string[],
@@ -31,7 +31,7 @@ function inherited(name: string, caller: Environment): Record<string, string> {
   return Object.fromEntries(pairs as [string, string][]);
 }
 
-/** `KEY=VALUE` or `KEY` for an empty value; later entries win. */
+/** Parses `KEY=VALUE`, or `KEY` for an empty value. Later entries override earlier ones. */
 export function parseLabels(flag: string, entries: readonly string[]): Record<string, string> {
   const labels: Record<string, string> = {};
   for (const entry of entries) {
@@ -42,7 +42,7 @@ export function parseLabels(flag: string, entries: readonly string[]): Record<st
   return labels;
 }
 
-/** The entries of files; `flag` names them. */
+/** Reads the entries of the files that a flag names. */
 export async function readEntries(flag: string, paths: readonly string[]): Promise<string[]> {
   const files = paths.map(async (path) => {
     try {
@@ -54,7 +54,7 @@ export async function readEntries(flag: string, paths: readonly string[]): Promi
   return (await Promise.all(files)).flat();
 }
 
-/** The entries of a file; blank lines and those that begin with `#` say nothing. */
+/** Blank lines and lines that begin with `#` are skipped. */
 export function entriesOfFile(text: string): string[] {
   return text
     .split(/\r?\n/)

@@ -2,13 +2,12 @@ import { healthOnFailureActions } from "@podfleet/model/container/healthcheck";
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 
 import type { ContainerFlags } from "./container-flags.ts";
-import { parseDurationMs } from "./duration.ts";
-import { parseCommandList } from "./entrypoint.ts";
-import { flagError, parseChoice, parseCount } from "./flag-error.ts";
+import { parseDurationMs } from "./quantities.ts";
+import { flagError, parseChoice, parseCommandList, parseCount } from "./values.ts";
 
 type HealthcheckInput = NonNullable<ContainerSpecInput["healthcheck"]>;
 
-/** The healthcheck that the `--health-*` flags describe; undefined without one. */
+/** @returns the healthcheck of the `--health-*` flags; undefined without `--health-cmd` */
 export function healthcheckOf(flags: ContainerFlags): HealthcheckInput | undefined {
   const { healthCmd, healthInterval, healthTimeout, healthRetries } = flags;
   const { healthStartPeriod, healthOnFailure } = flags;

@@ -1,9 +1,9 @@
+/** `--volume`, `--mount` and `--tmpfs` in podman's syntax. Sources are paths on the container's host. */
 import { mountPropagations } from "@podfleet/model/container/mount";
-/** `--volume`, `--mount` and `--tmpfs` in podman's syntax. Sources are paths of the host that the container is placed on. */
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 
-import { flagError, splitPair } from "./flag-error.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "./quantities.ts";
+import { flagError, quoted, splitPair } from "./values.ts";
 
 export type MountInput = NonNullable<ContainerSpecInput["mounts"]>[number];
 type BindInput = Extract<MountInput, { type: "bind" }>;
@@ -56,14 +56,14 @@ function volumeOption(text: string, option: string): Partial<BindInput> {
 
 /** `DESTINATION[:OPTION,...]` with `size=`, `mode=`, `ro` and `rw` */
 export function parseTmpfs(text: string): TmpfsInput {
-  const [destination, options] = splitOnce(text, ":");
+  const [destination, options] = splitPair(text, ":");
   const mount: TmpfsInput = { type: "tmpfs", destination };
   for (const option of options ? options.split(",") : []) {
     const [key, value] = splitPair(option);
     if (key === "size" && value) mount.sizeBytes = parseSize("--tmpfs", value);
     else if (key === "mode" && value) mount.mode = value;
     else if (option === "ro" || option === "rw") mount.readOnly = option === "ro";
-    // These three are always in force.
+    // These three are always set.
     else if (!["noexec", "nosuid", "nodev"].includes(option)) {
       throw flagError(
         "--tmpfs",
@@ -77,7 +77,7 @@ export function parseTmpfs(text: string): TmpfsInput {
 
 /** `type=bind,source=PATH,destination=PATH[,...]` or `type=tmpfs,destination=PATH[,...]` */
 export function parseMount(text: string): MountInput {
-  const fields = new Map(text.split(",").map(splitPair));
+  const fields = new Map(text.split(",").map((field) => splitPair(field)));
   const type = fields.get("type");
   if (type !== "bind" && type !== "tmpfs") {
     throw flagError("--mount", text, 'must have "type=bind" or "type=tmpfs"');
@@ -150,13 +150,4 @@ function take(fields: Fields, names: readonly string[]): string | undefined {
   const value = fields.get(name);
   fields.delete(name);
   return value;
-}
-
-function splitOnce(text: string, separator: string): [string, string | undefined] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
-}
-
-function quoted(names: readonly string[]): string {
-  return names.map((name) => `"${name}"`).join(", ");
 }

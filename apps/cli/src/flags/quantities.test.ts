@@ -1,9 +1,7 @@
 import { expect, test } from "vitest";
 
-import { parseDurationMs } from "./duration.ts";
 import { entriesOfFile } from "./environment.ts";
-import { parseSize } from "./size.ts";
-import { parseTime } from "./time.ts";
+import { parseDurationMs, parseSize, parseTime } from "./quantities.ts";
 
 test.each([
   ["0", 0],

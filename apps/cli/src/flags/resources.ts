@@ -1,6 +1,6 @@
-/** The flags about what a container may use; `run`, `create` and `update` have them. */
-import { flagError, parseCount } from "./flag-error.ts";
-import { parseSize } from "./size.ts";
+/** Flags for resource limits, which `run`, `create` and `update` have. */
+import { parseSize } from "./quantities.ts";
+import { flagError, parseCount } from "./values.ts";
 
 export interface ResourceFlags {
   readonly cpus?: string;
@@ -16,7 +16,7 @@ export interface ParsedResources {
   cpuShares?: number;
 }
 
-/** Those that are given. As podman has it, 0 is no limit. */
+/** @returns the limits that are given; as with podman, 0 is no limit */
 export function parseResources(flags: ResourceFlags): ParsedResources {
   const resources: ParsedResources = {};
   if (flags.cpus !== undefined) resources.cpus = parseCpus(flags.cpus);

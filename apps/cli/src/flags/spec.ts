@@ -1,28 +1,29 @@
-/** The spec that `run` and `create` ask for: a pure function of the flags, the files they name and the caller's environment. */
-import { networkModes } from "@podfleet/model/container/spec";
-import { containerSpecSchema } from "@podfleet/model/container/spec";
+/** Makes a container's spec from the flags of `run` and `create`, the files they name and the caller's environment. */
+import { containerSpecSchema, networkModes } from "@podfleet/model/container/spec";
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
 import { placementStrategies } from "@podfleet/model/placement";
 
 import type { ContainerFlags } from "./container-flags.ts";
-import { parseEntrypoint } from "./entrypoint.ts";
+import {
+  parseEntrypoint,
+  parseRestartPolicy,
+  parseSecurityOption,
+  parseUlimit,
+} from "./container-values.ts";
 import { parseEnvironment, parseLabels } from "./environment.ts";
 import type { Environment } from "./environment.ts";
-import { flagError, parseChoice, parseCount } from "./flag-error.ts";
 import { healthcheckOf } from "./healthcheck.ts";
 import { parseMount, parseTmpfs, parseVolume } from "./mount.ts";
+import { parseSize } from "./quantities.ts";
 import { parseResources } from "./resources.ts";
-import { parseRestartPolicy } from "./restart-policy.ts";
-import { parseSecurityOption } from "./security.ts";
-import { parseSize } from "./size.ts";
-import { parseUlimit } from "./ulimit.ts";
+import { flagError, parseChoice, parseCount } from "./values.ts";
 
 export interface SpecSources {
   readonly image: string;
   readonly command: readonly string[];
   readonly flags: ContainerFlags;
-  /** Entries of the files that `--env-file` and `--label-file` name, in their order. */
+  /** Entries of the files in `--env-file` and `--label-file`, in order. */
   readonly fileEnv: readonly string[];
   readonly fileLabels: readonly string[];
   /** Variables of the caller's process, for `--env NAME`. */
@@ -30,7 +31,7 @@ export interface SpecSources {
 }
 
 /**
- * Everything but `dependencies`, which `--requires` names in the caller's words.
+ * Makes the spec without `dependencies`: the names in `--requires` are not resolved here.
  * @throws PodfleetError INVALID_INPUT that names the flag, its value and what is allowed
  */
 export function specFromFlags(sources: SpecSources): ContainerSpecInput {
@@ -96,7 +97,11 @@ function mountsOf(flags: ContainerFlags): NonNullable<ContainerSpecInput["mounts
   const seen = new Set<string>();
   for (const { destination } of mounts) {
     if (seen.has(destination)) {
-      throw flagError("--volume, --mount or --tmpfs", destination, "is a destination twice");
+      throw flagError(
+        "--volume, --mount or --tmpfs",
+        destination,
+        "must not be a destination twice",
+      );
     }
     seen.add(destination);
   }
@@ -117,7 +122,7 @@ function listed(values: readonly string[]): string[] {
   return values.flatMap((value) => value.split(","));
 }
 
-/** Flags by the field of the spec that they set, for what only the spec's schema knows. */
+/** Flags by the field of the spec that they set, for errors of the spec's schema. */
 const flagOf: Readonly<Record<string, string>> = {
   image: "image",
   name: "--name",
@@ -151,7 +156,7 @@ const flagOf: Readonly<Record<string, string>> = {
   "healthcheck.startPeriodMs": "--health-start-period",
 };
 
-/** Ranges and patterns are the spec's own; the message speaks of the flag instead of the field. */
+/** Checks the ranges and patterns of the spec's schema; the error names the flag. */
 function assertAllowed(spec: ContainerSpecInput, flags: ContainerFlags): void {
   const issue = containerSpecSchema.safeParse(spec).error?.issues[0];
   if (!issue) return;
@@ -172,7 +177,7 @@ function assertAllowed(spec: ContainerSpecInput, flags: ContainerFlags): void {
   throw flagError(flag, written, issue.message);
 }
 
-/** The value as the caller wrote it, where the flag has one value only. */
+/** @returns the value as the caller wrote it, for a flag with a single value */
 function writtenAs(flag: string, flags: ContainerFlags): string | undefined {
   const key = flag
     .replace(/^--/, "")

@@ -1,16 +1,21 @@
-/** Where a stream of bytes goes: a file that is there only when it is whole, or standard output. */
+/** Writes a stream of bytes to a file or to standard output. */
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 
 import { PodfleetError } from "@podfleet/model/errors";
 
-import type { Output } from "./terminal.ts";
+import type { Output } from "./output.ts";
 
-export async function saveBytes(bytes: AsyncIterable<Uint8Array>, file: string): Promise<void> {
+/** Writes a file. It appears under its name when it is complete. */
+export async function saveBytes(
+  bytes: AsyncIterable<Uint8Array>,
+  file: string,
+  mode = 0o644,
+): Promise<void> {
   const fresh = `${file}.part`;
   try {
-    await pipeline(bytes, createWriteStream(fresh, { mode: 0o644 }));
+    await pipeline(bytes, createWriteStream(fresh, { mode }));
     await rename(fresh, file);
   } catch (error) {
     await rm(fresh, { force: true });
@@ -18,7 +23,7 @@ export async function saveBytes(bytes: AsyncIterable<Uint8Array>, file: string):
   }
 }
 
-/** @throws PodfleetError INVALID_INPUT when it is a terminal */
+/** @throws PodfleetError INVALID_INPUT when standard output is a terminal */
 export async function writeBytes(
   bytes: AsyncIterable<Uint8Array>,
   output: Output,

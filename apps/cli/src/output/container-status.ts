@@ -3,7 +3,7 @@ import type { ContainerSummary } from "@podfleet/model/container/record";
 
 import { shortAge } from "./quantity.ts";
 
-/** podman's words for a container's state, and how old they are when its host is silent. */
+/** The STATUS column of `podman ps`. When the host is unreachable, it tells how old the status is. */
 export function containerStatus(container: ContainerSummary, nowMs: number): string {
   const status = statusWords(container, nowMs);
   if (container.host.state === "ready") return status;

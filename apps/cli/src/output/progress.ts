@@ -1,6 +1,6 @@
-/** How far a transfer is: a bar that is redrawn on a terminal, a line at its beginning and end elsewhere. */
+import type { Output } from "./output.ts";
+/** Progress of a transfer: a progress bar on a terminal, else one line at the start and one at the end. */
 import { humanSize } from "./quantity.ts";
-import type { Output } from "./terminal.ts";
 
 const redrawMs = 100;
 const barLength = 24;
@@ -8,7 +8,7 @@ const barLength = 24;
 export class Progress {
   readonly #output: Output;
   readonly #label: string;
-  /** Undefined when it is not known beforehand. */
+  /** Undefined when the size is not known in advance. */
   readonly #total: number | undefined;
   readonly #startedMs = performance.now();
   #drawnMs = Number.NEGATIVE_INFINITY;
@@ -26,7 +26,7 @@ export class Progress {
     await this.#output.print(`${this.#label}${size}`);
   }
 
-  /** Never waits: a drawing that a slow terminal has not taken yet is followed by the next one. */
+  /** Redraws the bar without waiting for the terminal. */
   update(bytes: number): void {
     this.#bytes = bytes;
     const nowMs = performance.now();
@@ -35,7 +35,7 @@ export class Progress {
     void this.#output.write(`\r\u001b[2K${this.#line()}`);
   }
 
-  /** Leaves one line that says what was transferred, or none after a failure. */
+  /** Prints a summary after a success; clears the bar in any case. */
   async end(succeeded: boolean): Promise<void> {
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(1);
     const summary = `${this.#label}: ${humanSize(this.#bytes)} in ${seconds} s`;

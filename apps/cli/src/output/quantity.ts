@@ -1,8 +1,8 @@
-/** Quantities for people, in podman's words. */
+/** Sizes and durations as podman prints them. */
 
 const decimalUnits = ["B", "kB", "MB", "GB", "TB", "PB"] as const;
 
-/** `4.42 MB`: three digits, powers of 1000, as podman shows the size of an image. */
+/** `4.42 MB`: three digits, powers of 1000; used for images and files. */
 export function humanSize(bytes: number): string {
   let value = bytes;
   let unit = 0;
@@ -13,7 +13,7 @@ export function humanSize(bytes: number): string {
   return `${Number(value.toPrecision(3))} ${decimalUnits[unit] ?? ""}`;
 }
 
-/** `512 MiB`: powers of 1024, for memory. */
+/** `512 MiB`: powers of 1024; used for memory. */
 export function humanMemory(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
   let value = bytes;
@@ -25,7 +25,7 @@ export function humanMemory(bytes: number): string {
   return `${Number(value.toPrecision(3))} ${units[unit] ?? ""}`;
 }
 
-/** `12s`, `3m`, `2h`, `4d`: how old something is, where room is short. */
+/** `12s`, `3m`, `2h`, `4d`: a short age. */
 export function shortAge(time: string, nowMs: number): string {
   const seconds = Math.max(0, Math.floor((nowMs - Date.parse(time)) / 1000));
   if (seconds < 60) return `${seconds}s`;
@@ -34,7 +34,7 @@ export function shortAge(time: string, nowMs: number): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** `1h2m3.45s`: how long something has gone on, as Go prints durations. */
+/** `1h2m3.45s`: elapsed time as Go prints it. */
 export function preciseElapsed(durationMs: number): string {
   const hours = Math.floor(durationMs / 3_600_000);
   const minutes = Math.floor((durationMs % 3_600_000) / 60_000);
@@ -43,7 +43,7 @@ export function preciseElapsed(durationMs: number): string {
   return minutes > 0 ? `${minutes}m${seconds}s` : `${seconds}s`;
 }
 
-/** `850µs`, `12.3ms`, `1.25s`: how long something took. */
+/** `850µs`, `12.3ms`, `1.25s`: a measured duration. */
 export function preciseDuration(durationMs: number): string {
   if (durationMs < 1) return `${Math.round(durationMs * 1000)}µs`;
   if (durationMs < 1000) return `${Number(durationMs.toPrecision(3))}ms`;

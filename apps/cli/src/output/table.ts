@@ -1,28 +1,27 @@
-/** Lists: `--format json`, or a table of the columns that `--format` names. */
+/** Lists and reports: aligned columns, or JSON. */
 import { PodfleetError } from "@podfleet/model/errors";
 
-import { printJson } from "./json.ts";
-import { oneLine } from "./one-line.ts";
-import type { Output } from "./terminal.ts";
+import { oneLine, printJson } from "./output.ts";
+import type { Output } from "./output.ts";
 
 export interface Column<Row> {
   readonly heading: string;
   readonly value: (row: Row) => string;
 }
 
-/** Every column there is, by the name that `--format` gives it. */
+/** All columns of a list, by their names in `--format`. */
 export type Columns<Row> = Readonly<Record<string, Column<Row>>>;
 
 export interface ListFormat<Row> {
   readonly columns: Columns<Row>;
-  /** Names of the columns shown when `--format` does not say. */
+  /** Names of the columns shown without `--format`. */
   readonly shown: readonly string[];
-  /** A row as `--format json` prints it. */
+  /** Makes the element that `--format json` prints for a row. */
   readonly json: (row: Row) => unknown;
 }
 
 export interface ListOptions {
-  /** `json`, or names of columns with commas between. */
+  /** `json`, or names of columns separated by commas. */
   readonly format?: string;
   readonly noheading?: boolean;
 }
@@ -39,6 +38,16 @@ export async function printList<Row>(
   const cells = rows.map((row) => columns.map((column) => oneLine(column.value(row))));
   const lines = noheading ? cells : [columns.map((column) => column.heading), ...cells];
   if (lines.length > 0) await output.print(alignColumns(lines).join("\n"));
+}
+
+/** Prints a report that is not a list: rows of text, or JSON. */
+export async function printReport(
+  output: Output,
+  format: "text" | "json",
+  { json, rows }: { readonly json: unknown; readonly rows: readonly (readonly string[])[] },
+): Promise<void> {
+  if (format === "json") await printJson(output, json);
+  else await output.print(alignColumns(rows).join("\n"));
 }
 
 /** Pads every column but the last to its widest cell, two spaces apart. */
@@ -67,4 +76,11 @@ function chosenColumns<Row>(list: ListFormat<Row>, format: string | undefined): 
       `Cannot use --format ${JSON.stringify(format)}: must be "json" or a list of ${Object.keys(list.columns).join(", ")}`,
     );
   });
+}
+
+/** A cell with labels: `tier=web,zone=a`. */
+export function joinLabels(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
 }

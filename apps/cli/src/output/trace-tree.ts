@@ -1,7 +1,7 @@
-/** A trace as an indented tree: one line a span, with its duration, its process and how it ended. */
+/** Draws a trace as a tree: one line for each span, with its start, duration, service and status. */
 import type { SpanRecord } from "@podfleet/model/span";
 
-import { oneLine } from "./one-line.ts";
+import { oneLine } from "./output.ts";
 import { preciseDuration } from "./quantity.ts";
 import { alignColumns } from "./table.ts";
 
@@ -11,8 +11,8 @@ interface Node {
 }
 
 /**
- * @param columns width to fit the lines into; unbounded when absent
- * @returns lines; spans whose parent is not stored stand at the left, marked `…`
+ * @param columns width of the terminal; unbounded when absent
+ * @returns lines; a span whose parent is not stored is a root, marked `…`
  */
 export function traceTree(spans: readonly SpanRecord[], columns?: number): string[] {
   const roots = rootsOf(spans);
@@ -30,13 +30,13 @@ export function traceTree(spans: readonly SpanRecord[], columns?: number): strin
   });
 }
 
-/** Names give way to the facts beside them only so far; what then does not fit is cut at the right. */
+/** Shortest width that names are cut to; lines that are still too long are cut at the right. */
 const nameLengthMin = 24;
 
-/** Room that is kept for how a span ended, with the gaps between columns. */
+/** Width kept for a span's status and the gaps between columns. */
 const statusLength = 24;
 
-/** An error's message is given so much room where the terminal does not decide. */
+/** Longest part of an error's message that is shown. */
 const messageLengthMax = 100;
 
 interface Row {
@@ -45,9 +45,9 @@ interface Row {
 }
 
 interface Place {
-  /** What stands before the span's own name. */
+  /** Drawn before the span's name. */
   readonly branch: string;
-  /** What stands before those of its children. */
+  /** Drawn before the names of its children. */
   readonly stem: string;
   readonly beginNano: bigint | undefined;
 }
@@ -76,7 +76,7 @@ function factsOf(span: SpanRecord, { beginNano }: Place): string[] {
   return [offset, took, service, status];
 }
 
-/** Spans without a stored parent, each with its children in the order they began. */
+/** Finds the spans without a stored parent. Children are in the order of their start. */
 function rootsOf(spans: readonly SpanRecord[]): Node[] {
   const inOrder = spans.toSorted((one, other) =>
     Number(BigInt(one.startTimeUnixNano) - BigInt(other.startTimeUnixNano)),

@@ -1,7 +1,7 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
-import type { Output } from "../output/terminal.ts";
+import type { Output } from "../output/output.ts";
 import { Notices } from "./notices.ts";
 
 beforeEach(() => {

@@ -1,4 +1,4 @@
-/** The user's terminal while a command elsewhere has it: each key goes to the command as it is typed, ctrl-c too. */
+/** Raw mode of the user's terminal: every key goes to the attached command, ctrl-c too. */
 // oxlint-disable-next-line no-restricted-imports -- Node cannot switch a terminal's output processing off, only stty can
 import { execFileSync } from "node:child_process";
 import type { ReadStream } from "node:tty";
@@ -8,8 +8,8 @@ const endings = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM"] as const;
 const sttyTimeoutMs = 2_000;
 
 /**
- * Lasts until it is disposed of, or this process ends, in whatever way but SIGKILL. Node restores the terminal when it exits, but not on
- * each signal.
+ * Raw mode until it is disposed of or the process ends by anything but SIGKILL. Node itself restores the terminal on exit but not on
+ * every signal.
  */
 export class RawMode implements Disposable {
   readonly #terminal: ReadStream;
@@ -33,14 +33,14 @@ export class RawMode implements Disposable {
 }
 
 /**
- * Node's raw mode leaves on that a newline moves the cursor to the first column as well (termios(3), OPOST and ONLCR). A program that
- * moves it down by newlines, as it may on a raw terminal of its own, would be drawn wrongly.
+ * Turns off output processing (termios(3), OPOST), which Node's raw mode leaves on. With it a newline would also move the cursor to the
+ * first column, and full-screen programs would be drawn wrongly.
  */
 function keepNewlines(): void {
   try {
     const stdio = ["inherit", "ignore", "ignore"] as const;
     execFileSync("stty", ["-opost"], { stdio: [...stdio], timeout: sttyTimeoutMs });
   } catch {
-    // Safe to ignore: on a machine without stty, most programs look as they should.
+    // Safe to ignore: without stty most programs are still drawn correctly.
   }
 }

@@ -5,33 +5,32 @@ import type { StepResult } from "@podfleet/model/operation";
 
 import type { Command } from "../../command.ts";
 import { parseBatch } from "../../flags/batch-file.ts";
-import { flagError, parseChoice } from "../../flags/flag-error.ts";
-import { printJson } from "../../output/json.ts";
-import { oneLine } from "../../output/one-line.ts";
-import { alignColumns } from "../../output/table.ts";
+import { addFormatFlag, type FormatFlags, parseFormat } from "../../flags/format.ts";
+import { flagError } from "../../flags/values.ts";
+import { oneLine } from "../../output/output.ts";
+import { printReport } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";
 import { traced, verb } from "../../verb.ts";
 
 export function batchCommand(shell: Shell): Command {
-  return verb(shell, {
+  const command = verb(shell, {
     name: "batch",
     description:
-      "Carry out the steps of a file on one container, with nobody else in between. Shows the result of each and ends with the error " +
-      "of the first that failed, or with the exit code of its command",
+      "Run the steps in a file on one container without other operations in between, and show the result of each. Ends with the exit " +
+      "code of the first step that failed",
     examples: ["batch deploy.yaml", "batch --format json deploy.json"],
-  })
-    .option("--format <format>", "text or json", "text")
+  });
+  return addFormatFlag(command)
     .argument("<file>", "YAML or JSON: container, steps, continueOnError")
     .action(
-      traced(shell, async (file: string, flags: { readonly format: string }) => {
-        const format = parseChoice("--format", flags.format, ["text", "json"]);
+      traced(shell, async (file: string, flags: FormatFlags) => {
+        const format = parseFormat(flags);
         const batch = parseBatch(file, await read(file));
         const { steps = [] } = await shell.mutate(
           async ({ api }, operationId) =>
             await api.containers.batch.mutate({ operationId, ...batch }),
         );
-        if (format === "json") await printJson(shell.stdout, steps);
-        else await shell.stdout.print(alignColumns(steps.map(lineOf)).join("\n"));
+        await printReport(shell.stdout, format, { json: steps, rows: steps.map(rowOf) });
         return exitCodeOf(steps);
       }),
     );
@@ -45,10 +44,10 @@ async function read(file: string): Promise<string> {
   }
 }
 
-function lineOf(result: StepResult, index: number): string[] {
+function rowOf(result: StepResult, index: number): string[] {
   const verb = result.verb.replace(/^container\.|\.start$/g, "");
-  const line = [String(index + 1), verb, result.status];
-  return result.status === "failed" ? [...line, oneLine(result.error.message)] : line;
+  const row = [String(index + 1), verb, result.status];
+  return result.status === "failed" ? [...row, oneLine(result.error.message)] : row;
 }
 
 function exitCodeOf(results: readonly StepResult[]): number {

@@ -1,11 +1,6 @@
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { pipeline } from "node:stream/promises";
-
-import type { Client } from "@podfleet/client/client";
-
 import type { Command } from "../../command.ts";
-import { flagError } from "../../flags/flag-error.ts";
+import { flagError } from "../../flags/values.ts";
+import { saveBytes } from "../../output/byte-output.ts";
 import type { Shell } from "../../shell.ts";
 import { exitCodeOf, forEachTarget } from "../../targets.ts";
 import { connected, verb } from "../../verb.ts";
@@ -22,7 +17,8 @@ interface CheckpointFlags {
 export function checkpointCommand(shell: Shell): Command {
   return verb(shell, {
     name: "checkpoint",
-    description: "Checkpoint containers: save their processes and end them, to be restored later",
+    description:
+      "Checkpoint containers: save their processes to disk and end them; restore continues them",
     examples: [
       "checkpoint web",
       "checkpoint --leave-running --tcp-established web",
@@ -30,11 +26,14 @@ export function checkpointCommand(shell: Shell): Command {
     ],
   })
     .option("-k, --keep", "keep CRIU's log and statistics", false)
-    .option("-R, --leave-running", "let the container run on", false)
-    .option("--tcp-established", "take established TCP connections along", false)
-    .option("--file-locks", "take file locks along", false)
-    .option("-e, --export <file>", "write the checkpoint to an archive that any host can restore")
-    .option("--ignore-rootfs", "leave the root filesystem's changes out of the archive", false)
+    .option("-R, --leave-running", "leave the container running", false)
+    .option("--tcp-established", "include established TCP connections", false)
+    .option("--file-locks", "include file locks", false)
+    .option(
+      "-e, --export <file>",
+      "save the checkpoint as an archive that can be restored on any host",
+    )
+    .option("--ignore-rootfs", "exclude the root filesystem's changes from the archive", false)
     .argument("<container...>", "names, ids or id prefixes")
     .action(
       connected(shell, async (client, names: string[], flags: CheckpointFlags) => {
@@ -51,7 +50,8 @@ export function checkpointCommand(shell: Shell): Command {
             async ({ api }, operationId) =>
               await api.containers.checkpoint.mutate({ operationId, ...input }),
           );
-          if (file !== undefined) await save(client, container, file);
+          if (file !== undefined)
+            await saveBytes(client.downloadCheckpoint(container), file, 0o600);
         });
         return exitCodeOf(failures);
       }),
@@ -60,16 +60,4 @@ export function checkpointCommand(shell: Shell): Command {
 
 function pick({ keep, leaveRunning, tcpEstablished, fileLocks, ignoreRootfs }: CheckpointFlags) {
   return { keep, leaveRunning, tcpEstablished, fileLocks, ignoreRootfs };
-}
-
-/** The file is there when it is whole. */
-async function save(client: Client, container: string, file: string): Promise<void> {
-  const fresh = `${file}.part`;
-  try {
-    await pipeline(client.downloadCheckpoint(container), createWriteStream(fresh, { mode: 0o600 }));
-    await rename(fresh, file);
-  } catch (error) {
-    await rm(fresh, { force: true });
-    throw error;
-  }
 }

@@ -7,8 +7,13 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { Command } from "../../command.ts";
 import { findLocal, type Opened, openLocal, unpackLocal } from "../../copy/local-files.ts";
 import { mapEntries } from "../../copy/map-entries.ts";
-import { isContents, parsePlace, type Place } from "../../copy/place.ts";
-import { type Destination, targetOf } from "../../copy/target.ts";
+import {
+  type Destination,
+  isContents,
+  parsePlace,
+  type Place,
+  targetOf,
+} from "../../copy/paths.ts";
 import { writeBytes } from "../../output/byte-output.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
@@ -23,7 +28,7 @@ export function cpCommand(shell: Shell): Command {
   return verb(shell, {
     name: "cp",
     description:
-      "Copy files out of a container, into one, or from one to another. A source that ends with /. means the directory's contents; - is a tar archive on standard input or output",
+      "Copy files from or to a container, or between containers. A source that ends with /. is the contents of a directory; - is a tar archive on standard input or output",
     examples: [
       "cp web:/etc/nginx ./nginx",
       "cp ./site/. web:/srv/www",
@@ -31,7 +36,7 @@ export function cpCommand(shell: Shell): Command {
       "cp web:/data other:/data",
     ],
   })
-    .option("--no-archive", "let the files be this user's own, instead of keeping their owners")
+    .option("--no-archive", "own copied files as the current user instead of keeping their owners")
     .argument("<source>", "CONTAINER:PATH, PATH or -")
     .argument("<destination>", "CONTAINER:PATH, PATH or -")
     .action(
@@ -54,7 +59,7 @@ export function cpCommand(shell: Shell): Command {
     );
 }
 
-/** An archive from standard input goes into a directory as it is. */
+/** Unpacks an archive from standard input in a directory, unchanged. */
 async function copyInput(client: Client, destination: Place): Promise<void> {
   if (destination.type !== "container") return;
   const archive: ReadableStream<Uint8Array> = Readable.toWeb(process.stdin);
@@ -84,7 +89,7 @@ async function copy(
   const isLocal = destination.type === "local";
   const there = isLocal ? await findLocal(destination.path) : await find(client, destination);
   const { directory, name } = targetOf(opened, there);
-  // Owners of this machine mean nothing in a container.
+  // Owners on this machine mean nothing in a container.
   const changes = { from: root, to: name, ownedByRoot: source.type === "local" };
   const isSame = root === name && !changes.ownedByRoot;
   const bytes = isSame ? archive : mapEntries(archive, changes);

@@ -1,14 +1,12 @@
-import { attachToExec } from "../../attached/attached-exec.ts";
-import { openDescriptors } from "../../attached/descriptor-output.ts";
+import { attachToExec } from "../../attach/attach.ts";
+import { openDescriptors } from "../../attach/descriptor-output.ts";
 import type { Command } from "../../command.ts";
-import { getDetachKeys } from "../../config.ts";
 import { parseEnvironment, readEntries } from "../../flags/environment.ts";
-import { parseCount } from "../../flags/flag-error.ts";
-import { addSessionFlags, parseOnDisconnect } from "../../flags/session-flags.ts";
-import type { SessionFlags } from "../../flags/session-flags.ts";
+import { addSessionFlags, readSessionFlags, type SessionFlags } from "../../flags/session-flags.ts";
+import { parseCount } from "../../flags/values.ts";
 import type { Shell } from "../../shell.ts";
-import { warnUnlessTerminal } from "../../terminal/warning.ts";
-import { windowSize } from "../../terminal/window.ts";
+import { warnUnlessTerminal } from "../../terminal/notices.ts";
+import { windowSize } from "../../terminal/screen.ts";
 import { traced, verb } from "../../verb.ts";
 
 interface ExecFlags extends SessionFlags {
@@ -24,12 +22,11 @@ interface ExecFlags extends SessionFlags {
 }
 
 export function execCommand(shell: Shell): Command {
-  const collect = (value: string, all: string[]): string[] => [...all, value];
   const exec = verb(shell, {
     name: "exec",
     description:
-      "Run a command in a running container. Shows its output and ends with its exit code; " +
-      "125 is podfleet's own error, 126 a command that cannot be invoked, 127 one that is not found",
+      "Run a command in a running container, show its output and end with its exit code; " +
+      "125 means an error of podfleet itself, 126 a command that cannot be invoked, 127 a command that is not found",
     examples: [
       "exec web ls /srv",
       "exec -it web sh",
@@ -39,20 +36,18 @@ export function execCommand(shell: Shell): Command {
     ],
   });
   return addSessionFlags(exec)
-    .option("-d, --detach", "do not wait for its end; print the exec session's id", false)
-    .option(
+    .option("-d, --detach", "run in the background and print the exec session's id", false)
+    .listOption(
       "-e, --env <name[=value]>",
-      "environment variable; NAME alone passes the caller's value on",
-      collect,
-      [],
+      "environment variable; NAME alone takes the caller's value",
     )
-    .option("--env-file <file>", "read environment variables from a file", collect, [])
-    .option("-i, --interactive", "keep its standard input open, and pass this one on", false)
-    .option("--preserve-fds <count>", "pass on what it writes to descriptors 3 and up", "0")
-    .option("--privileged", "all capabilities", false)
+    .listOption("--env-file <file>", "read environment variables from a file")
+    .option("-i, --interactive", "keep standard input open and forward it", false)
+    .option("--preserve-fds <count>", "forward output to this many descriptors from 3 on", "0")
+    .option("--privileged", "give the command all capabilities", false)
     .option("-t, --tty", "allocate a terminal", false)
-    .option("-u, --user <user[:group]>", "user to run it as, by name or number")
-    .option("-w, --workdir <dir>", "directory to run it in")
+    .option("-u, --user <user[:group]>", "user, by name or number")
+    .option("-w, --workdir <dir>", "working directory")
     .argument("<container>", "name, id or id prefix")
     .argument("<command...>", "command and its arguments")
     .passThroughOptions()
@@ -60,10 +55,10 @@ export function execCommand(shell: Shell): Command {
       traced(shell, async (container: string, command: string[], flags: ExecFlags) => {
         const preserveFds = parseCount("--preserve-fds", flags.preserveFds);
         const descriptors = flags.detach ? [] : openDescriptors(preserveFds);
-        const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
-        // A container goes on by itself; a command that reads what nobody writes any more would wait for ever.
+        // A command that reads input would wait for ever for a client that does not come back.
         const unattended = flags.interactive ? "hangup" : "keep";
-        const onDisconnect = parseOnDisconnect(flags.onDisconnect ?? unattended);
+        const session = await readSessionFlags(shell.config, flags, unattended);
+        const { detachKeys } = session;
         const { interactive, privileged, tty, user, workdir } = flags;
         const fileEntries = await readEntries("--env-file", flags.envFile);
         const terminalSize = tty ? windowSize() : undefined;
@@ -75,11 +70,10 @@ export function execCommand(shell: Shell): Command {
           ...(workdir === undefined ? {} : { workdir }),
         };
         const client = await shell.client();
-        if (!flags.detach) await warnUnlessTerminal(shell, flags);
+        if (!flags.detach) await warnUnlessTerminal(shell.stderr, flags);
         const run = await client.exec({ container, spec }, { whenDown: "fail" });
         if (!flags.detach) {
-          const attached = { run, input: interactive, detachKeys, onDisconnect, descriptors };
-          return await attachToExec(shell, attached);
+          return await attachToExec(shell, { ...session, run, input: interactive, descriptors });
         }
         await shell.stdout.print(run.id);
         return 0;

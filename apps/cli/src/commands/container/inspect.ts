@@ -2,7 +2,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 
 import type { Command } from "../../command.ts";
 import { reportFailure } from "../../failure.ts";
-import { printJson } from "../../output/json.ts";
+import { printJson } from "../../output/output.ts";
 import { inspectedContainer } from "../../output/podman-json.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
@@ -14,7 +14,7 @@ interface InspectFlags {
 export function inspectCommand(shell: Shell): Command {
   return verb(shell, {
     name: "inspect",
-    description: "Show all about containers, as JSON",
+    description: "Show all about containers as JSON",
     examples: ["inspect web", "inspect --format State.Status,State.ExitCode,Host.Name job"],
   })
     .option("-f, --format <format>", "json, or a list of fields such as State.Pid", "json")
@@ -36,7 +36,7 @@ export function inspectCommand(shell: Shell): Command {
     );
 }
 
-/** The values at the paths that `format` lists, with spaces between. */
+/** @returns the values at the paths in `format`, separated by spaces */
 function fieldsOf(container: object, format: string): string {
   const values = format.split(",").map((path) => {
     const value = path

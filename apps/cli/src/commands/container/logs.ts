@@ -1,12 +1,10 @@
 import type { Client } from "@podfleet/client/client";
 import type { LogRecord, LogsRequest } from "@podfleet/client/logs";
 
-import { LogWriter } from "../../attached/log-writer.ts";
-import type { LinePrefix } from "../../attached/log-writer.ts";
 import type { Command } from "../../command.ts";
-import { parseCount } from "../../flags/flag-error.ts";
-import { parseTime } from "../../flags/time.ts";
-import { gapWarning } from "../../output/gap.ts";
+import { parseTime } from "../../flags/quantities.ts";
+import { parseCount } from "../../flags/values.ts";
+import { gapWarning, type LinePrefix, LogWriter } from "../../output/log-writer.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
 
@@ -22,15 +20,18 @@ interface LogsFlags {
 export function logsCommand(shell: Shell): Command {
   return verb(shell, {
     name: "logs",
-    description: "Show what a container has written, each stream to its own descriptor",
+    description: "Show the output of containers, their standard error on standard error",
     examples: ["logs job", "logs --follow --tail 10 web", "logs --since 10m --timestamps web"],
   })
-    .option("-f, --follow", "go on until the container has ended", false)
-    .option("-n, --names", "begin each line with the container's name", false)
-    .option("--since <time>", "from this time on: RFC 3339, seconds, or 10m for ten minutes ago")
-    .option("--until <time>", "up to this time")
-    .option("--tail <lines>", "the last so many lines; -1 for all", "-1")
-    .option("-t, --timestamps", "begin each line with its time", false)
+    .option("-f, --follow", "follow the output until the container has ended", false)
+    .option("-n, --names", "prefix each line with the container's name", false)
+    .option(
+      "--since <time>",
+      "start at this time: RFC 3339, seconds since 1970, or 10m for ten minutes ago",
+    )
+    .option("--until <time>", "end at this time")
+    .option("--tail <lines>", "number of lines from the end; -1 for all", "-1")
+    .option("-t, --timestamps", "prefix each line with its time", false)
     .argument("<container...>", "names, ids or id prefixes")
     .action(
       connected(shell, async (client, names: string[], flags: LogsFlags) => {
@@ -59,7 +60,7 @@ function requestOf(flags: LogsFlags): Omit<LogsRequest, "container"> {
   };
 }
 
-/** What tells this container's lines from those of others. */
+/** @returns the name or short id that marks this container's lines among others */
 async function ownerOf(
   client: Client,
   container: string,

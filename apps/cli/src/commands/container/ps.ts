@@ -4,30 +4,27 @@ import type { ContainerSummary } from "@podfleet/model/container/record";
 import { containerStates } from "@podfleet/model/container/state";
 
 import type { Command } from "../../command.ts";
-import { flagError, parseChoice, parseCount, splitPair } from "../../flags/flag-error.ts";
+import { addListFlags, type ListFlags, listOptions } from "../../flags/format.ts";
+import { flagError, parseChoice, parseCount, splitPair } from "../../flags/values.ts";
 import { containerStatus } from "../../output/container-status.ts";
 import { listedContainer } from "../../output/podman-json.ts";
-import { printList } from "../../output/table.ts";
-import type { Columns } from "../../output/table.ts";
+import { type Columns, joinLabels, printList } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
 
-interface PsFlags {
+interface PsFlags extends ListFlags {
   readonly all: boolean;
-  readonly quiet: boolean;
   readonly trunc: boolean;
   readonly filter: readonly string[];
   readonly last?: string;
   readonly latest: boolean;
   readonly sort: string;
-  readonly format?: string;
-  readonly noheading: boolean;
 }
 
 const sortKeys = ["created", "id", "image", "host", "names", "status"] as const;
 
 export function psCommand(shell: Shell): Command {
-  return verb(shell, {
+  const ps = verb(shell, {
     name: "ps",
     description: "List the fleet's containers, newest first",
     examples: [
@@ -37,34 +34,29 @@ export function psCommand(shell: Shell): Command {
       "ps --format json",
     ],
   })
-    .option("-a, --all", "those that do not run too", false)
-    .option("-q, --quiet", "print ids only", false)
+    .option("-a, --all", "list containers in every state", false)
     .option("--no-trunc", "do not shorten ids and commands")
-    .option(
+    .listOption(
       "-f, --filter <key=value>",
       "id, name, label, status or host; values of one key are alternatives",
-      (value: string, all: string[]) => [...all, value],
-      [],
     )
-    .option("-n, --last <number>", "the last so many created, in any state")
-    .option("-l, --latest", "the last one created, in any state", false)
-    .option("--sort <key>", sortKeys.join(", "), "created")
-    .option("--format <format>", "json, or a list of columns")
-    .option("--noheading", "leave out the headings", false)
-    .action(
-      connected(shell, async (client, flags: PsFlags) => {
-        const sort = parseChoice("--sort", flags.sort, sortKeys);
-        const found = await client.api.containers.list.query(listInput(flags));
-        const containers = sorted(found, sort);
-        const columns = containerColumns(Date.now(), flags.trunc);
-        await printList(shell.stdout, containers, {
-          columns,
-          shown: ["id", "image", "command", "created", "status", "host", "names"],
-          json: (container) => listedContainer(container, Date.now()),
-          options: flags.quiet ? { format: "id", noheading: true } : flags,
-        });
-      }),
-    );
+    .option("-n, --last <number>", "list this many of the newest containers, in any state")
+    .option("-l, --latest", "list the newest container, in any state", false)
+    .option("--sort <key>", sortKeys.join(", "), "created");
+  return addListFlags(ps).action(
+    connected(shell, async (client, flags: PsFlags) => {
+      const sort = parseChoice("--sort", flags.sort, sortKeys);
+      const found = await client.api.containers.list.query(listInput(flags));
+      const containers = sorted(found, sort);
+      const columns = containerColumns(Date.now(), flags.trunc);
+      await printList(shell.stdout, containers, {
+        columns,
+        shown: ["id", "image", "command", "created", "status", "host", "names"],
+        json: (container) => listedContainer(container, Date.now()),
+        options: listOptions(flags),
+      });
+    }),
+  );
 }
 
 type ListInput = Extract<ApiInputs["containers"]["list"], object>;
@@ -81,7 +73,7 @@ function listInput(flags: PsFlags): ListInput {
 
 type Filters = NonNullable<ListInput["filters"]>;
 
-/** podman's `--filter`; `status` takes podfleet's names of states. */
+/** Parses podman's `--filter`; `status` takes podfleet's container states. */
 export function filtersOf(entries: readonly string[]): Filters {
   const filters: Filters = {};
   for (const entry of entries) {
@@ -104,7 +96,7 @@ export function filtersOf(entries: readonly string[]): Filters {
   return filters;
 }
 
-/** The control plane's order is newest first. */
+/** The control plane sorts by creation, newest first. */
 function sorted(
   containers: readonly ContainerSummary[],
   key: (typeof sortKeys)[number],
@@ -142,13 +134,7 @@ function containerColumns(nowMs: number, truncate: boolean): Columns<ContainerSu
     pid: { heading: "PID", value: ({ pid }) => String(pid ?? "") },
     restarts: { heading: "RESTARTS", value: ({ restartCount }) => String(restartCount ?? 0) },
     imageid: { heading: "IMAGE ID", value: ({ imageId }) => (imageId ?? "").slice(7, 19) },
-    labels: {
-      heading: "LABELS",
-      value: ({ labels }) =>
-        Object.entries(labels)
-          .map(([key, value]) => `${key}=${value}`)
-          .join(","),
-    },
+    labels: { heading: "LABELS", value: ({ labels }) => joinLabels(labels) },
     createdat: { heading: "CREATED AT", value: ({ createdAt }) => createdAt },
     startedat: { heading: "STARTED AT", value: ({ startedAt }) => startedAt ?? "" },
     finishedat: { heading: "FINISHED AT", value: ({ finishedAt }) => finishedAt ?? "" },

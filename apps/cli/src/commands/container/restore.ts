@@ -1,8 +1,7 @@
 import type { Command } from "../../command.ts";
-import { flagError } from "../../flags/flag-error.ts";
-import { openInputFile } from "../../flags/input-file.ts";
+import { flagError, openInputFile } from "../../flags/values.ts";
 import type { Shell } from "../../shell.ts";
-import { chosenTargets, exitCodeOf, forEachTarget } from "../../targets.ts";
+import { chosenTargets, mutateEach } from "../../targets.ts";
 import { connected, verb } from "../../verb.ts";
 
 interface RestoreFlags {
@@ -20,18 +19,18 @@ interface RestoreFlags {
 export function restoreCommand(shell: Shell): Command {
   return verb(shell, {
     name: "restore",
-    description: "Restore containers: go on where their checkpoints left off",
+    description: "Restore containers from their checkpoints",
     examples: ["restore web", "restore --import web.tar --name web-2 --host host-3"],
   })
     .option("-k, --keep", "keep the checkpoint, and CRIU's log and statistics", false)
-    .option("--tcp-established", "bring established TCP connections back", false)
-    .option("--file-locks", "bring file locks back", false)
-    .option("-i, --import <file>", "make a new container from an exported checkpoint")
+    .option("--tcp-established", "restore established TCP connections", false)
+    .option("--file-locks", "restore file locks", false)
+    .option("-i, --import <file>", "create a container from an exported checkpoint")
     .option("-n, --name <name>", "name of the new container (with --import)")
     .option("--host <name>", "host of the new container (with --import)")
-    .option("--ignore-rootfs", "begin with the image's root filesystem (with --import)", false)
-    .option("--ignore-static-ip", "let it have another address than a fixed one", false)
-    .option("--ignore-static-mac", "let it have another hardware address than a fixed one", false)
+    .option("--ignore-rootfs", "start from the image's root filesystem (with --import)", false)
+    .option("--ignore-static-ip", "ignore a static IP address", false)
+    .option("--ignore-static-mac", "ignore a static MAC address", false)
     .argument("[container...]", "names, ids or id prefixes")
     .action(
       connected(shell, async (client, names: string[], flags: RestoreFlags) => {
@@ -41,16 +40,13 @@ export function restoreCommand(shell: Shell): Command {
         if (file === undefined) {
           refuseWithoutImport(flags);
           const targets = await chosenTargets(client, names, undefined);
-          const failures = await forEachTarget(shell, targets, async (container) => {
-            await shell.mutate(
-              async ({ api }, operationId) =>
-                await api.containers.restore.mutate({ operationId, container, ...options }),
-            );
+          return await mutateEach(shell, targets, {
+            mutate: async (api, input) =>
+              await api.containers.restore.mutate({ ...input, ...options }),
           });
-          return exitCodeOf(failures);
         }
         if (names.length > 0) {
-          throw flagError("--import", file, "must be used without a container, which it makes");
+          throw flagError("--import", file, "must be used without a container");
         }
         const archive = await openInputFile("--import", file);
         const { container } = await client.restoreArchive(archive, {

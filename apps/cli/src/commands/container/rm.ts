@@ -18,13 +18,13 @@ export function rmCommand(shell: Shell): Command {
   return verb(shell, {
     name: "rm",
     description:
-      "Remove containers. Ends with 1 when one does not exist, 2 when one runs or others depend on it, 125 otherwise",
+      "Remove containers. Fails with 1 when a container does not exist, 2 when it runs or others depend on it, else 125",
     examples: ["rm job", "rm --force web", "rm --all", "rm --depend database"],
   })
-    .option("-a, --all", "remove every container; those that run too with --force", false)
-    .option("-f, --force", "kill those that run, pass over those that do not exist", false)
-    .option("--depend", "remove the containers that depend on it first", false)
-    .option("-i, --ignore", "pass over containers that do not exist", false)
+    .option("-a, --all", "remove every container; with --force running ones too", false)
+    .option("-f, --force", "kill running containers, ignore containers that do not exist", false)
+    .option("--depend", "first remove the containers that depend on it", false)
+    .option("-i, --ignore", "ignore containers that do not exist", false)
     .argument("[container...]", "names, ids or id prefixes")
     .action(
       connected(shell, async (client, names: string[], flags: RemoveFlags) => {
@@ -46,13 +46,13 @@ async function remove(shell: Shell, container: string, flags: RemoveFlags): Prom
         await api.containers.remove.mutate({ operationId, container, force, dependents }),
     );
   } catch (error) {
-    // With --all, one that is gone was removed meanwhile, or as a dependent of another.
+    // With --all, a missing container was removed meanwhile, or as a dependent of another.
     const mayBeGone = flags.ignore || force || flags.all;
     if (!(mayBeGone && hasCode(error, "CONTAINER_NOT_FOUND"))) throw error;
   }
 }
 
-/** podman's: see the description. */
+/** podman's exit codes, as in the description. */
 function exitCodeOfRemoval(failures: readonly TargetFailure[]): number {
   const codes = failures.map(({ error }) => {
     if (hasCode(error, "CONTAINER_NOT_FOUND")) return 1;

@@ -1,30 +1,28 @@
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import { hasCode } from "@podfleet/model/errors";
 
-import { attachToRun } from "../../attached/attached-run.ts";
+import { attachToRun } from "../../attach/attach.ts";
 import type { Command } from "../../command.ts";
-import { getDetachKeys } from "../../config.ts";
 import { reportFailure } from "../../failure.ts";
 import { addContainerFlags } from "../../flags/container-flags.ts";
 import type { ContainerFlags } from "../../flags/container-flags.ts";
-import { addSessionFlags, parseOnDisconnect } from "../../flags/session-flags.ts";
-import type { SessionFlags } from "../../flags/session-flags.ts";
+import { addSessionFlags, addSignalFlag, readSessionFlags } from "../../flags/session-flags.ts";
+import type { SessionFlags, SignalFlags } from "../../flags/session-flags.ts";
 import type { Shell } from "../../shell.ts";
-import { warnUnlessTerminal } from "../../terminal/warning.ts";
+import { warnUnlessTerminal } from "../../terminal/notices.ts";
 import { traced, verb } from "../../verb.ts";
-import { createFromFlags } from "./create-from-flags.ts";
+import { createFromFlags } from "./create.ts";
 
-interface RunFlags extends ContainerFlags, SessionFlags {
+interface RunFlags extends ContainerFlags, SessionFlags, SignalFlags {
   readonly detach: boolean;
-  readonly sigProxy: boolean;
 }
 
 export function runCommand(shell: Shell): Command {
   const command = verb(shell, {
     name: "run",
     description:
-      "Create a container on a host of the fleet and start it. Shows its output and ends with its exit code; " +
-      "125 is podfleet's own error, 126 a command that cannot be invoked, 127 one that is not found",
+      "Create a container on a host of the fleet, start it, show its output and end with its exit code; " +
+      "125 means an error of podfleet itself, 126 a command that cannot be invoked, 127 a command that is not found",
     examples: [
       "run busybox echo hello",
       "run -it --rm busybox sh",
@@ -33,12 +31,11 @@ export function runCommand(shell: Shell): Command {
       "run -d --strategy binpack --constraint host.labels.disk==ssd busybox sleep 60",
     ],
   });
-  return addSessionFlags(addContainerFlags(command))
-    .option("-d, --detach", "do not wait for its end; print the container's id", false)
-    .option("--no-sig-proxy", "do not forward signals to the command")
+  return addSignalFlag(addSessionFlags(addContainerFlags(command)))
+    .option("-d, --detach", "run in the background and print the container's id", false)
     .helpOption("--help", "show this help")
-    .argument("<image>", "name or id of an image that the host has loaded")
-    .argument("[command...]", "command and its arguments; the image's when absent")
+    .argument("<image>", "name or id of an image on the host")
+    .argument("[command...]", "command and its arguments; default: the image's")
     .passThroughOptions()
     .action(
       traced(shell, async (image: string, words: string[], flags: RunFlags) => {
@@ -68,20 +65,18 @@ async function runDetached(shell: Shell, { image, words, flags }: RunRequest): P
   await shell.stdout.print(container.id);
 }
 
-/** With `--rm` the host removes the container when its run ends; a client that is gone by then need not come back for it. */
+/** With `--rm` the host removes the container after its run, even when the client is gone by then. */
 async function runInForeground(shell: Shell, { image, words, flags }: RunRequest): Promise<number> {
-  const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
-  const onDisconnect = parseOnDisconnect(flags.onDisconnect ?? "keep");
-  await warnUnlessTerminal(shell, flags);
+  const session = await readSessionFlags(shell.config, flags);
+  await warnUnlessTerminal(shell.stderr, flags);
   const container = await createFromFlags(shell, { image, command: words, flags });
   try {
     return await attachToRun(shell, {
+      ...session,
       container: container.id,
       starts: true,
       tty: flags.tty,
       input: flags.interactive,
-      detachKeys,
-      onDisconnect,
       proxySignals: flags.sigProxy,
       restarts: (flags.restart ?? "no") !== "no",
     });
@@ -91,7 +86,7 @@ async function runInForeground(shell: Shell, { image, words, flags }: RunRequest
   }
 }
 
-/** A container that still runs, because only its watcher failed, is left alone. */
+/** Removes the container unless it runs, which it does when only the connection failed. */
 async function removeEnded(shell: Shell, { id }: ContainerSummary): Promise<void> {
   try {
     await shell.mutate(
@@ -99,7 +94,7 @@ async function removeEnded(shell: Shell, { id }: ContainerSummary): Promise<void
         await api.containers.remove.mutate({ operationId, container: id }),
     );
   } catch (error) {
-    // Safe to ignore: someone else has removed it, or it runs.
+    // Safe to ignore: it was removed by someone else, or it runs.
     if (!hasCode(error, "CONTAINER_NOT_FOUND", "STATE_INVALID")) await reportFailure(shell, error);
   }
 }

@@ -1,47 +1,39 @@
 import { containerCan } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 
-import { attachToRun } from "../../attached/attached-run.ts";
+import { attachToRun } from "../../attach/attach.ts";
 import type { Command } from "../../command.ts";
-import { getDetachKeys } from "../../config.ts";
-import { addSessionFlags, parseOnDisconnect } from "../../flags/session-flags.ts";
-import type { SessionFlags } from "../../flags/session-flags.ts";
+import { addSessionFlags, addSignalFlag, readSessionFlags } from "../../flags/session-flags.ts";
+import type { SessionFlags, SignalFlags } from "../../flags/session-flags.ts";
 import type { Shell } from "../../shell.ts";
-import { chosenTargets, exitCodeOf, forEachTarget } from "../../targets.ts";
+import { chosenTargets, mutateEach } from "../../targets.ts";
 import { connected, verb } from "../../verb.ts";
 
-interface StartFlags extends SessionFlags {
+interface StartFlags extends SessionFlags, SignalFlags {
   readonly all: boolean;
   readonly attach: boolean;
   readonly interactive: boolean;
-  readonly sigProxy: boolean;
 }
 
 export function startCommand(shell: Shell): Command {
   const command = verb(shell, {
     name: "start",
-    description: "Start containers, and first those that they require",
+    description: "Start containers, after the containers that they require",
     examples: ["start web", "start --attach job", "start -ai shell", "start --all"],
   });
-  return addSessionFlags(command)
-    .option("-a, --attach", "show the output of this run and end with its exit code", false)
-    .option("-i, --interactive", "attach, and pass standard input on", false)
+  return addSignalFlag(addSessionFlags(command))
+    .option("-a, --attach", "attach: show the output of the run and end with its exit code", false)
+    .option("-i, --interactive", "attach, and forward standard input", false)
     .option("--all", "start every container that can be started", false)
-    .option("--no-sig-proxy", "with --attach, do not forward signals to the command")
     .argument("[container...]", "names, ids or id prefixes")
     .action(
       connected(shell, async (client, names: string[], flags: StartFlags) => {
         const all = flags.all ? { states: containerCan.start.states } : undefined;
         const targets = await chosenTargets(client, names, all);
         if (flags.attach || flags.interactive) return await startAttached(shell, targets, flags);
-        return exitCodeOf(
-          await forEachTarget(shell, targets, async (container) =>
-            shell.mutate(
-              async ({ api }, operationId) =>
-                await api.containers.start.mutate({ operationId, container }),
-            ),
-          ),
-        );
+        return await mutateEach(shell, targets, {
+          mutate: async (api, input) => await api.containers.start.mutate(input),
+        });
       }),
     );
 }
@@ -55,18 +47,16 @@ async function startAttached(
   if (target === undefined || others.length > 0) {
     throw new PodfleetError("INVALID_INPUT", "Cannot attach to more than one container: name one");
   }
-  const detachKeys = await getDetachKeys(shell.config, flags.detachKeys);
-  const onDisconnect = parseOnDisconnect(flags.onDisconnect ?? "keep");
+  const session = await readSessionFlags(shell.config, flags);
   const { api } = await shell.client();
   const { id, state, spec } = await api.containers.inspect.query({ container: target });
   return await attachToRun(shell, {
+    ...session,
     container: id,
-    // As podman: one that runs already is attached to.
+    // As podman: attach to a container that runs already.
     starts: state !== "running",
     tty: spec.tty,
     input: flags.interactive,
-    detachKeys,
-    onDisconnect,
     proxySignals: flags.sigProxy,
     restarts: spec.restartPolicy.name !== "no",
   });

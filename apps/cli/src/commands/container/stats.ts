@@ -1,11 +1,12 @@
 import type { ContainerStats } from "@podfleet/model/container/usage";
 
 import type { Command } from "../../command.ts";
-import { parseCount } from "../../flags/flag-error.ts";
+import { parseCount } from "../../flags/values.ts";
 import { humanMemory, humanSize, preciseElapsed } from "../../output/quantity.ts";
 import { printList } from "../../output/table.ts";
 import type { Columns } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";
+import { clearScreen } from "../../terminal/screen.ts";
 import { connected, verb } from "../../verb.ts";
 
 interface StatsFlags {
@@ -16,19 +17,16 @@ interface StatsFlags {
   readonly format?: string;
 }
 
-/** Clears the screen and goes to its first line. */
-const clearScreen = "\u001b[2J\u001b[H";
-
 export function statsCommand(shell: Shell): Command {
   return verb(shell, {
     name: "stats",
-    description: "Show what running containers use, again and again",
+    description: "Show the resource usage of running containers, repeatedly",
     examples: ["stats", "stats --no-stream web", "stats --interval 1 --format json web"],
   })
-    .option("--no-stream", "show it once")
-    .option("--no-reset", "do not clear the screen in between")
+    .option("--no-stream", "show it once only")
+    .option("--no-reset", "do not clear the screen between samples")
     .option("--no-trunc", "do not shorten ids")
-    .option("-i, --interval <seconds>", "time from one to the next", "5")
+    .option("-i, --interval <seconds>", "time between samples", "5")
     .option("--format <format>", "json, or a list of columns")
     .argument("[container...]", "names, ids or id prefixes; every running container when absent")
     .action(
@@ -92,7 +90,7 @@ function pair(one: number, other: number): string {
   return `${humanSize(one)} / ${humanSize(other)}`;
 }
 
-/** podman's fields, and the numbers behind them. */
+/** podman's fields, and the raw numbers. */
 function asJson({ id, name, host, usage, cpuPercent, cpuPercentAverage }: ContainerStats) {
   return {
     ...{ id: id.slice(0, 12), name, host },

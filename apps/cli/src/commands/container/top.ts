@@ -7,7 +7,7 @@ import type { Columns } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
 
-/** podman's descriptors, and its choice of them. */
+/** podman's format descriptors. */
 const columns: Columns<ContainerProcess> = {
   user: { heading: "USER", value: ({ user }) => user },
   uid: { heading: "UID", value: ({ uid }) => String(uid) },

@@ -1,10 +1,11 @@
+/** `podfleet update` and `rename`. */
 import { PodfleetError } from "@podfleet/model/errors";
 import { type ResourceChanges, resourceChangesSchema } from "@podfleet/model/resources";
 
 import type { Command } from "../../command.ts";
-import { flagError } from "../../flags/flag-error.ts";
+import { parseRestartPolicy } from "../../flags/container-values.ts";
 import { parseResources, type ResourceFlags } from "../../flags/resources.ts";
-import { parseRestartPolicy } from "../../flags/restart-policy.ts";
+import { flagError } from "../../flags/values.ts";
 import type { Shell } from "../../shell.ts";
 import { traced, verb } from "../../verb.ts";
 
@@ -15,16 +16,16 @@ interface UpdateFlags extends ResourceFlags {
 export function updateCommand(shell: Shell): Command {
   return verb(shell, {
     name: "update",
-    description: "Change a container's limits, also while it runs, and its restart policy",
+    description: "Change a container's resource limits, even while it runs, and its restart policy",
     examples: [
       "update --cpus 2 --memory 512m web",
       "update --memory 0 web",
       "update --restart on-failure:3 job",
     ],
   })
-    .option("--cpus <number>", "CPUs it may use, such as 1.5; 0 for no limit")
-    .option("-m, --memory <size>", "memory it may use (b, k, m, g); 0 for no limit")
-    .option("--pids-limit <number>", "processes and threads at most; 0 or -1 for the default")
+    .option("--cpus <number>", "CPU limit, such as 1.5; 0 for no limit")
+    .option("-m, --memory <size>", "memory limit (b, k, m, g); 0 for no limit")
+    .option("--pids-limit <number>", "limit of processes and threads; 0 or -1 for the default")
     .option("--cpu-shares <number>", "relative CPU weight, 2 to 262144; 0 for the default")
     .option("--restart <policy>", "no, on-failure[:retries], always or unless-stopped")
     .argument("<container>", "name, id or id prefix")
@@ -62,11 +63,29 @@ const flagOf = {
   cpuShares: ["--cpu-shares", "cpuShares"],
 } as const satisfies Record<keyof ResourceChanges, readonly [string, keyof ResourceFlags]>;
 
-/** Ranges are the model's own; the message speaks of the flag. */
+/** Checks the ranges of the model; the error names the flag. */
 function allowed(resources: Record<string, number | null>, flags: ResourceFlags): ResourceChanges {
   const { data, error } = resourceChangesSchema.safeParse(resources);
   if (data) return data;
   const issue = error.issues[0];
   const [flag, key] = flagOf[issue?.path[0] as keyof ResourceChanges];
   throw flagError(flag, flags[key] ?? "", issue?.message ?? "");
+}
+
+export function renameCommand(shell: Shell): Command {
+  return verb(shell, {
+    name: "rename",
+    description: "Rename a container; the new name must be unused in the fleet",
+    examples: ["rename web www"],
+  })
+    .argument("<container>", "name, id or id prefix")
+    .argument("<name>", "new name")
+    .action(
+      traced(shell, async (container: string, name: string) => {
+        await shell.mutate(
+          async ({ api }, operationId) =>
+            await api.containers.rename.mutate({ operationId, container, name }),
+        );
+      }),
+    );
 }

@@ -4,7 +4,7 @@ import { errorKinds, hasCode, PodfleetError } from "@podfleet/model/errors";
 
 import type { Command } from "../../command.ts";
 import { reportFailure } from "../../failure.ts";
-import { parseChoice } from "../../flags/flag-error.ts";
+import { parseChoice } from "../../flags/values.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
 
@@ -18,11 +18,10 @@ const conditions = [...waitConditions, ...containerStates] as const;
 export function waitCommand(shell: Shell): Command {
   return verb(shell, {
     name: "wait",
-    description:
-      "Wait until containers have ended; print their exit codes, -1 for one that is unknown",
+    description: "Wait until containers have ended and print their exit codes; -1 is unknown",
     examples: ["wait job", "wait job-1 job-2 job-3", "wait --condition running web"],
   })
-    .option("--condition <condition>", `what to wait for: ${conditions.join(", ")}`, "exit")
+    .option("--condition <condition>", `condition to wait for: ${conditions.join(", ")}`, "exit")
     .option("-i, --ignore", "print -1 for containers that do not exist", false)
     .argument("<container...>", "names, ids or id prefixes")
     .action(

@@ -5,10 +5,10 @@ import { PodfleetError } from "@podfleet/model/errors";
 
 import type { Command } from "../../command.ts";
 import { getContext } from "../../config.ts";
-import { writeDockerConfig } from "../../docker/docker-config.ts";
-import { parseChoice } from "../../flags/flag-error.ts";
+import { parseChoice } from "../../flags/values.ts";
 import type { Shell } from "../../shell.ts";
 import { verb } from "../../verb.ts";
+import { writeDockerConfig } from "./docker-config.ts";
 
 interface EnvFlags {
   readonly socket?: string | true;
@@ -16,18 +16,18 @@ interface EnvFlags {
   readonly unset: boolean;
 }
 
-/** Where set-up has the control plane serve it. */
+/** Socket of a control plane started by `npm start`. */
 const socketDefault = "/run/podfleet/docker.sock";
 
 const names = ["DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY"] as const;
-/** null: to be unset. What is absent is left alone. */
+/** null unsets a variable; absent variables are left alone. */
 type Variables = Partial<Record<(typeof names)[number], string | null>>;
 
 export function dockerEnvCommand(shell: Shell): Command {
   return verb(shell, {
     name: "env",
     description:
-      "Print what points Docker's CLI at the fleet. Without --socket it calls the control plane of the context, with the token from a configuration of its own that is written beside the context file",
+      "Print the variables that point Docker's CLI at the fleet. Without --socket they select the control plane of the context; its token is written to a Docker configuration beside the context file",
     examples: [
       'docker env; eval "$(podfleet docker env)"; docker ps',
       'docker env --socket; eval "$(podfleet docker env --socket)"; docker exec -it web sh',
@@ -37,10 +37,10 @@ export function dockerEnvCommand(shell: Shell): Command {
   })
     .option(
       "--socket [path]",
-      `call the control plane on this machine by its Unix socket, which needs no token (${socketDefault} without a path)`,
+      `use the Unix socket of the control plane on this machine, which needs no token (default path: ${socketDefault})`,
     )
-    .option("--shell <shell>", "whose syntax to print: posix or fish", "posix")
-    .option("--unset", "print what takes it back", false)
+    .option("--shell <shell>", "syntax to print: posix or fish", "posix")
+    .option("--unset", "print the commands that undo it", false)
     .action(async (flags: EnvFlags) => {
       const syntax = syntaxes[parseChoice("--shell", flags.shell, ["posix", "fish"])];
       const variables = flags.unset ? unset : await variablesOf(shell, flags.socket);
@@ -58,7 +58,7 @@ async function variablesOf(shell: Shell, socket: string | true | undefined): Pro
   await writeDockerConfig(folder, context.token);
   const { protocol, hostname, port, pathname } = new URL(context.url);
   const isSecure = protocol === "https:";
-  // Docker's CLI has default ports of its own.
+  // Without a port, Docker's CLI would use 2375 or 2376.
   const address = `${hostname}:${port || (isSecure ? 443 : 80)}`;
   return {
     DOCKER_HOST: `tcp://${address}${pathname.replace(/\/$/, "")}`,
@@ -90,7 +90,7 @@ const syntaxes = {
   },
 };
 
-/** For both shells; a word of plain characters needs none. */
+/** Quotes a word for both shells. */
 function quote(value: string): string {
   return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", String.raw`'\''`)}'`;
 }

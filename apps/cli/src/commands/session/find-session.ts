@@ -1,12 +1,11 @@
+import type { ApiOutputs } from "@podfleet/client/api";
 import type { Client } from "@podfleet/client/client";
 import { PodfleetError } from "@podfleet/model/errors";
 
-export type ListedSession = Awaited<
-  ReturnType<Client["api"]["sessions"]["list"]["query"]>
->["sessions"][number];
+export type ListedSession = ApiOutputs["sessions"]["list"]["sessions"][number];
 
 /**
- * The one session whose id is `reference` or begins with it, also when it has ended.
+ * Finds the session whose id is `reference` or begins with it, among ended sessions too.
  * @throws PodfleetError SESSION_NOT_FOUND, AMBIGUOUS_ID
  */
 export async function findSession({ api }: Client, reference: string): Promise<ListedSession> {

@@ -1,11 +1,10 @@
-import { LogWriter } from "../../attached/log-writer.ts";
 import type { Command } from "../../command.ts";
-import { parseDurationMs } from "../../flags/duration.ts";
-import { flagError } from "../../flags/flag-error.ts";
-import { gapWarning } from "../../output/gap.ts";
-import { play } from "../../replay/player.ts";
+import { parseDurationMs } from "../../flags/quantities.ts";
+import { flagError } from "../../flags/values.ts";
+import { gapWarning, LogWriter } from "../../output/log-writer.ts";
+import { play } from "../../output/player.ts";
 import type { Shell } from "../../shell.ts";
-import { screenReset } from "../../terminal/screen-reset.ts";
+import { screenReset } from "../../terminal/screen.ts";
 import { connected, verb } from "../../verb.ts";
 import { findSession, type ListedSession } from "./find-session.ts";
 
@@ -18,16 +17,16 @@ interface ReplayFlags {
 export function sessionReplayCommand(shell: Shell): Command {
   return verb(shell, {
     name: "replay",
-    description: "Show what the command wrote during a session, with the pauses that it made",
+    description: "Replay the output of a session with its original pauses",
     examples: [
       "session replay 01936f2e-7b1c-7cc3-98c4-dc0c0c07398f",
       "session replay --speed 4 --idle-time-limit 2s 01936f2e-7b1c",
       "session replay --no-wait 01936f2e-7b1c > session.txt",
     ],
   })
-    .option("-s, --speed <factor>", "2 is twice as fast", "1")
-    .option("-i, --idle-time-limit <duration>", "make no longer pause")
-    .option("--no-wait", "make no pauses")
+    .option("-s, --speed <factor>", "playback speed; 2 is twice as fast", "1")
+    .option("-i, --idle-time-limit <duration>", "longest pause")
+    .option("--no-wait", "do not pause")
     .argument("<session>", "id or id prefix")
     .action(
       connected(shell, async (client, reference: string, flags: ReplayFlags) => {
@@ -43,7 +42,7 @@ export function sessionReplayCommand(shell: Shell): Command {
     );
 }
 
-/** A session that began with the first byte shows all; others what was written while they were there. */
+/** A session from the first byte on replays all output, others what was written while they were open. */
 function recordingOf({ spec, openedAt, endedAt }: ListedSession) {
   return {
     ...(spec.execId === undefined ? {} : { exec: spec.execId }),

@@ -5,8 +5,8 @@ import { eventTypes } from "@podfleet/model/event";
 import type { EventRecord } from "@podfleet/model/event";
 
 import type { Command } from "../../command.ts";
-import { flagError, parseChoice, splitPair } from "../../flags/flag-error.ts";
-import { parseTime } from "../../flags/time.ts";
+import { parseTime } from "../../flags/quantities.ts";
+import { flagError, parseChoice, splitPair } from "../../flags/values.ts";
 import { listedEvent } from "../../output/podman-json.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
@@ -19,7 +19,7 @@ interface EventsFlags {
   readonly format: string;
 }
 
-/** The most that the control plane lists at once. */
+/** Most events that the control plane lists at once. */
 const listedMax = 10_000;
 
 export function eventsCommand(shell: Shell): Command {
@@ -32,16 +32,17 @@ export function eventsCommand(shell: Shell): Command {
       "events --filter container=web --filter event=died --format json",
     ],
   })
-    .option(
+    .listOption(
       "-f, --filter <key=value>",
       "container, host, type or event; values of type and event are alternatives",
-      (value: string, all: string[]) => [...all, value],
-      [],
     )
-    .option("--since <time>", "from this time on: RFC 3339, seconds, or 10m for ten minutes ago")
-    .option("--until <time>", "up to this time")
-    .option("--no-stream", "show what has happened and end")
-    .option("--format <format>", "text, or json for one JSON object a line", "text")
+    .option(
+      "--since <time>",
+      "start at this time: RFC 3339, seconds since 1970, or 10m for ten minutes ago",
+    )
+    .option("--until <time>", "end at this time")
+    .option("--no-stream", "show past events only")
+    .option("--format <format>", "text, or json for one JSON object per line", "text")
     .action(
       connected(shell, async (client, flags: EventsFlags) => {
         const format = parseChoice("--format", flags.format, ["text", "json"]);
@@ -122,7 +123,7 @@ export function eventFilters(entries: readonly string[]): WatchRequest {
   );
 }
 
-/** podman's line: time, kind, what happened, id, and facts in brackets. */
+/** podman's format: time, type, action, id, and attributes in parentheses. */
 function describeEvent(event: EventRecord): string {
   const [kind, name] = event.type.split(".");
   const subject = event.container?.id ?? event.operationId ?? event.host.name;

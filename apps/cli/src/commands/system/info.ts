@@ -1,54 +1,51 @@
 import type { Command } from "../../command.ts";
-import { parseChoice } from "../../flags/flag-error.ts";
-import { printJson } from "../../output/json.ts";
+import { addFormatFlag, type FormatFlags, parseFormat } from "../../flags/format.ts";
 import { humanMemory } from "../../output/quantity.ts";
-import { alignColumns } from "../../output/table.ts";
+import { printReport } from "../../output/table.ts";
 import type { Shell } from "../../shell.ts";
 import { connected, verb } from "../../verb.ts";
 import { version } from "../../version.ts";
 
 export function infoCommand(shell: Shell): Command {
-  return verb(shell, {
+  const command = verb(shell, {
     name: "info",
-    description: "Show the fleet at a glance",
+    description: "Show a summary of the fleet",
     examples: ["info", "info --format json"],
-  })
-    .option("--format <format>", "text or json", "text")
-    .action(
-      connected(shell, async (client, flags: { readonly format: string }) => {
-        const format = parseChoice("--format", flags.format, ["text", "json"]);
-        const [system, hosts, images] = await Promise.all([
-          client.api.system.info.query(),
-          client.api.hosts.list.query(),
-          client.api.images.list.query(),
-        ]);
-        const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-        const info = {
-          client: { version },
-          controlPlane: { url: client.url, ...system },
-          hosts: {
-            total: hosts.length,
-            ready: hosts.filter(({ state }) => state === "ready").length,
-            cpus: sum(hosts.map(({ capacity }) => capacity.cpuMillis)) / 1000,
-            memoryBytes: sum(hosts.map(({ capacity }) => capacity.memoryBytes)),
-          },
-          containers: {
-            total: sum(hosts.map(({ containers }) => containers.total)),
-            running: sum(hosts.map(({ containers }) => containers.running)),
-          },
-          images: images.length,
-        };
-        if (format === "json") return await printJson(shell.stdout, info);
-        const lines = [
-          ["Client:", `podfleet ${version}`],
-          ["Control plane:", `${client.url}, version ${system.version}`],
-          ["Caller:", system.caller.name],
-          ["Hosts:", `${info.hosts.ready} ready of ${info.hosts.total}`],
-          ["Capacity:", `${info.hosts.cpus} CPUs, ${humanMemory(info.hosts.memoryBytes)}`],
-          ["Containers:", `${info.containers.running} running of ${info.containers.total}`],
-          ["Images:", String(info.images)],
-        ];
-        await shell.stdout.print(alignColumns(lines).join("\n"));
-      }),
-    );
+  });
+  return addFormatFlag(command).action(
+    connected(shell, async (client, flags: FormatFlags) => {
+      const format = parseFormat(flags);
+      const [system, hosts, images] = await Promise.all([
+        client.api.system.info.query(),
+        client.api.hosts.list.query(),
+        client.api.images.list.query(),
+      ]);
+      const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+      const info = {
+        client: { version },
+        controlPlane: { url: client.url, ...system },
+        hosts: {
+          total: hosts.length,
+          ready: hosts.filter(({ state }) => state === "ready").length,
+          cpus: sum(hosts.map(({ capacity }) => capacity.cpuMillis)) / 1000,
+          memoryBytes: sum(hosts.map(({ capacity }) => capacity.memoryBytes)),
+        },
+        containers: {
+          total: sum(hosts.map(({ containers }) => containers.total)),
+          running: sum(hosts.map(({ containers }) => containers.running)),
+        },
+        images: images.length,
+      };
+      const rows = [
+        ["Client:", `podfleet ${version}`],
+        ["Control plane:", `${client.url}, version ${system.version}`],
+        ["Caller:", system.caller.name],
+        ["Hosts:", `${info.hosts.ready} ready of ${info.hosts.total}`],
+        ["Capacity:", `${info.hosts.cpus} CPUs, ${humanMemory(info.hosts.memoryBytes)}`],
+        ["Containers:", `${info.containers.running} running of ${info.containers.total}`],
+        ["Images:", String(info.images)],
+      ];
+      await printReport(shell.stdout, format, { json: info, rows });
+    }),
+  );
 }
