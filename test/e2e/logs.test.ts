@@ -172,9 +172,7 @@ test("what the host does not keep any more is missing at the front, with a warni
   await job("long", "seq 1 200000; sleep 2");
   const { stdout, stderr, exitCode } = await fleet.cli(["logs", "long"]);
   expect(exitCode).toBe(0);
-  expect(stderr).toMatch(
-    /^Warning: the host no longer keeps \d+ bytes of the output of "long"\n$/,
-  );
+  expect(stderr).toMatch(/^Warning: the host no longer keeps \d+ bytes of the output of "long"\n$/);
   const lines = stdout.split("\n").slice(0, -1).map(Number);
   expect(lines.length).toBeLessThan(150_000);
   expect(lines).toEqual(lines.map((_, index) => 200_000 - lines.length + 1 + index));
