@@ -1,4 +1,4 @@
-/** Writes docs/container-methods.md from the capability table. A test checks that the file is current. */
+/** Writes docs/container-methods.md from the capability table and the verb table. A test checks that the file is current. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -11,13 +11,14 @@ import {
   refusalOf,
 } from "@podfleet/model/container/state";
 import type { ErrorCode } from "@podfleet/model/errors";
-import type { EventType } from "@podfleet/model/event";
+import type { EventType } from "@podfleet/model/event-type";
 
 const introduction = `# Container methods
 
 In which states a container's methods are accepted, what state it has after success, what a refusal is, what else may fail, and the
-event of success. \`scripts/method-table.ts\` makes this page from the capability table in \`packages/model/src/container/state.ts\`, which
-the engine's guards read too; the states are described there, the errors in [errors.md](errors.md).
+event of success. \`scripts/method-table.ts\` makes this page from the verb table in \`packages/model/src/verb\` and the methods beside it in
+\`packages/model/src/container/state.ts\`, which the engine's guards read too; the states are described there, the errors in
+[errors.md](errors.md).
 
 Where there is no state after, the method leaves it as it was, or brings it back. Any method may also fail with \`CONTAINER_NOT_FOUND\`,
 \`AMBIGUOUS_ID\`, \`INVALID_INPUT\` for a request that is not well formed, \`HOST_UNREACHABLE\` and \`UNAVAILABLE\`; one that changes something with

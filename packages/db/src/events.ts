@@ -1,4 +1,5 @@
-import type { EventRecord, EventType } from "@podfleet/model/event";
+import type { EventRecord } from "@podfleet/model/event";
+import type { EventType } from "@podfleet/model/event-type";
 import { and, desc, eq, gt, gte, inArray, like, lte, or, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";

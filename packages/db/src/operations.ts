@@ -1,12 +1,8 @@
 /** The record of every mutation; model/operation has its states. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
-import type {
-  OperationOutcome,
-  OperationRecord,
-  OperationStatus,
-  OperationVerb,
-} from "@podfleet/model/operation";
+import type { OperationOutcome, OperationRecord, OperationStatus } from "@podfleet/model/operation";
+import type { Verb } from "@podfleet/model/verb/verbs";
 import { and, desc, eq, isNull, like, lt, or, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
@@ -18,7 +14,7 @@ export type OperationRow = typeof operations.$inferSelect;
 
 export interface NewOperation {
   readonly id: OperationId;
-  readonly verb: OperationVerb;
+  readonly verb: Verb;
   readonly request: Readonly<Record<string, unknown>>;
   readonly container?: { readonly id: ContainerId; readonly name: string };
   readonly hostId?: HostId | undefined;

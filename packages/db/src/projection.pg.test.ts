@@ -12,7 +12,8 @@ import {
   newHostId,
   newOperationId,
 } from "@podfleet/model/ids";
-import type { OperationOutcome, OperationVerb } from "@podfleet/model/operation";
+import type { OperationOutcome } from "@podfleet/model/operation";
+import type { Verb } from "@podfleet/model/verb/verbs";
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -92,7 +93,7 @@ async function addContainer(database: Database, host: HostInfo, name: string) {
 async function addOperation(
   database: Database,
   host: HostInfo,
-  verb: OperationVerb,
+  verb: Verb,
   container: { readonly id: ContainerId; readonly name: string },
 ) {
   const id = newOperationId();

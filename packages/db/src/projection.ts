@@ -11,6 +11,7 @@ import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import { reservationOf } from "@podfleet/model/resources";
+import { type Verb, verbs } from "@podfleet/model/verb/verbs";
 import { and, eq, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 
 import { lockStatement } from "./advisory-lock.ts";
@@ -168,7 +169,7 @@ function outcomesIn(batch: readonly AgentEvent[]): SettledOperation[] {
 }
 
 interface FinishedOperation extends SettledOperation {
-  readonly verb: string;
+  readonly verb: Verb;
   readonly containerId: ContainerId | null;
 }
 
@@ -214,7 +215,7 @@ async function record(
 
 interface RecordedOperation extends Record<string, unknown> {
   readonly id: OperationId;
-  readonly verb: string;
+  readonly verb: Verb;
   readonly containerId: ContainerId | null;
 }
 
@@ -286,12 +287,8 @@ function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): Co
   const isGone =
     outcome.status === "succeeded"
       ? verb === "container.remove"
-      : makesContainer(verb) && outcome.container === undefined;
+      : verbs[verb].on === "new-container" && outcome.container === undefined;
   return isGone && containerId !== null ? [containerId] : [];
-}
-
-function makesContainer(verb: string): boolean {
-  return verb === "container.create" || verb === "container.import";
 }
 
 /** Records a host's part of operations that concern several; the last part finishes the operation. */

@@ -6,17 +6,15 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { containerStates } from "@podfleet/model/container/state";
-import { type AgentEvent, eventTypes } from "@podfleet/model/event";
+import type { AgentEvent } from "@podfleet/model/event";
+import { eventTypes } from "@podfleet/model/event-type";
 import type { ExecSpec } from "@podfleet/model/exec";
 import type { HostInfo } from "@podfleet/model/host";
 import type { ContainerId, ExecId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
 import type { Labels } from "@podfleet/model/name";
-import {
-  type OperationOutcome,
-  operationStatuses,
-  operationVerbs,
-} from "@podfleet/model/operation";
+import { type OperationOutcome, operationStatuses } from "@podfleet/model/operation";
 import type { SpanRecord } from "@podfleet/model/span";
+import { verbNames } from "@podfleet/model/verb/verbs";
 import { isNull, sql } from "drizzle-orm";
 import {
   bigint,
@@ -119,7 +117,7 @@ export const operations = pgTable(
   "operations",
   {
     id: uuid().$type<OperationId>().primaryKey(),
-    verb: text({ enum: operationVerbs }).notNull(),
+    verb: text({ enum: verbNames }).notNull(),
     /** As the caller gave it; the same id with another request is a conflict. */
     request: jsonb().$type<Readonly<Record<string, unknown>>>().notNull(),
     status: text({ enum: operationStatuses }).notNull(),

@@ -1,6 +1,7 @@
 /** What one container does when it is told to, as a pure model: a few lines that the engine is compared with. */
 import {
   containerCan,
+  type ContainerMethod,
   type ContainerState,
   isAllowed,
   refusalOf,
@@ -63,9 +64,14 @@ export function react(before: Modelled, command: Command, ran = hasProcess(befor
   if (command === "stop" && ran && (state === "exited" || state === "stopped")) {
     return { code: undefined, after: before };
   }
-  const method = command === "signal" ? "kill" : command;
+  const method = methodOf(command);
   if (!isAllowed(method, state)) return { code: refusalOf(method, state), after: before };
   return { code: undefined, after: afterSuccess(before, command) };
+}
+
+function methodOf(command: Exclude<Command, "end">): ContainerMethod {
+  if (command === "signal") return "kill";
+  return command === "exec" ? "exec.start" : command;
 }
 
 function afterSuccess({ state, run }: Modelled, command: Command): Modelled {

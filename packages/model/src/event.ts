@@ -1,47 +1,11 @@
 import { z } from "zod";
 
 import { containerSnapshotSchema } from "./container/snapshot.ts";
+import { eventTypeSchema } from "./event-type.ts";
 import { containerIdSchema, hostIdSchema, operationIdSchema } from "./ids.ts";
 import { imageSchema } from "./image.ts";
-import { operationOutcomeSchema, operationVerbSchema } from "./operation.ts";
-
-/** libpod's names where it has one. */
-export const eventTypes = [
-  "container.create",
-  "container.init",
-  "container.start",
-  "container.died",
-  "container.stop",
-  "container.kill",
-  "container.pause",
-  "container.unpause",
-  "container.cleanup",
-  "container.remove",
-  "container.sync",
-  "container.refresh",
-  "container.rename",
-  "container.update",
-  "container.restart-failed",
-  "container.attach",
-  "container.detach",
-  "container.mount",
-  "container.unmount",
-  "container.export",
-  "container.copy",
-  "container.health_status",
-  "container.checkpoint",
-  "container.restore",
-  "exec.start",
-  "exec.kill",
-  "exec.died",
-  "exec.remove",
-  "artifact.add",
-  "artifact.remove",
-  "image.load",
-  "operation.finished",
-] as const;
-export const eventTypeSchema = z.enum(eventTypes);
-export type EventType = (typeof eventTypes)[number];
+import { operationOutcomeSchema } from "./operation.ts";
+import { verbSchema } from "./verb/verbs.ts";
 
 /**
  * One entry of a host's log. `seq` has no gaps. An event that commits a container's state carries the whole snapshot, so
@@ -58,7 +22,7 @@ export const agentEventSchema = z.object({
   operation: z
     .object({
       id: operationIdSchema,
-      verb: operationVerbSchema,
+      verb: verbSchema,
       /** Which step of a batch it is part of, from 0 on; `verb` is the step's then. */
       step: z.number().int().min(0).optional(),
       /** Present on the event that ends the operation. */

@@ -15,39 +15,7 @@ import { type WireError, wireErrorSchema } from "./errors.ts";
 import { execSessionSchema } from "./exec.ts";
 import { containerIdSchema, hostIdSchema, operationIdSchema, traceIdSchema } from "./ids.ts";
 import { imageSchema } from "./image.ts";
-
-export const operationVerbs = [
-  "container.create",
-  "container.init",
-  "container.start",
-  "container.restart",
-  "container.stop",
-  "container.kill",
-  "container.pause",
-  "container.unpause",
-  "container.cleanup",
-  "container.remove",
-  "container.sync",
-  "container.refresh",
-  "container.rename",
-  "container.update",
-  "container.mount",
-  "container.unmount",
-  "container.copy",
-  "container.healthcheck",
-  "container.batch",
-  "container.checkpoint",
-  "container.restore",
-  "container.import",
-  "exec.start",
-  "exec.kill",
-  "exec.remove",
-  "artifact.add",
-  "artifact.remove",
-  "image.load",
-] as const;
-export const operationVerbSchema = z.enum(operationVerbs);
-export type OperationVerb = (typeof operationVerbs)[number];
+import { verbSchema } from "./verb/verbs.ts";
 
 export const operationStatuses = ["pending", "dispatched", "succeeded", "failed"] as const;
 export type OperationStatus = (typeof operationStatuses)[number];
@@ -56,13 +24,13 @@ export type OperationStatus = (typeof operationStatuses)[number];
 export const stepResultSchema = z.discriminatedUnion("status", [
   z.object({
     status: z.literal("succeeded"),
-    verb: operationVerbSchema,
+    verb: verbSchema,
     /** As the step left it. */
     container: containerSnapshotSchema,
     exec: execSessionSchema.optional(),
   }),
-  z.object({ status: z.literal("failed"), verb: operationVerbSchema, error: wireErrorSchema }),
-  z.object({ status: z.literal("skipped"), verb: operationVerbSchema }),
+  z.object({ status: z.literal("failed"), verb: verbSchema, error: wireErrorSchema }),
+  z.object({ status: z.literal("skipped"), verb: verbSchema }),
 ]);
 export type StepResult = z.infer<typeof stepResultSchema>;
 
@@ -104,7 +72,7 @@ export function isNotDelivered({ details }: Pick<WireError, "details">): boolean
 /** An operation as the control plane shows it. */
 export const operationRecordSchema = z.object({
   id: operationIdSchema,
-  verb: operationVerbSchema,
+  verb: verbSchema,
   status: z.enum(operationStatuses),
   container: z.object({ id: containerIdSchema, name: z.string() }).optional(),
   host: z.object({ id: hostIdSchema, name: z.string() }).optional(),

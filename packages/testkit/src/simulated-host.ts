@@ -6,7 +6,7 @@
 import { randomUUID } from "node:crypto";
 
 import { pause } from "@podfleet/base/pause";
-import type { Action, Step } from "@podfleet/model/action";
+import type { Action } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerUsage } from "@podfleet/model/container/usage";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -23,6 +23,7 @@ import type { Image } from "@podfleet/model/image";
 import { notDelivered, type OperationOutcome, type StepResult } from "@podfleet/model/operation";
 import { changeResources } from "@podfleet/model/resources";
 import { type TransferId, transferIdSchema } from "@podfleet/model/transfer";
+import type { Step } from "@podfleet/model/verb/batch-verb";
 import type { SettleReply } from "@podfleet/protocol/host/settle";
 import type { WaitReply, WaitRequest } from "@podfleet/protocol/host/wait";
 

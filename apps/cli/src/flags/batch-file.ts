@@ -1,3 +1,4 @@
+import { PodfleetError } from "@podfleet/model/errors";
 /**
  * The file of `podfleet batch`, YAML or JSON:
  *
@@ -10,8 +11,7 @@
  *
  * A step is a verb, or a verb with its arguments in the API.
  */
-import { stepsSchema } from "@podfleet/model/action";
-import { PodfleetError } from "@podfleet/model/errors";
+import { stepsSchema } from "@podfleet/model/verb/batch-verb";
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";
 

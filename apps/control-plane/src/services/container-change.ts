@@ -11,8 +11,11 @@ import { insertOperation, type NewOperation } from "@podfleet/db/operations";
 import { insertClaims, isNameTaken } from "@podfleet/db/placement";
 import { isPolicyPossible, type ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { ContainerChange } from "@podfleet/model/mutation";
+import type { ContainerChange, ContainerMutation } from "@podfleet/model/mutation";
 import { type Capacity, changeResources, reservationOf } from "@podfleet/model/resources";
+import type { Step } from "@podfleet/model/verb/batch-verb";
+import type { Claim } from "@podfleet/model/verb/definition";
+import { claimsOf, type VerbClaiming } from "@podfleet/model/verb/verbs";
 import { findGrowthRefusal } from "@podfleet/planner/grow";
 
 import { failedOutcome } from "./unreachable.ts";
@@ -30,12 +33,8 @@ export interface ChangeRequest {
   readonly change: ContainerChange;
 }
 
-export function isChange(mutation: { readonly verb: string }): mutation is ContainerChange {
-  return (
-    mutation.verb === "container.rename" ||
-    mutation.verb === "container.update" ||
-    mutation.verb === "container.batch"
-  );
+export function isChange(mutation: ContainerMutation): mutation is ContainerChange {
+  return claimsOf(mutation.verb).length > 0;
 }
 
 export async function admitChange(
@@ -92,8 +91,8 @@ function wantedBy(change: ContainerChange, spec: ContainerSpec): Wanted {
   const names = new Set<string>();
   const specs: ContainerSpec[] = [];
   for (const step of steps) {
-    if (step.verb === "container.rename") names.add(step.name);
-    if (step.verb !== "container.update") continue;
+    if (isClaiming(step, "name")) names.add(step.name);
+    if (!isClaiming(step, "resources")) continue;
     const { resources, restartPolicy } = step;
     const current = specs.at(-1) ?? spec;
     specs.push({
@@ -103,6 +102,13 @@ function wantedBy(change: ContainerChange, spec: ContainerSpec): Wanted {
     });
   }
   return { names: [...names], specs };
+}
+
+function isClaiming<C extends Claim>(
+  step: Step,
+  claim: C,
+): step is Extract<Step, { readonly verb: VerbClaiming<C> }> {
+  return claimsOf(step.verb).includes(claim);
 }
 
 function growth(present: ContainerSpec, wanted: readonly ContainerSpec[]): Capacity {

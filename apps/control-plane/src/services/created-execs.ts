@@ -46,7 +46,7 @@ export async function createExec(
   { container: reference, spec, operationId = newOperationId() }: NewExec,
 ): Promise<ExecSession> {
   const container = await inspectContainer(fleet, reference);
-  assertAllowed("exec", container);
+  assertAllowed("exec.start", container);
   const wanted = { id: execIdOf(operationId), containerId: container.id, spec };
   const row = await ensureCreatedExec(fleet.database, wanted);
   const isSame = row.containerId === wanted.containerId && isDeepStrictEqual(row.spec, wanted.spec);

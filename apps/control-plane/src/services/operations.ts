@@ -72,10 +72,7 @@ export class Operations {
     }
   }
 
-  async #change(
-    operation: AdmittedOperation,
-    mutation: ContainerMutation & ContainerChange,
-  ): Promise<MutationResult> {
+  async #change(operation: AdmittedOperation, mutation: ContainerChange): Promise<MutationResult> {
     const known = await findOperation(this.#database, operation.id, mutation);
     if (known) return await this.#resume(known, mutation);
     const container = await getContainer(this.#database, mutation.container);

@@ -1,10 +1,9 @@
-import { stepsSchema } from "@podfleet/model/action";
 import { restartPolicySchema } from "@podfleet/model/container/restart-policy";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
-import type { PlainVerb } from "@podfleet/model/mutation";
 import { containerNameSchema } from "@podfleet/model/name";
 import { resourceChangesSchema } from "@podfleet/model/resources";
 import { signalSchema } from "@podfleet/model/signal";
+import { stepsSchema } from "@podfleet/model/verb/batch-verb";
 import { tracked } from "@trpc/server";
 import { z } from "zod";
 
@@ -96,7 +95,17 @@ const restoreInput = z.strictObject({
 });
 
 /** A mutation without arguments. */
-function plain(verb: PlainVerb) {
+function plain(
+  verb:
+    | "container.init"
+    | "container.pause"
+    | "container.unpause"
+    | "container.cleanup"
+    | "container.sync"
+    | "container.refresh"
+    | "container.healthcheck"
+    | "container.mount",
+) {
   return procedure
     .input(z.strictObject(onContainer))
     .mutation(async ({ ctx, input: { operationId, container } }) => {

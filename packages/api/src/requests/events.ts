@@ -1,4 +1,4 @@
-import { eventTypeSchema } from "@podfleet/model/event";
+import { eventTypeSchema } from "@podfleet/model/event-type";
 import { z } from "zod";
 
 import { containerReferenceSchema, hostReferenceSchema, timeSchema } from "./fields.ts";

@@ -35,7 +35,7 @@ export async function addArtifact(
 ): Promise<void> {
   const { containerId: id, verb, name, uploadId, sizeBytes } = action;
   await parts.locks.run(id, { purpose: verb, holdMsMax: artifactMsMax }, async () => {
-    assertAllowed("addArtifact", parts.store.get(id).snapshot);
+    assertAllowed("artifact.add", parts.store.get(id).snapshot);
     if (sizeBytes > 0) await assertUploaded(parts.images.uploads, action);
     const directory = parts.paths.artifacts(id);
     await storing("keep the artifact", async () => {
@@ -69,7 +69,7 @@ export async function removeArtifact(
 ): Promise<void> {
   await parts.locks.run(id, { purpose: verb, holdMsMax: artifactMsMax }, async () => {
     const { snapshot } = parts.store.get(id);
-    assertAllowed("removeArtifact", snapshot);
+    assertAllowed("artifact.remove", snapshot);
     const path = join(parts.paths.artifacts(id), name);
     await storing("remove the artifact", async () => {
       if (!resumed && (await findArtifact(path)) === undefined) throw notFound(parts, id, name);

@@ -4,7 +4,7 @@
  */
 import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { EventType } from "@podfleet/model/event";
+import type { EventType } from "@podfleet/model/event-type";
 import { type ExecSession, execSessionSchema } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 

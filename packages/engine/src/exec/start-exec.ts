@@ -75,7 +75,7 @@ async function beginExecLocked(
 ): Promise<void> {
   const { containerId, execId, spec } = start;
   const { snapshot } = parts.store.get(containerId);
-  assertAllowed("exec", snapshot);
+  assertAllowed("exec.start", snapshot);
   parts.execs.begin({
     ...{ id: execId, containerId, spec, run: snapshot.run },
     ...{ state: "created", exitUnknown: false, timedOut: false },
@@ -88,7 +88,7 @@ async function beginExecLocked(
     // The container may have ended meanwhile, which says more than what the runtime makes of it.
     if (hasCode(error, "RUNTIME_FAILED")) {
       await parts.sync.syncLocked(containerId, { operation: note.operation });
-      assertAllowed("exec", parts.store.get(containerId).snapshot);
+      assertAllowed("exec.start", parts.store.get(containerId).snapshot);
     }
     throw error;
   }

@@ -2,18 +2,19 @@
  * Many steps on one container under one lock, without a look at its process between them. The result of each is on record with its last
  * commit, so an attempt that was cut off is carried on at the step that it was at.
  */
-import { type Action, type Step } from "@podfleet/model/action";
+import type { ActionOf } from "@podfleet/model/action";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import type { StepResult } from "@podfleet/model/operation";
 import { traced } from "@podfleet/oci/process/trace";
+import type { Step } from "@podfleet/model/verb/batch-verb";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { holdMsMaxOf, performStepLocked } from "./steps.ts";
 
-type BatchAction = Extract<Action, { verb: "container.batch" }>;
+type BatchAction = ActionOf<"container.batch">;
 
 /** @throws PodfleetError when no step was begun: STATE_INVALID, LOCK_TIMEOUT */
 export async function performBatch(

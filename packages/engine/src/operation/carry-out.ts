@@ -1,5 +1,6 @@
-import type { Action, Step } from "@podfleet/model/action";
-import type { ContainerId } from "@podfleet/model/ids";
+import type { Action, ActionOf } from "@podfleet/model/action";
+import type { StepVerb } from "@podfleet/model/verb/batch-verb";
+import type { Verb, VerbOn } from "@podfleet/model/verb/verbs";
 
 import { addArtifact, removeArtifact } from "../artifact/artifacts.ts";
 import { checkpointContainer } from "../checkpoint/checkpoint-container.ts";
@@ -20,6 +21,35 @@ import type { OperationRef } from "../state/state-store.ts";
 import { performBatch } from "./batch.ts";
 import { holdMsMaxOf, performStepLocked } from "./steps.ts";
 
+/** Steps on a container, done alone. */
+type LoneStepVerb = Extract<StepVerb, VerbOn<"container">>;
+/** Verbs that take themselves what locks they need. */
+type OwnVerb = Exclude<Verb, LoneStepVerb>;
+
+type Perform<V extends OwnVerb> = (
+  parts: EngineParts,
+  operation: OperationRef,
+  action: ActionOf<V> & { readonly resumed: boolean },
+) => Promise<void>;
+
+const performers: { readonly [V in OwnVerb]: Perform<V> } = {
+  "container.create": createContainer,
+  "container.remove": removeContainer,
+  "container.copy": copyToContainer,
+  "container.healthcheck": (parts, operation, { containerId }) =>
+    checkHealth(parts, containerId, operation),
+  "container.batch": performBatch,
+  "container.checkpoint": checkpointContainer,
+  "container.restore": restoreContainer,
+  "container.import": importContainer,
+  "exec.start": startExec,
+  "exec.kill": killExec,
+  "exec.remove": removeExec,
+  "artifact.add": addArtifact,
+  "artifact.remove": removeArtifact,
+  "image.load": loadImages,
+};
+
 /**
  * Does what the action says and commits that `operation` has succeeded. `resumed`: the engine ended during an earlier attempt,
  * which may have done all but the last step.
@@ -30,53 +60,26 @@ export async function carryOut(
   operation: OperationRef,
   { action, resumed }: { readonly action: Action; readonly resumed: boolean },
 ): Promise<void> {
-  switch (action.verb) {
-    case "container.create":
-      return await createContainer(parts, operation, action);
-    case "container.start":
-      if (action.recursive) await startDependencies(parts, operation, action.containerId);
-      return await performAlone(parts, operation, { action, resumed });
-    case "container.init":
-    case "container.restart":
-    case "container.stop":
-    case "container.kill":
-    case "container.pause":
-    case "container.unpause":
-    case "container.cleanup":
-    case "container.sync":
-    case "container.refresh":
-    case "container.rename":
-    case "container.update":
-    case "container.mount":
-    case "container.unmount":
-      return await performAlone(parts, operation, { action, resumed });
-    case "container.healthcheck":
-      return await checkHealth(parts, action.containerId, operation);
-    case "container.batch":
-      return await performBatch(parts, operation, { ...action, resumed });
-    case "container.remove":
-      return await removeContainer(parts, operation, action);
-    case "exec.start":
-      return await startExec(parts, operation, { ...action, resumed });
-    case "exec.kill":
-      return await killExec(parts, operation, { ...action, resumed });
-    case "exec.remove":
-      return await removeExec(parts, operation, action);
-    case "container.checkpoint":
-      return await checkpointContainer(parts, operation, { ...action, resumed });
-    case "container.restore":
-      return await restoreContainer(parts, operation, action);
-    case "container.import":
-      return await importContainer(parts, operation, { ...action, resumed });
-    case "container.copy":
-      return await copyToContainer(parts, operation, { ...action, resumed });
-    case "artifact.add":
-      return await addArtifact(parts, operation, { ...action, resumed });
-    case "artifact.remove":
-      return await removeArtifact(parts, operation, { ...action, resumed });
-    case "image.load":
-      return await loadImages(parts, operation, { ...action, resumed });
+  if (isLoneStep(action)) {
+    if (action.verb === "container.start" && action.recursive) {
+      await startDependencies(parts, operation, action.containerId);
+    }
+    return await performAlone(parts, operation, { action, resumed });
   }
+  await performOwn(parts, operation, { ...action, resumed });
+}
+
+function isLoneStep(action: Action): action is ActionOf<LoneStepVerb> {
+  return !(action.verb in performers);
+}
+
+async function performOwn<V extends OwnVerb>(
+  parts: EngineParts,
+  operation: OperationRef,
+  action: ActionOf<V> & { readonly resumed: boolean },
+): Promise<void> {
+  const perform = performers[action.verb];
+  await perform(parts, operation, action);
 }
 
 /** Takes the lock, takes note of what became of the process meanwhile, and does the one step. */
@@ -84,7 +87,7 @@ async function performAlone(
   parts: EngineParts,
   operation: OperationRef,
   task: {
-    readonly action: Step & { readonly containerId: ContainerId };
+    readonly action: ActionOf<LoneStepVerb>;
     readonly resumed: boolean;
   },
 ): Promise<void> {

@@ -1,7 +1,7 @@
 /** What a user may have done to one container under its lock, alone or in a batch. */
-import type { Step } from "@podfleet/model/action";
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import type { Step, StepOf, StepVerb } from "@podfleet/model/verb/batch-verb";
 
 import { cleanUpContainerLocked } from "../container/clean-up-container.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
@@ -18,8 +18,8 @@ import { updateLocked } from "../container/update.ts";
 import { runExecLocked, runExecMsMax } from "../exec/run-exec.ts";
 import type { OperationRef } from "../state/state-store.ts";
 
-export interface StepTask {
-  readonly step: Step;
+export interface StepTask<V extends StepVerb = StepVerb> {
+  readonly step: StepOf<V>;
   /** Whose success the step's last commit says; with the step's position when it is one of a batch. */
   readonly operation: OperationRef;
   /** The engine ended during an earlier attempt, which may have done all but the last commit. */
@@ -28,51 +28,56 @@ export interface StepTask {
   readonly wasRunning: boolean;
 }
 
-/**
- * Does the step and commits that it has succeeded. Its record is in line with the container's process at the beginning; nothing is read
- * anew.
- * @throws PodfleetError why it failed; that is not committed then
- */
-export async function performStepLocked(
+type PerformStep<V extends StepVerb> = (
   parts: EngineParts,
   id: ContainerId,
-  task: StepTask,
+  task: StepTask<V>,
+) => Promise<void> | void;
+
+/**
+ * Each does the step and commits that it has succeeded. The container's record is in line with its process at the beginning; nothing is
+ * read anew.
+ */
+const performers: { readonly [V in StepVerb]: PerformStep<V> } = {
+  "container.init": initLocked,
+  "container.start": (parts, id, { operation }) =>
+    startLocked(parts, id, { operation, ends: true, byPolicy: false }),
+  "container.restart": (parts, id, { step, operation }) =>
+    restartLocked(parts, id, { ...step, operation }),
+  "container.stop": (parts, id, task) => stopLocked(parts, id, { ...task.step, ...task }),
+  "container.kill": (parts, id, task) => killLocked(parts, id, { ...task.step, ...task }),
+  "container.pause": pauseLocked,
+  "container.unpause": unpauseLocked,
+  "container.cleanup": cleanUpContainerLocked,
+  "container.sync": resyncContainerLocked,
+  "container.refresh": refreshLocked,
+  "container.rename": (parts, id, task) => renameLocked(parts, id, { ...task.step, ...task }),
+  "container.update": (parts, id, { step, operation }) =>
+    updateLocked(parts, id, { ...step, operation }),
+  "container.mount": mountLocked,
+  "container.unmount": (parts, id, { step, operation }) =>
+    unmountLocked(parts, id, { ...step, operation }),
+  "exec.start": (parts, id, task) => runExecLocked(parts, id, { ...task, spec: task.step.spec }),
+};
+
+/** @throws PodfleetError why it failed; that is not committed then */
+export async function performStepLocked<V extends StepVerb>(
+  parts: EngineParts,
+  id: ContainerId,
+  task: StepTask<V>,
 ): Promise<void> {
-  const { step, operation, resumed } = task;
-  switch (step.verb) {
-    case "container.init":
-      return await initLocked(parts, id, task);
-    case "container.start":
-      return await startLocked(parts, id, { operation, ends: true, byPolicy: false });
-    case "container.restart":
-      return await restartLocked(parts, id, { ...step, operation });
-    case "container.stop":
-      return await stopLocked(parts, id, { ...step, ...task });
-    case "container.kill":
-      return await killLocked(parts, id, { ...step, ...task });
-    case "container.pause":
-      return await pauseLocked(parts, id, task);
-    case "container.unpause":
-      return await unpauseLocked(parts, id, task);
-    case "container.cleanup":
-      return await cleanUpContainerLocked(parts, id, task);
-    case "container.sync":
-      assertAllowed("sync", parts.store.get(id).snapshot);
-      await parts.sync.resyncLocked(id, { operation });
-      return parts.store.succeed(id, operation);
-    case "container.refresh":
-      return await refreshLocked(parts, id, task);
-    case "container.rename":
-      return renameLocked(parts, id, { ...step, operation, resumed });
-    case "container.update":
-      return await updateLocked(parts, id, { ...step, operation });
-    case "container.mount":
-      return await mountLocked(parts, id, task);
-    case "container.unmount":
-      return await unmountLocked(parts, id, { ...step, operation });
-    case "exec.start":
-      return await runExecLocked(parts, id, { ...task, spec: step.spec });
-  }
+  const perform = performers[task.step.verb];
+  await perform(parts, id, task);
+}
+
+async function resyncContainerLocked(
+  parts: EngineParts,
+  id: ContainerId,
+  { operation }: StepTask,
+): Promise<void> {
+  assertAllowed("sync", parts.store.get(id).snapshot);
+  await parts.sync.resyncLocked(id, { operation });
+  parts.store.succeed(id, operation);
 }
 
 /** What most steps take at most; stopping takes it beside the wait for the process. */

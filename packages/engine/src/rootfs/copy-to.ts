@@ -35,7 +35,7 @@ export async function copyToContainer(
   const { containerId: id, verb, path, uploadId } = action;
   await parts.locks.run(id, { purpose: verb, holdMsMax: copyMsMax }, async () => {
     const { snapshot } = parts.store.get(id);
-    assertAllowed("copyTo", snapshot);
+    assertAllowed("copy", snapshot);
     await assertUploaded(parts.images.uploads, action);
     const rootfs = await parts.storage.mountRootfs(id, snapshot.imageId);
     try {

@@ -2,7 +2,7 @@ import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { operationIdSchema } from "@podfleet/model/ids";
-import { operationVerbSchema } from "@podfleet/model/operation";
+import { verbSchema } from "@podfleet/model/verb/verbs";
 import { z } from "zod";
 
 /** What the engine keeps about a container's processes beside the snapshot, for itself. */
@@ -18,7 +18,7 @@ export const containerProcessesSchema = z.object({
       operation: z
         .object({
           id: operationIdSchema,
-          verb: operationVerbSchema,
+          verb: verbSchema,
           step: z.number().int().optional(),
         })
         .optional(),

@@ -15,11 +15,13 @@ import {
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { isTransition } from "@podfleet/model/container/state";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
-import type { AgentEvent, EventType } from "@podfleet/model/event";
+import type { AgentEvent } from "@podfleet/model/event";
+import type { EventType } from "@podfleet/model/event-type";
 import type { ExecSession } from "@podfleet/model/exec";
 import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
-import type { OperationOutcome, OperationVerb, StepResult } from "@podfleet/model/operation";
+import type { OperationOutcome, StepResult } from "@podfleet/model/operation";
+import type { Verb } from "@podfleet/model/verb/verbs";
 import { eq } from "drizzle-orm";
 
 import type { ContainerProcesses, ContainerRecord } from "./container-record.ts";
@@ -37,7 +39,7 @@ import { SessionTable } from "./session-table.ts";
 export interface OperationRef {
   readonly id: OperationId;
   /** Of the step, when it is one of a batch. */
-  readonly verb: OperationVerb;
+  readonly verb: Verb;
   /** Position of the step in its batch. */
   readonly step?: number | undefined;
 }

@@ -13,45 +13,44 @@ import { PodfleetError } from "../errors.ts";
 import { containerIdSchema, imageIdSchema, operationIdSchema } from "../ids.ts";
 import { containerSpecSchema } from "./spec.ts";
 
-export const checkpointOptionsShape = {
+const off = z.boolean().default(false);
+
+export const checkpointOptions = {
   /** Keeps CRIU's log and statistics of it. */
-  keep: z.boolean(),
+  keep: off,
   /** The container runs on. */
-  leaveRunning: z.boolean(),
+  leaveRunning: off,
   /** Takes established TCP connections along; refused when there are some otherwise. */
-  tcpEstablished: z.boolean(),
+  tcpEstablished: off,
   /** Takes file locks along; refused when there are some otherwise. */
-  fileLocks: z.boolean(),
+  fileLocks: off,
   /** Makes it fit for an archive: it holds what the container has changed in its root filesystem too. */
-  archive: z.boolean(),
+  archive: off,
   /** Leaves those changes out. */
-  ignoreRootfs: z.boolean(),
+  ignoreRootfs: off,
 };
 
-const checkpointOptionsSchema = z.object(checkpointOptionsShape);
-export type CheckpointOptions = z.infer<typeof checkpointOptionsSchema>;
-
-export const restoreOptionsShape = {
+export const restoreOptions = {
   /** Keeps the checkpoint, and CRIU's log and statistics. */
-  keep: z.boolean(),
-  tcpEstablished: z.boolean(),
-  fileLocks: z.boolean(),
+  keep: off,
+  tcpEstablished: off,
+  fileLocks: off,
   /**
    * Lets it come up with another address than the one its spec fixes. A container without a network of its own (`none`, `host`)
    * has no such address, so nothing changes for it.
    */
-  ignoreStaticIp: z.boolean(),
+  ignoreStaticIp: off,
   /** The same for the hardware address. */
-  ignoreStaticMac: z.boolean(),
+  ignoreStaticMac: off,
 };
 
-export const importOptionsShape = {
-  ...restoreOptionsShape,
+export const importOptions = {
+  ...restoreOptions,
   /** Begins with the image's root filesystem, without the changes that the archive holds. */
-  ignoreRootfs: z.boolean(),
+  ignoreRootfs: off,
 };
 
-const importOptionsSchema = z.object(importOptionsShape);
+const importOptionsSchema = z.object(importOptions);
 export type ImportOptions = z.infer<typeof importOptionsSchema>;
 export type RestoreOptions = Omit<ImportOptions, "ignoreRootfs">;
 

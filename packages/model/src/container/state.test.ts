@@ -15,7 +15,7 @@ test.each([
   ["unpause", "running", "NOT_PAUSED"],
   ["stop", "exited", "ALREADY_STOPPED"],
   ["stop", "paused", "STATE_INVALID"],
-  ["exec", "paused", "CANNOT_INVOKE"],
+  ["exec.start", "paused", "CANNOT_INVOKE"],
 ] as const)("%s of a container that is %s is %s", (method, state, code) => {
   expect(refusalOf(method, state)).toBe(code);
   const refuse = (): void => assertAllowed(method, { name: "web", state });

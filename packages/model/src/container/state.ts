@@ -24,7 +24,9 @@
 import { z } from "zod";
 
 import { type ErrorCode, PodfleetError } from "../errors.ts";
-import type { EventType } from "../event.ts";
+import { type EventType, successOf } from "../event-type.ts";
+import { anyState, type Capability, notRemoving, type VerbDefinition } from "../verb/definition.ts";
+import { type DefinitionOf, type Verb, verbNames, verbs } from "../verb/verbs.ts";
 
 export const containerStates = [
   "configured",
@@ -39,209 +41,89 @@ export const containerStates = [
 export const containerStateSchema = z.enum(containerStates);
 export type ContainerState = (typeof containerStates)[number];
 
-interface Capability {
-  readonly states: readonly ContainerState[];
-  /** State after success; absent where the method leaves it as it was. */
-  readonly result?: ContainerState;
-  /** What the refusal in another state is, or in which of them it is what; STATE_INVALID when absent. */
-  readonly refusal?: ErrorCode | Readonly<Partial<Record<ContainerState, ErrorCode>>>;
-  /** What it may fail with beside its refusal and what any method may (see docs/container-methods.md). */
-  readonly errors: readonly ErrorCode[];
-  /** The event of its success; absent for a method that only reads. */
-  readonly event?: EventType;
-}
-
-const anyState = containerStates;
-const notRemoving = containerStates.filter((state) => state !== "removing");
-
-/** What a method may fail with that has a container's process created. */
-const creation = [
-  "DEPENDENCY_NOT_RUNNING",
-  "INVALID_INPUT",
-  "COMMAND_NOT_FOUND",
-  "COMMAND_NOT_EXECUTABLE",
-  "STORAGE_FAILED",
-] as const;
-
 /** What opening a session may fail with; `attach` is of the run under way, `attachNext` of the one that the next start begins. */
 const sessionErrors = ["SESSION_IN_USE", "SESSION_ENDED", "FORBIDDEN", "INVALID_INPUT"] as const;
 
-/** The one table of which method is allowed in which state; guards, API errors, disabled buttons and the docs read it. */
-export const containerCan = {
-  init: {
-    states: ["configured", "stopped", "exited"],
-    result: "created",
-    errors: creation,
-    event: "container.init",
-  },
-  start: {
-    states: ["configured", "created", "stopped", "exited"],
-    result: "running",
-    errors: [...creation, "DEPENDENCY_CYCLE"],
-    event: "container.start",
-  },
-  restart: {
-    states: ["configured", "created", "running", "stopped", "exited"],
-    result: "running",
-    errors: creation,
-    event: "container.start",
-  },
-  stop: {
-    states: ["created", "running"],
-    result: "exited",
-    refusal: { stopped: "ALREADY_STOPPED", exited: "ALREADY_STOPPED" },
-    errors: [],
-    event: "container.stop",
-  },
-  kill: { states: ["running"], errors: ["INTERRUPTED"], event: "container.kill" },
-  pause: {
-    states: ["running"],
-    result: "paused",
-    refusal: { paused: "ALREADY_PAUSED" },
-    errors: [],
-    event: "container.pause",
-  },
-  unpause: {
-    states: ["paused"],
-    result: "running",
-    refusal: "NOT_PAUSED",
-    errors: [],
-    event: "container.unpause",
-  },
-  exec: {
-    states: ["running"],
-    refusal: "CANNOT_INVOKE",
-    errors: ["COMMAND_NOT_FOUND", "COMMAND_NOT_EXECUTABLE", "INVALID_INPUT", "INTERRUPTED"],
-    event: "exec.start",
+/** Methods that are no verbs: they change nothing, or are a verb with a switch that widens what it accepts. */
+const otherMethods = {
+  forceRemove: {
+    states: anyState,
+    errors: ["DEPENDENCY_IN_USE", "STORAGE_FAILED"],
+    phrase: "remove",
+    event: "container.remove",
   },
   attach: {
     states: ["created", "running"],
     errors: sessionErrors,
+    phrase: "attach to",
     event: "container.attach",
   },
   attachNext: {
     states: ["configured", "created", "stopped", "exited"],
     errors: sessionErrors,
+    phrase: "attach to the next run of",
     event: "container.attach",
   },
-  resize: { states: ["created", "running"], errors: [] },
-  cleanup: {
-    states: ["configured", "created", "stopped", "exited"],
-    errors: ["EXEC_IN_USE", "STORAGE_FAILED"],
-    event: "container.cleanup",
-  },
-  remove: {
-    states: ["configured", "created", "stopped", "exited", "removing", "unknown"],
-    errors: ["DEPENDENCY_IN_USE", "STORAGE_FAILED"],
-    event: "container.remove",
-  },
-  forceRemove: {
-    states: anyState,
-    errors: ["DEPENDENCY_IN_USE", "STORAGE_FAILED"],
-    event: "container.remove",
-  },
-  inspect: { states: anyState, errors: [] },
-  logs: { states: anyState, errors: [] },
-  wait: { states: anyState, errors: [] },
-  sync: { states: notRemoving, errors: [], event: "container.sync" },
-  refresh: { states: notRemoving, errors: creation, event: "container.refresh" },
-  rename: { states: notRemoving, errors: ["NAME_IN_USE"], event: "container.rename" },
-  update: {
+  resize: { states: ["created", "running"], errors: [], phrase: "resize the terminal of" },
+  inspect: { states: anyState, errors: [], phrase: "inspect" },
+  logs: { states: anyState, errors: [], phrase: "read the logs of" },
+  wait: { states: anyState, errors: [], phrase: "wait for" },
+  export: {
     states: notRemoving,
-    errors: ["INVALID_INPUT", "NO_HOST_FITS"],
-    event: "container.update",
+    errors: ["STORAGE_FAILED"],
+    phrase: "export",
+    event: "container.export",
   },
-  healthcheck: {
-    states: ["running"],
-    errors: ["INVALID_INPUT"],
-    event: "container.health_status",
-  },
-  batch: { states: notRemoving, errors: ["COMMAND_FAILED"], event: "operation.finished" },
-  checkpoint: {
-    states: ["running"],
-    result: "exited",
-    errors: ["UNSUPPORTED", "CHECKPOINT_FAILED"],
-    event: "container.checkpoint",
-  },
-  restore: {
-    states: ["configured", "stopped", "exited"],
-    result: "running",
-    errors: ["UNSUPPORTED", "CHECKPOINT_NOT_FOUND", "CHECKPOINT_FAILED"],
-    event: "container.restore",
-  },
-  mount: { states: notRemoving, errors: ["STORAGE_FAILED"], event: "container.mount" },
-  unmount: {
+  copyFrom: {
     states: notRemoving,
-    errors: ["NOT_MOUNTED", "STORAGE_FAILED"],
-    event: "container.unmount",
+    errors: ["PATH_NOT_FOUND", "STORAGE_FAILED"],
+    phrase: "copy from",
   },
-  export: { states: notRemoving, errors: ["STORAGE_FAILED"], event: "container.export" },
-  copyFrom: { states: notRemoving, errors: ["PATH_NOT_FOUND", "STORAGE_FAILED"] },
-  copyTo: {
+  diff: { states: notRemoving, errors: ["STORAGE_FAILED"], phrase: "find the changes of" },
+  top: { states: ["running"], errors: [], phrase: "list the processes of" },
+  stats: { states: ["running", "paused"], errors: [], phrase: "measure" },
+  readArtifacts: {
     states: notRemoving,
-    errors: ["PATH_NOT_FOUND", "INVALID_INPUT", "STORAGE_FAILED"],
-    event: "container.copy",
+    errors: ["ARTIFACT_NOT_FOUND"],
+    phrase: "read the artifacts of",
   },
-  diff: { states: notRemoving, errors: ["STORAGE_FAILED"] },
-  top: { states: ["running"], errors: [] },
-  stats: { states: ["running", "paused"], errors: [] },
-  addArtifact: {
-    states: notRemoving,
-    errors: ["INVALID_INPUT", "STORAGE_FAILED"],
-    event: "artifact.add",
-  },
-  removeArtifact: {
-    states: notRemoving,
-    errors: ["ARTIFACT_NOT_FOUND", "STORAGE_FAILED"],
-    event: "artifact.remove",
-  },
-  readArtifacts: { states: notRemoving, errors: ["ARTIFACT_NOT_FOUND"] },
-} as const satisfies Record<string, Capability>;
+} as const satisfies Record<string, MethodCapability>;
+
+interface MethodCapability extends Capability {
+  /** The event of its success; absent for a method that only reads. */
+  readonly event?: EventType;
+}
+
+/** `pause` for `container.pause`; a verb on something else keeps its noun: `exec.start`. */
+type MethodOf<V extends Verb> = V extends `container.${infer Name}` ? Name : V;
+
+type VerbMethods = {
+  [V in Verb as DefinitionOf<V> extends { readonly can: Capability } ? MethodOf<V> : never]: Omit<
+    MethodCapability,
+    keyof CapabilityOf<V>
+  > &
+    CapabilityOf<V>;
+};
+
+type CapabilityOf<V extends Verb> = DefinitionOf<V> extends { readonly can: infer C } ? C : never;
+
+/** The one table of which method is allowed in which state; guards, API errors, disabled buttons and the docs read it. */
+export const containerCan = { ...verbMethods(), ...otherMethods };
 
 export type ContainerMethod = keyof typeof containerCan;
+
+function verbMethods(): VerbMethods {
+  const methods = verbNames.flatMap((verb) => {
+    const { can }: VerbDefinition = verbs[verb];
+    const method = verb.replace(/^container\./, "");
+    return can ? [[method, { ...can, event: successOf(verb) }]] : [];
+  });
+  return Object.fromEntries(methods) as VerbMethods;
+}
 
 export function isAllowed(method: ContainerMethod, state: ContainerState): boolean {
   return (containerCan[method].states as readonly ContainerState[]).includes(state);
 }
-
-const verbs: Readonly<Record<ContainerMethod, string>> = {
-  init: "initialize",
-  start: "start",
-  restart: "restart",
-  stop: "stop",
-  kill: "kill",
-  pause: "pause",
-  unpause: "unpause",
-  exec: "invoke a command in",
-  attach: "attach to",
-  attachNext: "attach to the next run of",
-  resize: "resize the terminal of",
-  cleanup: "clean up",
-  remove: "remove",
-  forceRemove: "remove",
-  inspect: "inspect",
-  logs: "read the logs of",
-  wait: "wait for",
-  sync: "sync",
-  refresh: "refresh",
-  rename: "rename",
-  update: "update",
-  healthcheck: "check the health of",
-  batch: "carry out steps on",
-  checkpoint: "checkpoint",
-  restore: "restore",
-  mount: "mount",
-  unmount: "unmount",
-  export: "export",
-  copyFrom: "copy from",
-  copyTo: "copy to",
-  diff: "find the changes of",
-  top: "list the processes of",
-  stats: "measure",
-  addArtifact: "add an artifact to",
-  removeArtifact: "remove an artifact of",
-  readArtifacts: "read the artifacts of",
-};
 
 /** @throws PodfleetError STATE_INVALID, or the method's own refusal, that names the container, its state and the states that would be right */
 export function assertAllowed(
@@ -249,11 +131,11 @@ export function assertAllowed(
   container: { readonly name: string; readonly state: ContainerState },
 ): void {
   if (isAllowed(method, container.state)) return;
-  const { states }: Capability = containerCan[method];
+  const { states, phrase }: Capability = containerCan[method];
   const allowed = states.map((state) => `"${state}"`).join(", ");
   throw new PodfleetError(
     refusalOf(method, container.state),
-    `Cannot ${verbs[method]} container "${container.name}": state is "${container.state}", must be one of ${allowed}`,
+    `Cannot ${phrase} container "${container.name}": state is "${container.state}", must be one of ${allowed}`,
     { details: { container: container.name, state: container.state, allowed: [...states] } },
   );
 }

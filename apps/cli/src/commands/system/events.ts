@@ -1,8 +1,8 @@
 import { timerMsMax } from "@podfleet/base/clock";
 import type { WatchRequest } from "@podfleet/client/client";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
-import { eventTypes } from "@podfleet/model/event";
 import type { EventRecord } from "@podfleet/model/event";
+import { eventTypes } from "@podfleet/model/event-type";
 
 import type { Command } from "../../command.ts";
 import { parseTime } from "../../flags/quantities.ts";
