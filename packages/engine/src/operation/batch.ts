@@ -7,8 +7,8 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import type { StepResult } from "@podfleet/model/operation";
-import { traced } from "@podfleet/oci/process/trace";
 import type { Step } from "@podfleet/model/verb/batch-verb";
+import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import type { OperationRef } from "../state/state-store.ts";
