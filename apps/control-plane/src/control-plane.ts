@@ -2,6 +2,7 @@
  * A replica of the control plane, put together: records, bus, services, background work, and last the HTTP server. It owns
  * nothing but rows in Postgres, so any number of replicas run side by side, and any of them may be killed.
  */
+import { Loop } from "@podfleet/base/loop";
 import { serveAgents } from "@podfleet/bus/agent-server";
 import type { Bus } from "@podfleet/bus/connection";
 import { HostClient } from "@podfleet/bus/host-client";
@@ -14,14 +15,14 @@ import type { Logger } from "pino";
 
 import { agentHandlers } from "./agents/agent-handlers.ts";
 import { Heartbeats } from "./agents/heartbeats.ts";
-import { callRoll } from "./agents/roll-call.ts";
+import { pingHosts } from "./agents/ping-hosts.ts";
 import type { Config } from "./config.ts";
 import { closeServer, endsWithin } from "./http/close-server.ts";
 import { DockerEndpoints } from "./http/docker-endpoints.ts";
 import { listen, loopbackUrl } from "./http/listen.ts";
 import { createHttpServer } from "./http/server.ts";
+import { logLoopFailure } from "./loop-failure.ts";
 import { prune } from "./reconcilers/prune.ts";
-import { Reconciler } from "./reconcilers/reconciler.ts";
 import { settleOperations } from "./reconcilers/settle.ts";
 import { createServices } from "./services/api-services.ts";
 import { Callers } from "./services/api-tokens.ts";
@@ -69,7 +70,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   });
   const draining = new AbortController();
   const stopping = new AbortController();
-  const watch = new HostWatch(database, logger);
+  const onFailure = logLoopFailure(logger);
+  const watch = new HostWatch(database, onFailure);
   const hosts = new HostClient(bus);
   const fleet = { database, hosts, watch, draining: draining.signal };
   const driver = new OperationDriver({ database, hosts, watch, stopping: stopping.signal });
@@ -78,10 +80,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const feed = new ChangeFeed({
     url,
     applicationName: "podfleet control-plane events",
-    onError: (err) => logger.warn({ err }, "lost the feed of events"),
+    onFailure,
   });
-  const reconcilers = createReconcilers({ database, hosts, logger });
-  const heartbeats = new Heartbeats(database, logger);
+  const { settler, pruner, pings } = createLoops({ database, hosts, logger });
+  const heartbeats = new Heartbeats(database, onFailure);
+  const loops = [settler, pruner, pings, heartbeats.loop, watch.loop, feed.loop];
   const callers = new Callers(database);
   const docker = new DockerEndpoints({ callers, logger, url: () => loopbackUrl(server) });
   const operations = new Operations(database, driver);
@@ -92,17 +95,15 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     imports: new ContainerImports(fleet, driver),
     upgrades: [streamRoute({ callers, fleet, bus, logger })],
     docker: docker.api,
-    health: async () => await checkHealth(database, bus, reconcilers),
+    health: async () => await checkHealth(database, bus, loops),
   });
 
-  const settler = reconcilers.settle;
   const handlers = agentHandlers({ database, heartbeats, traces, settler, logger });
   const agentServer = await serveAgents(bus, handlers);
-  const answered = await callRoll(database, hosts);
-  logger.debug({ answered }, "called the roll of hosts");
-  watch.start();
-  feed.start();
-  for (const reconciler of Object.values(reconcilers)) reconciler.start();
+  const pinged = pings.runOnce();
+  pings.start();
+  await pinged;
+  for (const loop of loops) loop.start();
 
   const ownUrl = await listen(server, config.listen);
   if (config.dockerSocket !== undefined) await docker.listen(config.dockerSocket);
@@ -114,8 +115,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       draining.abort();
       await Promise.all([docker.close(), closeServer(server, () => stopping.abort())]);
       await stopAgentServer(agentServer, logger);
-      await Promise.all(Object.values(reconcilers).map(async (each) => await each.stop()));
-      await Promise.all([watch.stop(), feed.stop(), heartbeats.stop()]);
+      await Promise.all(loops.map(async (loop) => await loop.stop()));
+      await feed.close();
     },
     close: async () => {
       if (forwarder && !(await endsWithin(forwarder.flush(), flushMs))) {
@@ -126,38 +127,43 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   };
 }
 
-type Reconcilers = ReturnType<typeof createReconcilers>;
-
-function createReconcilers(parts: {
+function createLoops(parts: {
   readonly database: Database;
   readonly hosts: HostClient;
   readonly logger: Logger;
 }) {
   const { database, hosts, logger } = parts;
+  const onFailure = logLoopFailure(logger);
   return {
-    settle: new Reconciler({
+    settler: new Loop({
       name: "settle",
       intervalMs: settleIntervalMs,
-      logger,
       run: async (signal) => await settleOperations({ database, hosts }, signal),
+      onFailure,
     }),
-    prune: new Reconciler({
+    pruner: new Loop({
       name: "prune",
       intervalMs: pruneIntervalMs,
-      logger,
       run: async () => await prune(database),
+      onFailure,
+    }),
+    pings: new Loop({
+      name: "ping-hosts",
+      run: async (signal) => await pingHosts(database, hosts, signal),
+      onFailure,
     }),
   };
 }
 
-async function checkHealth(database: Database, bus: Bus, reconcilers: Reconcilers) {
+async function checkHealth(database: Database, bus: Bus, loops: readonly Loop[]) {
   const [postgres] = await Promise.allSettled([pingDatabase(database)]);
   const isHealthy = postgres.status === "fulfilled" && bus.connected;
   return {
     isHealthy,
     postgres: postgres.status === "fulfilled" ? "reachable" : "unreachable",
     nats: bus.connected ? "connected" : "disconnected",
-    reconcilers: { settle: reconcilers.settle.status, prune: reconcilers.prune.status },
+    // Errors are for callers with a token: they may name what is not for everybody.
+    loops: loops.map(({ status: { lastError: _, ...status } }) => status),
   };
 }
 

@@ -43,7 +43,7 @@ async function openRecords() {
     bootId: "boot",
   });
   await registerHost(database, host, []);
-  const listed = { ...host, state: "ready", sessions: 1, lastSeenAt: new Date() } as const;
+  const listed = { ...host, state: "ready", helloCount: 1, lastSeenAt: new Date() } as const;
   const spec = containerSpecSchema.parse({ image: "hello:1", command: ["serve"] });
   const reservation = { cpuMillis: 0, memoryBytes: 0 };
   const create = async (name: string, id: (typeof ids)[number], operationId = newOperationId()) => {

@@ -1,6 +1,5 @@
 /** Postgres' notifications that events were committed, on a connection of its own that is opened again when it is lost. */
-import { backoffMs } from "@podfleet/base/backoff";
-import { pause } from "@podfleet/base/pause";
+import { Loop, type LoopFailure } from "@podfleet/base/loop";
 import { Client } from "pg";
 
 export const eventChannel = "podfleet_events";
@@ -8,29 +7,40 @@ export const eventChannel = "podfleet_events";
 export interface ChangeFeedOptions {
   readonly url: string;
   readonly applicationName: string;
-  readonly onError: (error: unknown) => void;
+  readonly onFailure: (failure: LoopFailure) => void;
 }
+
+interface FeedConnection {
+  readonly client: Client;
+  isLost: boolean;
+}
+
+/** From the loss of a connection to the next attempt. */
+const reconnectDelayMs = 50;
+const connectTimeoutMs = 5_000;
 
 /** Wakes those that wait for events. A wake-up is a hint: after one, and after a time without any, they look for themselves. */
 export class ChangeFeed {
+  readonly loop: Loop;
   readonly #options: ChangeFeedOptions;
   readonly #waiting = new Set<() => void>();
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  #connection: FeedConnection | undefined;
   #version = 0;
 
   constructor(options: ChangeFeedOptions) {
     this.#options = options;
+    this.loop = new Loop({
+      name: "change-feed",
+      backoff: { minMs: 100, maxMs: 5_000 },
+      run: async () => await this.#connect(),
+      onFailure: options.onFailure,
+    });
   }
 
-  start(): void {
-    this.#running ??= this.#run();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping.abort();
+  /** After the loop was stopped: lets go of the connection and of those that wait. */
+  async close(): Promise<void> {
     this.#wake();
-    await this.#running;
+    await this.#connection?.client.end();
   }
 
   /** Grows with each wake-up. Take it before looking, and wait from it, so that none in between is missed. */
@@ -56,43 +66,37 @@ export class ChangeFeed {
     signal.removeEventListener("abort", wake);
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    for (let attempt = 0; !signal.aborted; attempt += 1) {
-      try {
-        await this.#listen(signal, () => (attempt = 0));
-      } catch (error) {
-        this.#options.onError(error);
-      }
-      await pause(backoffMs(attempt, { minMs: 100, maxMs: 5_000 }), signal);
-    }
-  }
-
-  /** Until the connection is lost or `signal` is aborted. */
-  async #listen(signal: AbortSignal, onConnected: () => void): Promise<void> {
+  /** Listens on a new connection unless there is one. The loss of that triggers the next run. */
+  async #connect(): Promise<void> {
+    if (this.#connection?.isLost === false) return;
+    await this.#connection?.client.end();
     const client = new Client({
       connectionString: this.#options.url,
       application_name: this.#options.applicationName,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
     });
-    const lost = Promise.withResolvers<Error | undefined>();
-    client.on("error", lost.resolve);
-    client.on("end", () => lost.resolve(undefined));
+    const connection: FeedConnection = { client, isLost: false };
+    this.#connection = connection;
+    client.on("error", (error) => this.#lost(connection, error));
+    client.on("end", () => this.#lost(connection));
     client.on("notification", () => this.#wake());
-    const stop = (): void => lost.resolve(undefined);
-    signal.addEventListener("abort", stop, { once: true });
     try {
       await client.connect();
       await client.query(`listen ${eventChannel}`);
-      onConnected();
-      this.#wake();
-      const error = await lost.promise;
-      if (error) throw error;
-    } finally {
-      signal.removeEventListener("abort", stop);
-      await client.end();
+    } catch (error) {
+      connection.isLost = true;
+      throw error;
     }
+    this.#wake();
+  }
+
+  #lost(connection: FeedConnection, error?: Error): void {
+    if (connection.isLost) return;
+    connection.isLost = true;
+    this.loop.trigger(reconnectDelayMs);
+    const { name } = this.loop;
+    if (error) this.#options.onFailure({ name, error, failures: 1 });
   }
 
   #wake(): void {

@@ -125,8 +125,8 @@ export function theOneMeant(reference: string, found: readonly FoundContainer[])
       { details: { container: reference, matches: [first.id, second.id] } },
     );
   }
-  const { hostId, hostName, hostState: state, sessions, lastSeenAt } = first;
-  const host = { id: hostId, name: hostName, state, sessions, lastSeenAt: new Date(lastSeenAt) };
+  const { hostId, hostName, hostState: state, helloCount, lastSeenAt } = first;
+  const host = { id: hostId, name: hostName, state, helloCount, lastSeenAt: new Date(lastSeenAt) };
   return containerRowOf(first, host);
 }
 
@@ -149,14 +149,14 @@ export interface ContainerRecord extends Record<string, unknown> {
 }
 
 const hostColumnsOfContainer = sql`
-  hosts.id as "hostId", hosts.name as "hostName", ${hostState} as "hostState", hosts.sessions,
+  hosts.id as "hostId", hosts.name as "hostName", ${hostState} as "hostState", hosts.sessions as "helloCount",
   hosts.last_seen_at as "lastSeenAt"`;
 
 export interface FoundContainer extends ContainerRecord {
   readonly hostId: HostId;
   readonly hostName: string;
   readonly hostState: HostState;
-  readonly sessions: number;
+  readonly helloCount: number;
   readonly lastSeenAt: string;
 }
 

@@ -31,7 +31,7 @@ export async function registerHost(
           target: hosts.id,
           set: {
             ...row,
-            sessions: sql`${hosts.sessions} + 1`,
+            helloCount: sql`${hosts.helloCount} + 1`,
             lastSeenAt: sql`clock_timestamp()`,
           },
         })
@@ -62,14 +62,14 @@ export interface HostLiveness {
   readonly name: string;
   readonly state: HostState;
   /** Grows with each hello. */
-  readonly sessions: number;
+  readonly helloCount: number;
 }
 
 export const livenessColumns = {
   id: hosts.id,
   name: hosts.name,
   state: hostState,
-  sessions: hosts.sessions,
+  helloCount: hosts.helloCount,
 };
 
 export interface ListedHost extends HostLiveness {

@@ -32,7 +32,7 @@ export async function lockPlacement(
 ): Promise<PlacementRecords> {
   const read = sql`
     /* placement_records */
-    select hosts.id, hosts.name, ${hostState} as state, hosts.sessions, hosts.last_seen_at as "lastSeenAt",
+    select hosts.id, hosts.name, ${hostState} as state, hosts.sessions as "helloCount", hosts.last_seen_at as "lastSeenAt",
       hosts.labels, hosts.cpu_millis as "cpuMillis", hosts.memory_bytes as "memoryBytes",
       reserved.cpu_millis as "cpuReserved", reserved.memory_bytes as "memoryReserved",
       reserved.total as containers,
@@ -52,7 +52,7 @@ interface PlacementRecord extends Record<string, unknown> {
   readonly id: HostId;
   readonly name: string;
   readonly state: HostState;
-  readonly sessions: number;
+  readonly helloCount: number;
   readonly lastSeenAt: string;
   readonly labels: Labels;
   readonly cpuMillis: number;
@@ -66,9 +66,9 @@ interface PlacementRecord extends Record<string, unknown> {
 }
 
 function toPlacementHost(record: PlacementRecord): PlacementHost {
-  const { id, name, state, sessions, labels, cpuMillis, memoryBytes } = record;
+  const { id, name, state, helloCount, labels, cpuMillis, memoryBytes } = record;
   return {
-    ...{ id, name, state, sessions, labels },
+    ...{ id, name, state, helloCount, labels },
     lastSeenAt: new Date(record.lastSeenAt),
     capacity: { cpuMillis, memoryBytes: Number(memoryBytes) },
     reserved: {

@@ -79,7 +79,7 @@ async function addHost(database: Database, name: string): Promise<HostInfo> {
 async function addContainer(database: Database, host: HostInfo, name: string) {
   const id = newContainerId();
   const operation = { id: newOperationId(), verb: "container.create", request: {} } as const;
-  const listed = { ...host, state: "ready", sessions: 1, lastSeenAt: new Date() } as const;
+  const listed = { ...host, state: "ready", helloCount: 1, lastSeenAt: new Date() } as const;
   const spec = containerSpecSchema.parse({ image: "hello:1" });
   const reservation = { cpuMillis: 0, memoryBytes: 0 };
   await recordCreation(

@@ -47,7 +47,7 @@ export const hosts = pgTable("hosts", {
   memoryBytes: bigint("memory_bytes", count).notNull(),
   facts: jsonb().$type<HostFacts>().notNull(),
   /** Grows with each hello: of two requests with one between them, the first may have been lost with the agent. */
-  sessions: integer().notNull().default(1),
+  helloCount: integer("sessions").notNull().default(1),
   /** Last event that is stored; null until the first batch, which may begin anywhere. */
   committedSeq: bigint("committed_seq", count),
   lastSeenAt: timestamp("last_seen_at", time).notNull().defaultNow(),

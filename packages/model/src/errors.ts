@@ -378,3 +378,8 @@ export class PodfleetError extends Error {
 export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error is PodfleetError {
   return error instanceof PodfleetError && codes.includes(error.code);
 }
+
+/** Whether who was asked, an agent or a replica of the control plane, cannot be reached at the moment and may be back soon. */
+export function isAwayForNow(error: unknown): error is PodfleetError {
+  return hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE");
+}

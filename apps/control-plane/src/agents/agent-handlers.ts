@@ -1,3 +1,4 @@
+import type { Loop } from "@podfleet/base/loop";
 /** What agents say, put on record. */
 import type { AgentHandlers } from "@podfleet/bus/agent-server";
 import type { Database } from "@podfleet/db/database";
@@ -9,7 +10,6 @@ import type { HostId } from "@podfleet/model/ids";
 import type { HelloRequest } from "@podfleet/protocol/agent/hello";
 import type { Logger } from "pino";
 
-import type { Reconciler } from "../reconcilers/reconciler.ts";
 import type { Traces } from "../services/traces.ts";
 import type { Heartbeats } from "./heartbeats.ts";
 
@@ -18,7 +18,7 @@ export interface AgentHandlerOptions {
   readonly heartbeats: Heartbeats;
   readonly traces: Traces;
   /** Told when an agent is back, which may know what became of operations. */
-  readonly settler: Reconciler;
+  readonly settler: Loop;
   readonly logger: Logger;
 }
 

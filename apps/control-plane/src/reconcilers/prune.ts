@@ -1,3 +1,4 @@
+import type { LoopResult } from "@podfleet/base/loop";
 import type { Database } from "@podfleet/db/database";
 import { pruneRecords } from "@podfleet/db/prune";
 
@@ -11,6 +12,6 @@ const bounds = {
   spans: { spansMax: 200_000, ageMaxMs: day },
 };
 
-export async function prune(database: Database): Promise<Readonly<Record<string, number>>> {
+export async function prune(database: Database): Promise<LoopResult> {
   return { dropped: (await pruneRecords(database, bounds)) ?? 0 };
 }

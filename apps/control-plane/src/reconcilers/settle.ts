@@ -3,6 +3,8 @@
  * recorded, `running` is left alone for a while, and `unknown`, which the agent makes final before it answers, has failed
  * without effect. Operations that somebody is at have a lease and are not looked at.
  */
+import { attemptAll } from "@podfleet/base/attempt-all";
+import type { LoopResult } from "@podfleet/base/loop";
 import type { HostClient } from "@podfleet/bus/host-client";
 import type { Database } from "@podfleet/db/database";
 import {
@@ -13,7 +15,7 @@ import {
   type UnsettledOperation,
 } from "@podfleet/db/operations";
 import { applyOutcome } from "@podfleet/db/projection";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { hasCode, isAwayForNow, PodfleetError } from "@podfleet/model/errors";
 import type { OperationOutcome } from "@podfleet/model/operation";
 
 import { failedOutcome, undelivered } from "../services/unreachable.ts";
@@ -28,22 +30,25 @@ const answerMs = 5_000;
 /** As long as agents keep an upload without a chunk. */
 const abandonedAfterMs = 10 * 60_000;
 
+/** @throws what kept operations from being settled, when the others have been */
 export async function settleOperations(
   options: SettleOptions,
   signal: AbortSignal,
-): Promise<Readonly<Record<string, number>>> {
-  const unsettled = await listUnsettled(options.database, batchMax);
-  const results = await Promise.all(
-    unsettled.map(async (operation) => await settle(options, operation, signal)),
-  );
-  const count = (result: SettleResult): number => results.filter((each) => each === result).length;
-  return {
-    finished: count("finished"),
-    running: count("running"),
-    unknown: count("unknown"),
-    unanswered: count("unanswered"),
-    abandoned: await giveUpAbandoned(options.database),
-  };
+): Promise<LoopResult> {
+  const counts = { finished: 0, running: 0, unknown: 0, unanswered: 0, abandoned: 0 };
+  const steps = [
+    async () =>
+      await attemptAll(await listUnsettled(options.database, batchMax), async (operation) => {
+        counts[await settle(options, operation, signal)] += 1;
+      }),
+    async () =>
+      await attemptAll(await abandonedOperations(options.database), async (operation) => {
+        await giveUp(options.database, operation);
+        counts.abandoned += 1;
+      }),
+  ];
+  await attemptAll(steps, async (step) => await step());
+  return counts;
 }
 
 type SettleResult = "finished" | "running" | "unknown" | "unanswered";
@@ -60,9 +65,17 @@ async function settle(
     else await applyOutcome(database, host.id, { id, outcome: outcomeOf(reply, host) });
     return reply.state;
   } catch (error) {
-    if (hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE", "CANCELLED")) return "unanswered";
-    throw error;
+    if (isAwayForNow(error) || hasCode(error, "CANCELLED")) return "unanswered";
+    // It makes room for those behind it until the lease is over.
+    await extendDrive(database, id);
+    throw new Error(`Cannot settle operation "${id}" on host "${host.name}": ${reasonOf(error)}`, {
+      cause: error,
+    });
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function outcomeOf(
@@ -74,16 +87,18 @@ function outcomeOf(
   return reply.state === "finished" ? reply.outcome : failedOutcome(undelivered(host));
 }
 
-async function giveUpAbandoned(database: Database): Promise<number> {
-  const abandoned = await listAbandoned(database, { idleMs: abandonedAfterMs, max: batchMax });
+type AbandonedOperation = Awaited<ReturnType<typeof listAbandoned>>[number];
+
+async function abandonedOperations(database: Database): Promise<AbandonedOperation[]> {
+  return await listAbandoned(database, { idleMs: abandonedAfterMs, max: batchMax });
+}
+
+async function giveUp(database: Database, { id, hostId }: AbandonedOperation): Promise<void> {
   const error = new PodfleetError(
     "CANCELLED",
     "The caller was gone before everything had been sent; nothing was done",
   );
   const outcome = failedOutcome(error);
-  for (const { id, hostId } of abandoned) {
-    if (hostId === null) await failAbandoned(database, id, outcome);
-    else await applyOutcome(database, hostId, { id, outcome });
-  }
-  return abandoned.length;
+  if (hostId === null) await failAbandoned(database, id, outcome);
+  else await applyOutcome(database, hostId, { id, outcome });
 }

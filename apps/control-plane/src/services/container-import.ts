@@ -8,7 +8,6 @@ import { findContainerById, summaryOf } from "@podfleet/db/containers";
 import type { Database } from "@podfleet/db/database";
 import type { HostLiveness } from "@podfleet/db/hosts";
 import {
-  extendDrive,
   findOperation,
   joinOperation,
   markDispatched,
@@ -25,6 +24,7 @@ import { activeTraceId } from "../trace-context.ts";
 import { chunksOf } from "./archive-chunks.ts";
 import { readCheckpointHead } from "./checkpoint-head.ts";
 import { admitContainer } from "./container-creation.ts";
+import { DriveLease } from "./drive-lease.ts";
 import { cutShort, type Fleet } from "./fleet.ts";
 import { HostUpload } from "./host-upload.ts";
 import type { ContainerIdentity } from "./mutation.ts";
@@ -50,9 +50,6 @@ interface Place {
   readonly container: ContainerIdentity;
   readonly host: HostLiveness;
 }
-
-/** Well below driveLeaseMs. */
-const leaseIntervalMs = 10_000;
 
 export class ContainerImports {
   readonly #fleet: Fleet;
@@ -141,17 +138,14 @@ export class ContainerImports {
     const signal = AbortSignal.any([caller, draining]);
     const upload = new HostUpload(this.#fleet, host, id);
     let offset = 0;
-    let leaseMs = Date.now();
+    const lease = new DriveLease(database, id);
     try {
       for await (const bytes of chunksOf(archive)) {
         await upload.send(offset, bytes, signal);
         if (signal.aborted) throw cutShort(this.#fleet, signal.reason);
         if (upload.error) throw upload.error;
         offset += bytes.length;
-        if (Date.now() - leaseMs > leaseIntervalMs) {
-          await extendDrive(database, id);
-          leaseMs = Date.now();
-        }
+        await lease.keep();
       }
       return offset;
     } catch (error) {

@@ -7,7 +7,7 @@ import type { MutationRequest } from "@podfleet/api/services/operations";
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import { findContainerById } from "@podfleet/db/containers";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import { type ExecId, execIdSchema, newOperationId, type OperationId } from "@podfleet/model/ids";
 
@@ -121,7 +121,7 @@ export async function waitForExec(
       }
     } catch (error) {
       if (signal.aborted) throw cutShort(fleet, error);
-      if (!hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE")) throw error;
+      if (!isAwayForNow(error)) throw error;
     }
     await pause(backoffMs(attempt, retryDelay), signal);
     host = (await findContainerById(fleet.database, row.id))?.host ?? host;

@@ -2,13 +2,13 @@
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { HostLiveness } from "@podfleet/db/hosts";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
 import type { OperationId } from "@podfleet/model/ids";
 
 import type { Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
-import { unreachable } from "./unreachable.ts";
+import { isSilent, unreachable } from "./unreachable.ts";
 
 const chunkTimeoutMs = 30_000;
 const retryDelay = { minMs: 100, maxMs: 1_000 };
@@ -73,16 +73,10 @@ export class HostUpload {
       this.#watched = sent.host;
       return undefined;
     } catch (error) {
-      const isOutage = hasCode(error, "UNAVAILABLE") || isAwayForNow(error);
-      if (isOutage) return undefined;
+      if (isAwayForNow(error) && !isSilent(error)) return undefined;
       throw error;
     }
   }
-}
-
-/** The bus did not reach the agent, which may be about to come back; the watch's own verdict has no `delivered`. */
-function isAwayForNow(error: unknown): boolean {
-  return hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] !== undefined;
 }
 
 function lost({ name }: HostLiveness): PodfleetError {

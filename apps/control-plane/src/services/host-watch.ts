@@ -2,14 +2,14 @@
  * Long requests to a host, cut short when waiting on is pointless: its agent has fallen silent, or has said hello again, so
  * that the request may have been lost with the agent's former life. One query a second serves all that wait.
  */
+import { Loop, type LoopFailure } from "@podfleet/base/loop";
 import type { Database } from "@podfleet/db/database";
 import { type HostLiveness, listHostLiveness } from "@podfleet/db/hosts";
 import type { HostId } from "@podfleet/model/ids";
-import type { Logger } from "pino";
 
 const intervalMs = 1_000;
 
-export type WatchedHost = Pick<HostLiveness, "id" | "sessions">;
+export type WatchedHost = Pick<HostLiveness, "id" | "helloCount">;
 
 export type Watched<T> =
   | { readonly type: "done"; readonly value: T }
@@ -26,28 +26,19 @@ interface Watcher {
 }
 
 export class HostWatch {
+  readonly loop: Loop;
   readonly #database: Database;
-  readonly #logger: Logger;
   readonly #watchers = new Set<Watcher>();
-  #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
 
-  constructor(database: Database, logger: Logger) {
+  constructor(database: Database, onFailure: (failure: LoopFailure) => void) {
     this.#database = database;
-    this.#logger = logger;
-  }
-
-  start(): void {
-    this.#timer = setInterval(() => {
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = undefined;
-      });
-    }, intervalMs);
-  }
-
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#looking;
+    this.loop = new Loop({
+      name: "host-watch",
+      intervalMs,
+      backoff: { minMs: intervalMs, maxMs: intervalMs },
+      run: async () => await this.#look(),
+      onFailure,
+    });
   }
 
   /** Runs `request`, whose signal is aborted when the watch ends it or `signal` is aborted. */
@@ -71,20 +62,15 @@ export class HostWatch {
 
   async #look(): Promise<void> {
     if (this.#watchers.size === 0) return;
-    try {
-      const hosts = await listHostLiveness(this.#database);
-      const byId = new Map(hosts.map((host) => [host.id, host]));
-      for (const watcher of this.#watchers) this.#judge(watcher, byId);
-    } catch (error) {
-      // Safe to ignore: those who wait go on waiting, and the next look is a second away.
-      this.#logger.warn({ err: error }, "cannot look at the hosts' liveness");
-    }
+    const hosts = await listHostLiveness(this.#database);
+    const byId = new Map(hosts.map((host) => [host.id, host]));
+    for (const watcher of this.#watchers) this.#judge(watcher, byId);
   }
 
   #judge(watcher: Watcher, hosts: ReadonlyMap<HostId, HostLiveness>): void {
     const present = hosts.get(watcher.host.id);
     if (present?.state !== "ready") watcher.verdict = { type: "silent" };
-    else if (present.sessions !== watcher.host.sessions) {
+    else if (present.helloCount !== watcher.host.helloCount) {
       watcher.verdict = { type: "restarted", host: present };
     } else return;
     watcher.abort.abort();

@@ -6,7 +6,6 @@
 import type { Database } from "@podfleet/db/database";
 import { type HostLiveness, hostNotFound, listHostLiveness } from "@podfleet/db/hosts";
 import {
-  extendDrive,
   findOperation,
   insertOperation,
   insertOperationHosts,
@@ -23,6 +22,7 @@ import type { ImageLoadResult } from "@podfleet/model/image";
 
 import { activeTraceId } from "../trace-context.ts";
 import { chunksOf } from "./archive-chunks.ts";
+import { DriveLease } from "./drive-lease.ts";
 import { type Fleet } from "./fleet.ts";
 import { HostUpload } from "./host-upload.ts";
 import type { OperationDriver } from "./operation-driver.ts";
@@ -130,25 +130,19 @@ export class ImageLoads {
     uploads: readonly HostUpload[],
   ): Promise<number> {
     let offset = 0;
-    let leaseMs = Date.now();
+    const lease = new DriveLease(this.#fleet.database, id);
     for await (const bytes of chunksOf(archive)) {
       const live = uploads.filter(({ error }) => !error);
       if (live.length === 0) break;
       await Promise.all(live.map(async (upload) => await upload.send(offset, bytes, signal)));
       offset += bytes.length;
       if (signal.aborted) break;
-      if (Date.now() - leaseMs > leaseIntervalMs) {
-        await extendDrive(this.#fleet.database, id);
-        leaseMs = Date.now();
-      }
+      await lease.keep();
     }
     if (signal.aborted) throw new PodfleetError("CANCELLED", "The caller gave up");
     return offset;
   }
 }
-
-/** Well below driveLeaseMs. */
-const leaseIntervalMs = 10_000;
 
 /** @throws PodfleetError HOST_NOT_FOUND */
 async function chooseHosts(

@@ -1,7 +1,7 @@
 import { findContainerSpec, getContainer, summaryOf } from "@podfleet/db/containers";
 import { applySnapshot } from "@podfleet/db/projection";
 import type { ContainerInspect } from "@podfleet/model/container/record";
-import { hasCode } from "@podfleet/model/errors";
+import { hasCode, isAwayForNow } from "@podfleet/model/errors";
 
 import type { Fleet } from "./fleet.ts";
 
@@ -40,7 +40,7 @@ export async function inspectContainer(fleet: Fleet, reference: string): Promise
     };
   } catch (error) {
     // CONTAINER_NOT_FOUND: its creation is on record and has not been carried out yet.
-    if (hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE", "CONTAINER_NOT_FOUND")) return record;
+    if (isAwayForNow(error) || hasCode(error, "CONTAINER_NOT_FOUND")) return record;
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { JournalChunk } from "@podfleet/bus/host-client";
 import { type ContainerRow, findContainerById } from "@podfleet/db/containers";
-import { hasCode } from "@podfleet/model/errors";
+import { isAwayForNow } from "@podfleet/model/errors";
 import type { LogChunk } from "@podfleet/model/log";
 
 import { cutShort, type Fleet } from "./fleet.ts";
@@ -56,8 +56,7 @@ export async function* readLogs(
       if (read.type === "silent" && !request.follow) throw unreachable(row.host);
     } catch (error) {
       if (signal.aborted) throw cutShort(fleet, error);
-      const isOutage = hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE");
-      if (!isOutage || !request.follow) throw error;
+      if (!isAwayForNow(error) || !request.follow) throw error;
     }
     await pause(backoffMs(attempt, retryDelay), signal);
     host = (await findContainerById(fleet.database, row.id))?.host ?? host;

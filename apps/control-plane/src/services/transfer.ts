@@ -6,13 +6,13 @@ import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { TransferChunk } from "@podfleet/bus/host-client";
 import type { HostLiveness } from "@podfleet/db/hosts";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 import { transferBytesMax } from "@podfleet/protocol/host/transfer";
 
 import { cutShort, type Fleet } from "./fleet.ts";
-import { unreachable } from "./unreachable.ts";
+import { isSilent, unreachable } from "./unreachable.ts";
 
 export interface TransferOptions {
   readonly host: HostLiveness;
@@ -102,7 +102,7 @@ async function readPiece(
       if (read.type === "silent") throw unreachable(host);
       throw lost(host);
     } catch (error) {
-      const isOutage = hasCode(error, "UNAVAILABLE") || isAwayForNow(error);
+      const isOutage = isAwayForNow(error) && !isSilent(error);
       if (!isOutage || signal.aborted || Date.now() > deadlineMs) throw error;
     }
     await pause(backoffMs(attempt, retryDelay), signal);
@@ -117,11 +117,6 @@ async function close(fleet: Fleet, { host, transferId }: OpenTransfer): Promise<
     // Safe to ignore: an agent that cannot be told drops the transfer when nobody reads it.
     if (!(error instanceof PodfleetError)) throw error;
   }
-}
-
-/** The bus did not reach the agent, which may be about to come back; the watch's own verdict has no `delivered`. */
-function isAwayForNow(error: unknown): boolean {
-  return hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] !== undefined;
 }
 
 function lost({ name }: HostLiveness): PodfleetError {

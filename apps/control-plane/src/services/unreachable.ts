@@ -1,7 +1,7 @@
 import type { Database } from "@podfleet/db/database";
 import { lockSoleAttempt } from "@podfleet/db/operations";
 import { applyOutcome } from "@podfleet/db/projection";
-import { PodfleetError } from "@podfleet/model/errors";
+import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { HostId, OperationId } from "@podfleet/model/ids";
 import { notDelivered, type OperationOutcome } from "@podfleet/model/operation";
 
@@ -17,6 +17,11 @@ export function unreachable(host: UnreachableHost): PodfleetError {
     `Cannot reach host "${host.name}": its agent does not answer`,
     { details: { host: host.name } },
   );
+}
+
+/** Whether `error` says that the host's agent has fallen silent, by its record; a request without a reply leaves that open. */
+export function isSilent(error: unknown): boolean {
+  return hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] === undefined;
 }
 
 /** The failure of an operation that certainly never reached its host, and never will. */

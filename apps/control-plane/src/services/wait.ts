@@ -8,7 +8,7 @@ import { pause } from "@podfleet/base/pause";
 import { type ContainerRow, findContainerById, summaryOf } from "@podfleet/db/containers";
 import { applySnapshot } from "@podfleet/db/projection";
 import type { WaitCondition, WaitResult } from "@podfleet/model/container/wait";
-import { hasCode } from "@podfleet/model/errors";
+import { hasCode, isAwayForNow } from "@podfleet/model/errors";
 import type { WaitReply } from "@podfleet/protocol/host/wait";
 
 import { cutShort, type Fleet } from "./fleet.ts";
@@ -55,10 +55,10 @@ export async function waitForContainer(
       if (polled.type !== "silent") continue;
     } catch (error) {
       if (signal.aborted) throw cutShort(fleet, error);
-      if (!hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE", "CONTAINER_NOT_FOUND")) throw error;
-      if (error.code === "CONTAINER_NOT_FOUND") unknownCount += 1;
-      const isGone = row.removedAt !== null || unknownCount > unknownMax;
-      if (error.code === "CONTAINER_NOT_FOUND" && isGone) throw error;
+      if (hasCode(error, "CONTAINER_NOT_FOUND")) {
+        unknownCount += 1;
+        if (row.removedAt !== null || unknownCount > unknownMax) throw error;
+      } else if (!isAwayForNow(error)) throw error;
     }
     row = (await findContainerById(fleet.database, row.id)) ?? row;
     ({ host } = row);
