@@ -1,4 +1,5 @@
 /** What the agent does for each request of the control plane: the engine does it; nothing here waits for the network. */
+import type { LoopStatus } from "@podfleet/base/loop";
 import type { HostHandlers } from "@podfleet/bus/host-server";
 import type { Engine } from "@podfleet/engine/engine";
 
@@ -9,9 +10,11 @@ export interface HandlerParts {
   readonly sessions: SessionServer;
   /** Tells every replica what the reply to a ping tells only the asker. */
   readonly sendHeartbeat: () => void;
+  /** Of all background work of the agent. */
+  readonly loops: () => LoopStatus[];
 }
 
-export function makeHandlers({ engine, sessions, sendHeartbeat }: HandlerParts): HostHandlers {
+export function makeHandlers({ engine, sessions, ...agent }: HandlerParts): HostHandlers {
   return {
     ...sessions.handlers(),
     /** Goes on when the asker is gone or the agent is stopping: the outcome is in the host's log, and is learnt from there. */
@@ -20,9 +23,10 @@ export function makeHandlers({ engine, sessions, sendHeartbeat }: HandlerParts):
     }),
     "operation.settle": async ({ operationId }) => engine.settle(operationId),
     ping: async () => {
-      sendHeartbeat();
+      agent.sendHeartbeat();
       return {};
     },
+    loops: async () => ({ loops: agent.loops() }),
     inspect: async ({ containerId }) => engine.inspect(containerId),
     wait: async (request, signal) => await engine.wait(request, signal),
     "exec.list": async ({ containerId }) => ({ sessions: engine.execs.list(containerId) }),

@@ -59,8 +59,13 @@ async function main(): Promise<void> {
       if (event.type === "reconnected" && event.link === "control") reporter.reconnected();
     });
     const sessions = await SessionServer.start({ bus, hostId, sessions: engine.sessions, log });
-    const sendHeartbeat = (): void => reporter.sendHeartbeat();
-    const handlers = makeHandlers({ engine, sessions, sendHeartbeat });
+    const loops = [...reporter.loops, sessions.loop];
+    const handlers = makeHandlers({
+      engine,
+      sessions,
+      sendHeartbeat: () => reporter.sendHeartbeat(),
+      loops: () => loops.map(({ status }) => status),
+    });
     const server = await serveHost(bus, hostId, handlers);
     log.info({ hostId, afterMs: Math.round(performance.now()) }, "serving");
 

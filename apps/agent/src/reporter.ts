@@ -8,8 +8,8 @@
  * The engine's outbox keeps each event until Postgres has it; the reporter keeps nothing. So whatever is lost on the way
  * is sent again, and memory holds one batch at most. Heartbeats go out beside this and are never sent late.
  */
-import { backoffMs } from "@podfleet/base/backoff";
-import { systemClock } from "@podfleet/base/clock";
+import { Loop, type LoopFailure, type LoopResult } from "@podfleet/base/loop";
+import { pause } from "@podfleet/base/pause";
 import type { AgentClient } from "@podfleet/bus/agent-client";
 import type { Engine } from "@podfleet/engine/engine";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
@@ -17,7 +17,7 @@ import type { AgentEvent } from "@podfleet/model/event";
 import { type HostInfo, heartbeatIntervalMs } from "@podfleet/model/host";
 import type { Logger } from "pino";
 
-import { Bell } from "./bell.ts";
+import { logLoopFailure } from "./loop-failure.ts";
 
 export interface ReporterOptions {
   readonly client: Pick<AgentClient, "hello" | "sendEvents" | "heartbeat">;
@@ -36,39 +36,51 @@ const batchBytesMax = 768 * 1024;
 const lingerMs = 50;
 /** The same for what nobody asked for: those who wait for it are answered first. */
 const unaskedLingerMs = 10;
-/** Failed attempts in a row after which an operator should know. */
-const attemptsUntilWarning = 4;
+/** Failed runs in a row after which an operator should know. */
+const failuresUntilWarning = 4;
 
 export class Reporter {
+  readonly loops: readonly Loop[];
   readonly #options: ReporterOptions;
-  /** Rings when there may be something to send. */
-  readonly #work = new Bell();
-  /** Rings when a retry need not wait any longer. */
-  readonly #reconnects = new Bell();
-  /** Last event that the control plane has; undefined until it has answered a hello on this connection. */
-  #committedSeq: number | undefined;
-  #lingering: { readonly dueMs: number; readonly timer: NodeJS.Timeout } | undefined;
+  readonly #reports: Loop;
+  /** Whether the control plane has answered a hello on this connection. */
+  #isGreeted = false;
+  #connections = 0;
+  /** Last event that the control plane has. */
+  #committedSeq = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#reports = new Loop({
+      name: "reports",
+      backoff: retryDelay,
+      run: async (signal) => await this.#report(signal),
+      onFailure: (failure) => this.#logFailure(failure),
+    });
+    const heartbeats = new Loop({
+      name: "heartbeats",
+      intervalMs: heartbeatIntervalMs,
+      backoff: { minMs: heartbeatIntervalMs, maxMs: heartbeatIntervalMs },
+      run: () => this.sendHeartbeat(),
+      onFailure: logLoopFailure(options.log),
+    });
+    this.loops = [this.#reports, heartbeats];
   }
 
   /** Says hello again: the connection is a new one. */
   reconnected(): void {
-    this.#committedSeq = undefined;
-    this.#work.ring();
-    this.#reconnects.ring();
+    this.#connections += 1;
+    this.#isGreeted = false;
+    this.#reports.retry();
   }
 
-  /** Reports until `signal` is aborted. Never rejects for want of a connection or of a control plane. */
+  /** Reports until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     const stopListening = this.#options.engine.outbox.onAppend((event) => this.#appended(event));
-    try {
-      await Promise.all([this.#report(signal), this.#beat(signal)]);
-    } finally {
-      stopListening();
-      clearTimeout(this.#lingering?.timer);
-    }
+    for (const loop of this.loops) loop.start();
+    await pause(Number.POSITIVE_INFINITY, signal);
+    stopListening();
+    await Promise.all(this.loops.map(async (loop) => await loop.stop()));
   }
 
   /** Publishes the host's condition; does nothing while NATS is out of reach. */
@@ -85,41 +97,38 @@ export class Reporter {
     }
   }
 
-  async #report(signal: AbortSignal): Promise<void> {
-    let attempt = 0;
-    while (!signal.aborted) {
-      try {
-        await this.#step(signal);
-        if (attempt >= attemptsUntilWarning) this.#options.log.info("Reporting again");
-        attempt = 0;
-      } catch (error) {
-        attempt += 1;
-        await this.#failed(PodfleetError.from(error), attempt, signal);
+  #appended({ operation }: AgentEvent): void {
+    this.#reports.trigger(operation === undefined ? unaskedLingerMs : lingerMs);
+  }
+
+  async #report(signal: AbortSignal): Promise<LoopResult> {
+    try {
+      return { events: await this.#sendAll(signal) };
+    } catch (error) {
+      if (hasCode(error, "HOST_NOT_FOUND")) this.#isGreeted = false;
+      throw error;
+    }
+  }
+
+  /** What is appended meanwhile lingers until the next run. @returns how many events were sent */
+  async #sendAll(signal: AbortSignal): Promise<number> {
+    for (let count = 0; ;) {
+      if (!this.#isGreeted) await this.#greet(signal);
+      const events = this.#options.engine.outbox.after(this.#committedSeq, batchEventsMax);
+      if (events.length > 0) count += await this.#send(events, signal);
+      const isAll = events.length === 0 || this.#committedSeq === events.at(-1)?.seq;
+      if (isAll && events.length < batchEventsMax) {
+        if (this.#reports.status.failures >= failuresUntilWarning) {
+          this.#options.log.info("Reporting again");
+        }
+        return count;
       }
     }
   }
 
-  #appended({ operation }: AgentEvent): void {
-    const delayMs = operation === undefined ? unaskedLingerMs : lingerMs;
-    const dueMs = systemClock.nowMs() + delayMs;
-    if (this.#lingering && this.#lingering.dueMs <= dueMs) return;
-    clearTimeout(this.#lingering?.timer);
-    this.#lingering = { dueMs, timer: setTimeout(() => this.#work.ring(), delayMs) };
-  }
-
-  async #step(signal: AbortSignal): Promise<void> {
-    const after = this.#committedSeq;
-    if (after === undefined) return await this.#greet(signal);
-    clearTimeout(this.#lingering?.timer);
-    this.#lingering = undefined;
-    const events = this.#options.engine.outbox.after(after, batchEventsMax);
-    if (events.length > 0) await this.#send(events, signal);
-    const isAll = this.#committedSeq === (events.at(-1)?.seq ?? after);
-    if (isAll && events.length < batchEventsMax) await this.#work.wait(signal);
-  }
-
   async #greet(signal: AbortSignal): Promise<void> {
     const { client, engine, host, log } = this.#options;
+    const connection = this.#connections;
     const request = { host, images: engine.images() };
     const { committedSeq } = await client.hello(request, { timeoutMs: requestTimeoutMs, signal });
     const lastSeq = engine.outbox.lastSeq();
@@ -131,11 +140,13 @@ export class Reporter {
     }
     log.info({ committedSeq, lastSeq }, "The control plane knows the host");
     this.#commit(committedSeq);
+    this.#isGreeted = connection === this.#connections;
   }
 
-  async #send(events: readonly AgentEvent[], signal: AbortSignal): Promise<void> {
+  async #send(events: readonly AgentEvent[], signal: AbortSignal): Promise<number> {
+    const batch = batchOf(events);
     const { committedSeq } = await this.#options.client.sendEvents(
-      { events: batchOf(events) },
+      { events: batch },
       { timeoutMs: requestTimeoutMs, signal },
     );
     if (committedSeq === this.#committedSeq) {
@@ -145,6 +156,7 @@ export class Reporter {
       );
     }
     this.#commit(committedSeq);
+    return batch.length;
   }
 
   #commit(seq: number): void {
@@ -152,22 +164,10 @@ export class Reporter {
     this.#committedSeq = seq;
   }
 
-  async #failed(error: PodfleetError, attempt: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return;
-    if (error.code === "HOST_NOT_FOUND") this.#committedSeq = undefined;
-    const level = attempt === attemptsUntilWarning || !error.retryable ? "warn" : "debug";
-    this.#options.log[level]({ code: error.code, attempt, reason: error.message }, "Not reported");
-    const delayMs = backoffMs(attempt - 1, retryDelay);
-    await this.#reconnects.wait(AbortSignal.any([signal, AbortSignal.timeout(delayMs)]));
-  }
-
-  async #beat(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.sendHeartbeat();
-      await systemClock.sleep(heartbeatIntervalMs, signal).catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-      });
-    }
+  #logFailure({ error, failures }: LoopFailure): void {
+    const { code, message: reason, retryable } = PodfleetError.from(error);
+    const level = failures >= failuresUntilWarning || !retryable ? "warn" : "debug";
+    this.#options.log[level]({ code, failures, reason }, "Not reported");
   }
 }
 

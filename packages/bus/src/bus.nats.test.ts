@@ -71,6 +71,7 @@ function hostHandlers(handlers: Partial<HostHandlers>): HostHandlers {
   return {
     do: unexpected,
     ping: async () => ({}),
+    loops: unexpected,
     inspect: unexpected,
     wait: unexpected,
     "exec.list": unexpected,

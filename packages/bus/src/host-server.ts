@@ -42,6 +42,7 @@ export type HostHandlers = {
 const requestsMax: Readonly<Record<HostRequest, number>> = {
   do: 2_048,
   ping: 64,
+  loops: 64,
   inspect: 512,
   wait: 8_192,
   "exec.list": 512,
@@ -97,6 +98,7 @@ export async function serveHost(
   };
   addJson("do", hostMessages.do.request, handlers.do);
   addJson("ping", hostMessages.ping.request, handlers.ping);
+  addJson("loops", hostMessages.loops.request, handlers.loops);
   addJson("inspect", hostMessages.inspect.request, handlers.inspect);
   addJson("wait", hostMessages.wait.request, handlers.wait);
   addJson("exec.list", hostMessages["exec.list"].request, handlers["exec.list"]);

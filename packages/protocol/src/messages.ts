@@ -22,6 +22,7 @@ import {
   journalReadHeadersSchema,
   journalReadRequestSchema,
 } from "./host/journal.ts";
+import { loopsReplySchema, loopsRequestSchema } from "./host/loops.ts";
 import { pingReplySchema, pingRequestSchema } from "./host/ping.ts";
 import { resizeReplySchema, resizeRequestSchema } from "./host/resize.ts";
 import {
@@ -54,6 +55,7 @@ import { waitReplySchema, waitRequestSchema } from "./host/wait.ts";
 export const hostMessages = {
   do: { request: doRequestSchema, reply: doReplySchema },
   ping: { request: pingRequestSchema, reply: pingReplySchema },
+  loops: { request: loopsRequestSchema, reply: loopsReplySchema },
   inspect: { request: inspectRequestSchema, reply: inspectReplySchema },
   wait: { request: waitRequestSchema, reply: waitReplySchema },
   "exec.list": { request: execListRequestSchema, reply: execListReplySchema },

@@ -18,6 +18,7 @@ const root = `pf.v${protocolVersion}`;
 export const hostRequests = [
   "do",
   "ping",
+  "loops",
   "inspect",
   "wait",
   "exec.list",

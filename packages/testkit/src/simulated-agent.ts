@@ -5,6 +5,7 @@ import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import { type HostId, newHostId } from "@podfleet/model/ids";
+import type { LoopStatus } from "@podfleet/model/loop-status";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
 
 import type { TestNatsServer } from "./nats-server.ts";
@@ -25,6 +26,8 @@ export class SimulatedAgent implements AsyncDisposable {
   /** What it remembers from one start to the next. */
   readonly host = new SimulatedHost();
   readonly sessions = new SimulatedSessions();
+  /** What it says of its background work. */
+  loops: LoopStatus[] = [];
   readonly #info: HostInfo;
   readonly #natsUrl: string;
   readonly #credentials: string;
@@ -116,6 +119,7 @@ export class SimulatedAgent implements AsyncDisposable {
     const { host } = this;
     return {
       ping: async () => ({}),
+      loops: async () => ({ loops: this.loops }),
       do: async ({ operationId, action }) => {
         const outcome = await host.perform(operationId, action);
         this.#reporting = this.#reportWhileUp();

@@ -1,6 +1,7 @@
 /** The sessions of the host, as the control plane and its clients reach them. */
+import { attemptAll } from "@podfleet/base/attempt-all";
 import { type Clock, systemClock } from "@podfleet/base/clock";
-import { pause } from "@podfleet/base/pause";
+import { Loop } from "@podfleet/base/loop";
 import { AgentStreams } from "@podfleet/bus/agent-streams";
 import type { Bus } from "@podfleet/bus/connection";
 import type { HostHandlers } from "@podfleet/bus/host-server";
@@ -11,6 +12,7 @@ import type { SessionOpenReply, SessionOpenRequest } from "@podfleet/protocol/ho
 import { beatIntervalMs, encodeFrame, outputHeaderBytes } from "@podfleet/protocol/stream/frame";
 import type { Logger } from "pino";
 
+import { logLoopFailure } from "../loop-failure.ts";
 import { SessionConnection } from "./session-connection.ts";
 
 type SessionHandlers = Pick<HostHandlers, "session.open" | "session.list" | "session.close">;
@@ -24,14 +26,14 @@ export interface SessionServerOptions {
 }
 
 export class SessionServer {
+  /** Tells clients how far things are, and notices those that are lost. */
+  readonly loop: Loop;
   readonly #sessions: Engine["sessions"];
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #connections = new Map<ConnectionId, SessionConnection>();
   /** Connections that ended while the link was down, so that nobody could be told. */
   readonly #untold = new Set<ConnectionId>();
-  readonly #stop = new AbortController();
-  readonly #beating: Promise<void>;
   readonly #unsubscribe: () => void;
   #streams: AgentStreams | undefined;
 
@@ -39,7 +41,16 @@ export class SessionServer {
     this.#sessions = sessions;
     this.#log = log;
     this.#clock = clock;
-    this.#beating = this.#beat();
+    this.loop = new Loop({
+      name: "session-beats",
+      intervalMs: beatIntervalMs,
+      backoff: { minMs: beatIntervalMs, maxMs: beatIntervalMs },
+      clock,
+      run: async () =>
+        await attemptAll(this.#connections.values(), (connection) => connection.beat()),
+      onFailure: logLoopFailure(log),
+    });
+    this.loop.start();
     this.#unsubscribe = bus.onEvent(({ type, link }) => {
       if (link !== "bulk") return;
       if (type === "disconnected") this.#dropAll();
@@ -67,11 +78,10 @@ export class SessionServer {
 
   /** Every client is told to come back. */
   async stop(): Promise<void> {
-    this.#stop.abort();
     this.#unsubscribe();
     for (const connection of this.#connections.values()) connection.fail(noConnection());
     this.#streams?.stop();
-    await this.#beating;
+    await this.loop.stop();
   }
 
   async #open(request: SessionOpenRequest): Promise<SessionOpenReply> {
@@ -125,13 +135,6 @@ export class SessionServer {
     } catch (error) {
       // Safe to ignore: all are told when the link is up again, or have noticed the silence.
       if (!hasCode(error, "UNAVAILABLE")) throw error;
-    }
-  }
-
-  async #beat(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      for (const connection of this.#connections.values()) connection.beat();
-      await pause(beatIntervalMs, this.#stop.signal);
     }
   }
 }
