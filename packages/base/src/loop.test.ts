@@ -1,3 +1,4 @@
+// oxlint-disable no-restricted-properties -- time is a fake in this file: nothing sleeps
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { systemClock, timerMsMax } from "./clock.ts";
