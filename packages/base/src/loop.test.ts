@@ -1,4 +1,3 @@
-// oxlint-disable no-restricted-properties -- time is a fake in this file: nothing sleeps
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { systemClock, timerMsMax } from "./clock.ts";
@@ -40,13 +39,18 @@ function startLoop(options: TestLoopOptions = {}) {
   return { loop, failures, counts };
 }
 
+async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  // oxlint-disable-next-line no-restricted-properties -- time is a fake here, so nothing sleeps
+  await systemClock.sleep(ms, signal);
+}
+
 const pass = async (ms: number) => await vi.advanceTimersByTimeAsync(ms);
 
 describe("when it runs", () => {
   test("at once, and again when the interval has passed since the end of a run", async () => {
     const { counts } = startLoop({
       intervalMs: 1_000,
-      run: async (signal) => await systemClock.sleep(500, signal),
+      run: async (signal) => await sleep(500, signal),
     });
     expect(counts.runs).toBe(1);
     await pass(1_499);
@@ -199,7 +203,7 @@ describe("its status", () => {
     const { loop } = startLoop({
       intervalMs: 1_000,
       run: async () => {
-        await systemClock.sleep(30);
+        await sleep(30);
         return { dropped: 3 };
       },
     });
@@ -233,7 +237,7 @@ describe("its status", () => {
   test("says how late the end of a run is that takes long", async () => {
     const { loop } = startLoop({
       intervalMs: 1_000,
-      run: async (signal) => await systemClock.sleep(60_000, signal),
+      run: async (signal) => await sleep(60_000, signal),
     });
     await pass(900);
     expect(loop.status.overdueMs).toBe(0);
@@ -264,7 +268,7 @@ describe("stop", () => {
 
   test("waits for the run under way, whose signal is aborted, and reports no failure of that", async () => {
     const { loop, failures } = startLoop({
-      run: async (signal) => await systemClock.sleep(60_000, signal),
+      run: async (signal) => await sleep(60_000, signal),
     });
     await loop.stop();
     expect(failures).toEqual([]);
@@ -274,7 +278,7 @@ describe("stop", () => {
 
 test("the system's clock sleeps for longer than a timer can", async () => {
   let isOver = false;
-  void systemClock.sleep(2.5 * timerMsMax).then(() => (isOver = true));
+  void sleep(2.5 * timerMsMax).then(() => (isOver = true));
   await pass(2.4 * timerMsMax);
   expect(isOver).toBe(false);
   await pass(0.1 * timerMsMax);
