@@ -23,7 +23,11 @@ import { RestartScheduler } from "./container/restart-scheduler.ts";
 import { RunRecords } from "./container/run-records.ts";
 import type { EngineOptions, EngineProblem } from "./engine-options.ts";
 import { endExecs } from "./exec/end-execs.ts";
-import { ExecStore } from "./exec/exec-store.ts";
+import { ExecControl, type ExecControlParts } from "./exec/exec-control.ts";
+import { ExecLauncher, type ExecLauncherParts } from "./exec/exec-launcher.ts";
+import { ExecSessions, type ExecSessionsParts } from "./exec/exec-sessions.ts";
+import { ExecStart, type ExecStartParts } from "./exec/exec-start.ts";
+import { ExecStep, type ExecStepParts } from "./exec/exec-step.ts";
 import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { HealthProbe } from "./health/health-probe.ts";
 import { HealthScheduler } from "./health/health-scheduler.ts";
@@ -32,7 +36,8 @@ import { ContainerLocks } from "./lock/container-locks.ts";
 import { OperationRunner } from "./operation/operation-runner.ts";
 import { growingJournals } from "./output/growing.ts";
 import { RootfsUses } from "./rootfs/rootfs-uses.ts";
-import { SessionStore } from "./session/session-store.ts";
+import { ExecStore } from "./state/exec-store.ts";
+import { SessionStore } from "./state/session-store.ts";
 import type { StateStore } from "./state/state-store.ts";
 
 export type ProblemReport = (problem: EngineProblem) => void;
@@ -58,14 +63,14 @@ interface Foundation {
 /** Makes the directories too. @throws PodfleetError UNSUPPORTED when the host lacks what containers need */
 export async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
   const { clock, paths, store, problems } = base;
-  const host = await openHost({ options, clock, paths, opened });
+  const host = await openHost({ options, clock, paths, problems, opened });
   const { cgroups, images, runtime } = host;
   const onExit = (id: ContainerId): void => reaper.exited(id);
   const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
   opened.defer(() => exits.close());
   const execs = new ExecStore(store);
   const execWatcher = new ExecWatcher({
-    parts: { clock, paths, execs },
+    ...{ clock, paths, execs },
     onFailure: (error) => problems({ error }),
   });
   const { cgroupParent } = options;
@@ -79,6 +84,11 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
   const sync = new ContainerSync({
     ...{ clock, store, exits, runtime, runs, cleanup, cgroups, cgroupParent },
   });
+  const locks = new ContainerLocks(clock);
+  const execMethods = assembleExecs({
+    ...{ clock, paths, store, locks, sync, execs, execWatcher, storage },
+    ...host,
+  });
   const parts: EngineParts = {
     clock,
     paths,
@@ -89,20 +99,15 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     sync,
     execs,
     execWatcher,
+    ...execMethods,
     sessions: new SessionStore(store),
     journals: boundJournals({ execs, paths, store }, options),
     ...host,
-    locks: new ContainerLocks(clock),
+    locks,
     checkpointSupport: readCheckpointSupport(runtime),
     storage,
     rootfsUses,
     cgroupParent,
-    monitorProgram: findTool(monitor, options.toolDirectories),
-    monitorCgroup: new HoldingCgroup({
-      cgroups,
-      path: `${options.cgroupParent}-monitors`,
-      onFailure: (error) => problems({ error }),
-    }),
     cleanUpLater: (id) => reaper.cleanUp(id),
     healthProbe: new HealthProbe({ directory: paths.health, clock }),
     performLater: (action) => {
@@ -124,8 +129,21 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
   return { parts, reaper, restarts, health, runner };
 }
 
+type ExecMethodParts = Omit<
+  ExecLauncherParts & ExecStartParts & ExecStepParts & ExecControlParts & ExecSessionsParts,
+  "launcher" | "execSessions" | "execStart"
+>;
+
+function assembleExecs(parts: ExecMethodParts) {
+  const launcher = new ExecLauncher(parts);
+  const execStart = new ExecStart({ ...parts, launcher });
+  const execSessions = new ExecSessions(parts);
+  const execStep = new ExecStep({ ...parts, execStart, execSessions });
+  return { execStart, execStep, execSessions, execControl: new ExecControl(parts) };
+}
+
 /** The engine's directories, the host's cgroups and limits, the OCI runtime and the images. */
-async function openHost({ options, clock, paths, opened }: Omit<Foundation, "problems" | "store">) {
+async function openHost({ options, clock, paths, problems, opened }: Omit<Foundation, "store">) {
   await mkdir(paths.journals, { recursive: true, mode: 0o700 });
   await mkdir(paths.execs, { recursive: true, mode: 0o700 });
   await mkdir(paths.execBundles, { recursive: true, mode: 0o700 });
@@ -141,7 +159,13 @@ async function openHost({ options, clock, paths, opened }: Omit<Foundation, "pro
   });
   const images = await ImageStore.open(paths.images, clock);
   opened.defer(() => images.close());
-  return { cgroups, hostLimits, runtime, images };
+  const monitorProgram = findTool(monitor, options.toolDirectories);
+  const monitorCgroup = new HoldingCgroup({
+    cgroups,
+    path: `${options.cgroupParent}-monitors`,
+    onFailure: (error) => problems({ error }),
+  });
+  return { cgroups, hostLimits, runtime, images, monitorProgram, monitorCgroup };
 }
 
 function boundJournals(

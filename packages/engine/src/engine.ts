@@ -29,17 +29,17 @@ import { listArtifacts } from "./artifact/artifacts.ts";
 import { type Assembly, assemble, type ProblemReport } from "./assembly.ts";
 import { checkpointPaths } from "./checkpoint/checkpoint-paths.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
-import { Housekeeper } from "./container/housekeeper.ts";
 import { MonitorWatcher } from "./container/monitor-watcher.ts";
 import { type HostContinuity, reconcile } from "./container/reconcile.ts";
 import { resizeContainer } from "./container/resize.ts";
 import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
 import type { EngineOptions } from "./engine-options.ts";
-import { ExecSessions } from "./exec/exec-sessions.ts";
-import { recoverExecs } from "./exec/recover-execs.ts";
+import { recoverExecs } from "./exec/exec-recovery.ts";
+import type { ExecSessions } from "./exec/exec-sessions.ts";
 import { EnginePaths } from "./host/engine-paths.ts";
 import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
 import { endLeftovers } from "./host/leftovers.ts";
+import { Housekeeper } from "./housekeeper.ts";
 import type {
   OperationRequest,
   OperationRunner,
@@ -80,7 +80,6 @@ export interface JournalRequest extends JournalReference {
 export class Engine {
   /** The host's events, until someone else has stored them. */
   readonly outbox: Pick<Outbox, "lastSeq" | "after" | "commit" | "onAppend">;
-  /** Reads of exec sessions. */
   readonly execs: ExecSessions;
   readonly sessions: Sessions;
   readonly #parts: EngineParts;
@@ -95,7 +94,7 @@ export class Engine {
   private constructor({ assembly, facts, problems, opened }: OpenEngine) {
     const { parts, reaper, restarts, health, runner } = assembly;
     this.outbox = parts.store.outbox;
-    this.execs = new ExecSessions(parts);
+    this.execs = parts.execSessions;
     this.sessions = new Sessions(parts, (error) => problems({ error }));
     this.#parts = parts;
     this.#facts = facts;
@@ -109,7 +108,11 @@ export class Engine {
       this.sessions,
       { close: async () => await this.#transfers.closeAll() },
       runner,
-      new MonitorWatcher({ ...parts, onGone: (id) => parts.exits.wake(id) }),
+      new MonitorWatcher({
+        ...parts,
+        execs: parts.execWatcher,
+        onGone: (id) => parts.exits.wake(id),
+      }),
       new Housekeeper(parts, (error) => problems({ error })),
       health,
       restarts,

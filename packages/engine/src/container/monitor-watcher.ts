@@ -1,7 +1,6 @@
 import type { Clock } from "@podfleet/base/clock";
 import type { ContainerId } from "@podfleet/model/ids";
 
-import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import { hasProcess, isMonitorAlive } from "../state/container-process.ts";
 import type { StateStore } from "../state/state-store.ts";
 
@@ -14,7 +13,7 @@ export interface MonitorWatcherOptions {
   /** Called again and again until the container's record says that its process has ended. */
   readonly onGone: (id: ContainerId) => void;
   /** Looks at the monitors of exec sessions. */
-  readonly execWatcher: Pick<ExecWatcher, "look">;
+  readonly execs: { look(): void };
 }
 
 /**
@@ -37,13 +36,13 @@ export class MonitorWatcher {
   }
 
   async #run(): Promise<void> {
-    const { clock, store, onGone, execWatcher } = this.#options;
+    const { clock, store, onGone, execs } = this.#options;
     const { signal } = this.#stop;
     while (!signal.aborted) {
       for (const record of store.list()) {
         if (hasProcess(record.snapshot) && !isMonitorAlive(record)) onGone(record.snapshot.id);
       }
-      execWatcher.look();
+      execs.look();
       try {
         await clock.sleep(intervalMs, signal);
       } catch (error) {

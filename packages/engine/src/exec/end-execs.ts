@@ -1,6 +1,6 @@
 import type { ContainerId } from "@podfleet/model/ids";
 
-import type { ExecStore } from "./exec-store.ts";
+import type { ExecStore } from "../state/exec-store.ts";
 import type { ExecWatcher } from "./exec-watcher.ts";
 
 export interface ExecEnding {

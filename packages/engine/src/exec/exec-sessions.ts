@@ -1,26 +1,36 @@
-/** What can be asked about exec sessions without changing them. None of it takes a lock. */
+import type { Clock } from "@podfleet/base/clock";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 import { resizeTerminal } from "@podfleet/oci/monitor/terminal";
 
-import type { EngineParts } from "../container/engine-parts.ts";
-import { assertRunning } from "./kill-exec.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
+import type { ExecStore } from "../state/exec-store.ts";
+import type { StateStore } from "../state/state-store.ts";
+import { assertRunning } from "./exec-state.ts";
 
 export interface ExecReference {
   readonly containerId: ContainerId;
   readonly execId: ExecId;
 }
 
-export class ExecSessions {
-  readonly #parts: EngineParts;
+export interface ExecSessionsParts {
+  readonly clock: Pick<Clock, "sleep">;
+  readonly paths: Pick<EnginePaths, "execBundle">;
+  readonly store: Pick<StateStore, "findRemoved" | "get">;
+  readonly execs: Pick<ExecStore, "find" | "get" | "listOf" | "onChange">;
+}
 
-  constructor(parts: EngineParts) {
+/** Reads and waits for exec sessions, and resizes their terminals. No method takes a lock or changes a record. */
+export class ExecSessions {
+  readonly #parts: ExecSessionsParts;
+
+  constructor(parts: ExecSessionsParts) {
     this.#parts = parts;
   }
 
   /**
-   * Sessions of the container, oldest first: those that run, and those that ended not long ago.
+   * Lists the sessions of the container, oldest first: those that run, and those that ended not long ago.
    * @throws PodfleetError CONTAINER_NOT_FOUND
    */
   list(containerId: ContainerId): ExecSession[] {
@@ -29,13 +39,13 @@ export class ExecSessions {
     return execs.listOf(containerId).map(({ session }) => session);
   }
 
-  /** @throws PodfleetError EXEC_NOT_FOUND */
+  /** Returns the session. @throws PodfleetError EXEC_NOT_FOUND */
   inspect({ containerId, execId }: ExecReference): ExecSession {
     return this.#parts.execs.get(containerId, execId).session;
   }
 
   /**
-   * Resolves with the session when it has ended, or as it is after `timeoutMs`.
+   * Waits for the end of the session and returns it, or returns it as it is after `timeoutMs`.
    * @throws PodfleetError EXEC_NOT_FOUND, also when it is removed meanwhile; CANCELLED when `signal` is aborted
    */
   async wait(
@@ -67,7 +77,7 @@ export class ExecSessions {
     }
   }
 
-  /** @throws PodfleetError EXEC_NOT_FOUND; STATE_INVALID unless it runs and has a terminal */
+  /** Sets the size of the session's terminal. @throws PodfleetError EXEC_NOT_FOUND; STATE_INVALID unless it runs and has a terminal */
   async resize({ size, ...reference }: ExecReference & { readonly size: TerminalSize }) {
     const session = this.inspect(reference);
     assertRunning(session, "resize");

@@ -1,54 +1,56 @@
 /**
- * Ends of exec sessions. The monitor of a session writes the exit code to the session's exit directory, which is watched while the session
- * runs. A monitor that dies without that is noticed by `look`; its session is ended then, and its exit code is unknown.
+ * Commits the ends of exec sessions. The monitor of a session writes the exit code to the session's exit directory, which is watched while
+ * the session runs. `look` finds monitors that were killed; their sessions are ended with an unknown exit code.
  */
 import { type FSWatcher, watch } from "node:fs";
 import { rm } from "node:fs/promises";
 
+import type { Clock } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
 import type { ExecId } from "@podfleet/model/ids";
 import { endProcess, identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 
-import type { EngineParts } from "../container/engine-parts.ts";
 import { type ExitRecord, readExitFile } from "../container/exit-watcher.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
 import type { ExecRecord } from "../state/exec-record.ts";
+import type { ExecStore } from "../state/exec-store.ts";
 
-/** From SIGKILL to the end of a process. */
+/** The longest time from SIGKILL to the end of a process. */
 const endTimeoutMs = 5_000;
-/** How much earlier than asked for the monitor's timer may strike: it counts in whole seconds. */
+/** How much earlier than asked for the monitor may kill the command: it counts in whole seconds. */
 const timerSlackMs = 500;
 
-export interface ExecWatcherOptions {
-  readonly parts: Pick<EngineParts, "clock" | "paths" | "execs">;
-  /** Told of what failed in the background. */
+export interface ExecWatcherParts {
+  readonly clock: Clock;
+  readonly paths: Pick<EnginePaths, "execBundle" | "execExit" | "execExits">;
+  readonly execs: Pick<ExecStore, "find" | "list" | "onChange" | "update">;
+  /** Called with failures of work in the background. */
   readonly onFailure: (error: unknown, id: ExecId) => void;
 }
 
 export class ExecWatcher {
-  readonly #parts: ExecWatcherOptions["parts"];
-  readonly #onFailure: ExecWatcherOptions["onFailure"];
+  readonly #parts: ExecWatcherParts;
   readonly #watchers = new Map<ExecId, FSWatcher>();
   readonly #losing = new Map<ExecId, Promise<void>>();
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(options: ExecWatcherOptions) {
-    this.#parts = options.parts;
-    this.#onFailure = options.onFailure;
+  constructor(parts: ExecWatcherParts) {
+    this.#parts = parts;
   }
 
-  /** Watches for the end of a session that runs; it may have come already. */
+  /** Watches for the end of a running session, which may have ended already. */
   watch(id: ExecId): void {
     try {
       const watcher = watch(this.#parts.paths.execExits(id), () => this.#check(id));
       this.#watchers.set(id, watcher);
     } catch (error) {
-      // Somebody has taken the directory away: only the end of the monitor can be seen then.
+      // The directory was removed from outside: only the end of the monitor can be seen then.
       if (!hasErrno(error, "ENOENT")) throw error;
     }
     this.#check(id);
   }
 
-  /** Takes note of the end of each session whose monitor is gone. */
+  /** Commits the end of each session whose monitor has ended. */
   look(): void {
     for (const { session, processes } of this.#parts.execs.list()) {
       if (session.state !== "running") continue;
@@ -58,8 +60,8 @@ export class ExecWatcher {
   }
 
   /**
-   * Resolves when the session has ended: by itself within `graceMs`, or killed with its monitor after that. Harmless when it
-   * has ended, or is no more.
+   * Resolves when the session has ended: by itself within `graceMs`, or killed with its monitor after that. Resolves at once for a session
+   * that has ended or is not on record.
    */
   async end(id: ExecId, graceMs: number): Promise<void> {
     const { clock, execs } = this.#parts;
@@ -82,7 +84,7 @@ export class ExecWatcher {
     }
   }
 
-  /** Kills what is left of a running session and commits that nobody knows how it ended, unless its monitor has said so. */
+  /** Kills the processes of a running session and commits its end, with an unknown exit code unless its monitor has written one. */
   async lose(id: ExecId): Promise<void> {
     const losing = this.#losing.get(id) ?? this.#lose(id).finally(() => this.#losing.delete(id));
     this.#losing.set(id, losing);
@@ -102,7 +104,7 @@ export class ExecWatcher {
     const { processes, session } = record;
     const monitor = identityOf(processes.monitorPid, processes.monitorStartTicks);
     const isMonitored = monitor !== undefined && isAlive(monitor);
-    // Looked for after the monitor: its file may come in between, and counts.
+    // Read after the check of the monitor, which may write the file and end in between.
     const exit = readExitFile(paths.execExit(id, session.containerId));
     if (exit) this.#commitEnd(record, exit);
     else if (!isMonitored) this.#track(id, this.lose(id));
@@ -157,7 +159,7 @@ export class ExecWatcher {
 
   #track(id: ExecId, work: Promise<void>): void {
     const tracked = work
-      .catch((error: unknown) => this.#onFailure(error, id))
+      .catch((error: unknown) => this.#parts.onFailure(error, id))
       .finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
   }

@@ -44,7 +44,7 @@ export async function start(
   return outcome.exec;
 }
 
-/** The error of a start that is to fail; nothing is left of the session. */
+/** Returns the error of a start that must fail. */
 export async function startFailure(
   under: EngineUnderTest,
   containerId: ContainerId,

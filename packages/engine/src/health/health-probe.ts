@@ -22,7 +22,8 @@ import { traced } from "@podfleet/oci/process/trace";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { ExitWatcher } from "../container/exit-watcher.ts";
-import { execMsMax, writeExecProcess } from "../exec/start-exec.ts";
+import { writeExecProcess } from "../exec/exec-process.ts";
+import { execMsMax } from "../exec/exec-start.ts";
 
 /** Characters of output that are kept, as podman does. */
 const outputMax = 500;

@@ -10,9 +10,6 @@ import { createContainer } from "../container/create.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
 import { isToBeRemoved, removeContainer } from "../container/remove.ts";
 import { startDependencies } from "../container/start.ts";
-import { killExec } from "../exec/kill-exec.ts";
-import { removeExec } from "../exec/remove-exec.ts";
-import { startExec } from "../exec/start-exec.ts";
 import { checkHealth } from "../health/check-health.ts";
 import { loadImages } from "../image/load-images.ts";
 import { copyToContainer } from "../rootfs/copy-to.ts";
@@ -42,9 +39,9 @@ const performers: { readonly [V in OwnVerb]: Perform<V> } = {
   "container.checkpoint": checkpointContainer,
   "container.restore": restoreContainer,
   "container.import": importContainer,
-  "exec.start": startExec,
-  "exec.kill": killExec,
-  "exec.remove": removeExec,
+  "exec.start": (parts, operation, action) => parts.execStart.start(operation, action),
+  "exec.kill": (parts, operation, action) => parts.execControl.kill(operation, action),
+  "exec.remove": (parts, operation, action) => parts.execControl.remove(operation, action),
   "artifact.add": addArtifact,
   "artifact.remove": removeArtifact,
   "image.load": loadImages,

@@ -15,7 +15,7 @@ import { restartLocked } from "../container/restart.ts";
 import { startLocked } from "../container/start.ts";
 import { stopLocked } from "../container/stop.ts";
 import { updateLocked } from "../container/update.ts";
-import { runExecLocked, runExecMsMax } from "../exec/run-exec.ts";
+import { execStepMsMax } from "../exec/exec-step.ts";
 import type { OperationRef } from "../state/state-store.ts";
 
 export interface StepTask<V extends StepVerb = StepVerb> {
@@ -57,7 +57,8 @@ const performers: { readonly [V in StepVerb]: PerformStep<V> } = {
   "container.mount": mountLocked,
   "container.unmount": (parts, id, { step, operation }) =>
     unmountLocked(parts, id, { ...step, operation }),
-  "exec.start": (parts, id, task) => runExecLocked(parts, id, { ...task, spec: task.step.spec }),
+  "exec.start": (parts, id, task) =>
+    parts.execStep.runLocked(id, { ...task, spec: task.step.spec }),
 };
 
 /** @throws PodfleetError why it failed; that is not committed then */
@@ -94,7 +95,7 @@ export function holdMsMaxOf(parts: EngineParts, id: ContainerId, step: Step): nu
     case "container.refresh":
       return spec.stopTimeoutSeconds * 1_000 + 2 * stepMsMax;
     case "exec.start":
-      return runExecMsMax(step.spec);
+      return execStepMsMax(step.spec);
     default:
       return stepMsMax;
   }

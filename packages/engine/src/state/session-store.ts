@@ -1,11 +1,11 @@
-/** The sessions of a host: those that may be resumed, and those that ended not long ago. Reads never wait. */
+/** The records of sessions: of those that may be resumed, and of those that ended not long ago. Reads never wait. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import { type Session, sessionSchema } from "@podfleet/model/session";
 
-import type { CommandEnd, SessionRecord } from "../state/session-record.ts";
-import type { StateStore } from "../state/state-store.ts";
+import type { CommandEnd, SessionRecord } from "./session-record.ts";
+import type { StateStore } from "./state-store.ts";
 
 /** New values of a session's fields; undefined clears one. */
 export type SessionChanges = { readonly [K in keyof Session]?: Session[K] | undefined };
@@ -14,13 +14,15 @@ export interface SessionNote {
   readonly event: "container.attach" | "container.detach";
 }
 
+type SessionCommits = Pick<StateStore, "note" | "sessionTable">;
+
 export class SessionStore {
-  readonly #store: StateStore;
+  readonly #store: SessionCommits;
   readonly #records = new Map<SessionId, SessionRecord>();
-  /** Sessions of which something is known that has not been committed. */
+  /** Sessions with changes that have not been committed. */
   readonly #noted = new Set<SessionId>();
 
-  constructor(store: StateStore) {
+  constructor(store: SessionCommits) {
     this.#store = store;
     for (const record of store.sessionTable.load()) this.#records.set(record.session.id, record);
   }
@@ -40,12 +42,12 @@ export class SessionStore {
     );
   }
 
-  /** Oldest first. */
+  /** All sessions, oldest first. */
   list(): SessionRecord[] {
     return [...this.#records.values()];
   }
 
-  /** The size that the terminal of a run is to have from the beginning: that of the last session that waits for it with one. */
+  /** The initial size of the terminal of a run: that of the last session with one that waits for the run. */
   findTerminalSize(containerId: ContainerId, run: number): TerminalSize | undefined {
     const waiting = this.list().filter(({ session }) => {
       const isOpen = session.end === undefined && session.spec.execId === undefined;
@@ -59,7 +61,7 @@ export class SessionStore {
     this.#commit({ session }, { event: "container.attach" });
   }
 
-  /** Commits changes of a session; returns it as it is then. */
+  /** Commits changes of a session and returns it with them. */
   update(id: SessionId, changes: SessionChanges, note?: SessionNote): Session {
     const record = this.get(id);
     const fields = Object.entries({ ...record.session, ...changes });
@@ -69,7 +71,7 @@ export class SessionStore {
     return session;
   }
 
-  /** Takes note of what may be forgotten by a crash; it is committed by `commitNoted`, or with the next change. */
+  /** Changes a session in memory; `commitNoted` or the next change commits it. A crash before that loses the change. */
   note(
     id: SessionId,
     news: { readonly changes?: Partial<Session>; readonly commandEnd?: CommandEnd },
@@ -80,14 +82,14 @@ export class SessionStore {
     this.#noted.add(id);
   }
 
-  /** In one transaction. */
+  /** Commits what was noted, in one transaction. */
   commitNoted(): void {
     if (this.#noted.size === 0) return;
     this.#store.sessionTable.saveAll([...this.#noted].map((id) => this.get(id)));
     this.#noted.clear();
   }
 
-  /** Drops a session that has been kept for long enough. */
+  /** Removes a session that has been kept long enough. */
   forget(id: SessionId): void {
     this.#store.sessionTable.remove(id);
     this.#records.delete(id);

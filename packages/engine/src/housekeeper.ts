@@ -1,24 +1,39 @@
 import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 
+import type { Clock } from "@podfleet/base/clock";
+import type { JournalRetention } from "@podfleet/journal/retention/retention";
 import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
 
-import { pruneExecs } from "../exec/prune-execs.ts";
-import { outcomeKeptMs } from "../operation/operation-runner.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import { pruneExecs } from "./exec/exec-pruning.ts";
+import type { EnginePaths } from "./host/engine-paths.ts";
+import { outcomeKeptMs } from "./operation/operation-runner.ts";
+import type { ExecStore } from "./state/exec-store.ts";
+import type { StateStore } from "./state/state-store.ts";
 
 const intervalMs = 60_000;
-/** How long the journal of a removed container can still be read, by those who were following it. */
+/** How long the journal of a removed container can still be read, for readers that were following it. */
 const journalKeptMs = 10 * 60_000;
 
-/** Forgets what has been kept long enough: outcomes, removed containers and their journals, ended exec sessions. */
+export interface HousekeeperParts {
+  readonly clock: Clock;
+  readonly paths: Pick<EnginePaths, "exec" | "execJournal" | "execs" | "journal" | "journals">;
+  readonly store: Pick<
+    StateStore,
+    "find" | "findRemoved" | "forgetRemoved" | "operations" | "removedBefore"
+  >;
+  readonly execs: Pick<ExecStore, "find" | "forget" | "list">;
+  readonly journals: Pick<JournalRetention, "forgetUnless">;
+}
+
+/** Deletes records and files that have been kept long enough: of operations, removed containers, their journals, ended exec sessions. */
 export class Housekeeper {
-  readonly #parts: Pick<EngineParts, "clock" | "execs" | "journals" | "paths" | "store">;
+  readonly #parts: HousekeeperParts;
   readonly #onFailure: (error: unknown) => void;
   readonly #stop = new AbortController();
   readonly #stopped: Promise<void>;
 
-  constructor(parts: EngineParts, onFailure: (error: unknown) => void) {
+  constructor(parts: HousekeeperParts, onFailure: (error: unknown) => void) {
     this.#parts = parts;
     this.#onFailure = onFailure;
     this.#stopped = this.#run();

@@ -1,6 +1,6 @@
 /**
- * The exec sessions of all containers: those that run, and those that ended not long ago. Changes are commits of the state store, with
- * their events. Reads are of what was last committed and never wait.
+ * The records of exec sessions: of those that run, and of those that ended not long ago. Changes are commits of the state store, with
+ * their events. Reads return what was last committed and never wait.
  */
 import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -8,8 +8,8 @@ import type { EventType } from "@podfleet/model/event-type";
 import { type ExecSession, execSessionSchema } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
-import type { ExecProcesses, ExecRecord } from "../state/exec-record.ts";
-import type { CommitNote, StateStore } from "../state/state-store.ts";
+import type { ExecProcesses, ExecRecord } from "./exec-record.ts";
+import type { CommitNote, StateStore } from "./state-store.ts";
 
 /** New values of a session's fields; undefined clears one. */
 export type SessionChanges = {
@@ -22,12 +22,14 @@ export type ExecNote = Pick<CommitNote, "attributes" | "operation" | "ends"> & {
   readonly event: Extract<EventType, `exec.${string}`>;
 };
 
+type ExecCommits = Pick<StateStore, "execTable" | "note">;
+
 export class ExecStore {
-  readonly #store: StateStore;
+  readonly #store: ExecCommits;
   readonly #records = new Map<ExecId, ExecRecord>();
   readonly #listeners = new Map<ExecId, Set<() => void>>();
 
-  constructor(store: StateStore) {
+  constructor(store: ExecCommits) {
     this.#store = store;
     for (const record of store.execTable.load()) this.#records.set(record.session.id, record);
   }
@@ -57,7 +59,7 @@ export class ExecStore {
     return this.list().filter(({ session }) => session.containerId === containerId);
   }
 
-  /** Calls `listener` after each commit that changed the session. Returns what ends it. */
+  /** Calls `listener` after each commit that changed the session, until the returned function is called. */
   onChange(id: ExecId, listener: () => void): () => void {
     const listeners = this.#listeners.get(id) ?? new Set();
     listeners.add(listener);
@@ -68,7 +70,7 @@ export class ExecStore {
     };
   }
 
-  /** Puts a session on record before the runtime is told of it; not yet an event. */
+  /** Records a session before its command is launched; no event says so. */
   begin(session: ExecSession): void {
     invariant(!this.#records.has(session.id), `exec session ${session.id} is new`);
     const record = { session, processes: {} };
@@ -103,7 +105,7 @@ export class ExecStore {
     });
   }
 
-  /** Drops a session that never ran its command, or that has been kept for long enough. */
+  /** Removes the record of a session that never ran its command, or that has been kept long enough; no event says so. */
   forget(id: ExecId): void {
     this.#store.execTable.remove(id);
     this.#records.delete(id);
