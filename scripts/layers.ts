@@ -101,8 +101,8 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   "docker-api": {
     folder: "packages/docker-api",
-    imports: ["base", "model", "client"],
-    reason: "the Docker API is a caller like any other, so that it may do what its caller may",
+    imports: ["base", "model", "protocol", "api"],
+    reason: "the Docker API calls the contract as whoever calls it, and may do what that one may",
   },
   "control-plane": {
     folder: "apps/control-plane",

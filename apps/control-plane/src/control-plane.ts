@@ -19,7 +19,7 @@ import { pingHosts } from "./agents/ping-hosts.ts";
 import type { Config } from "./config.ts";
 import { closeServer, endsWithin } from "./http/close-server.ts";
 import { DockerEndpoints } from "./http/docker-endpoints.ts";
-import { listen, loopbackUrl } from "./http/listen.ts";
+import { listen } from "./http/listen.ts";
 import { createHttpServer } from "./http/server.ts";
 import { logLoopFailure } from "./loop-failure.ts";
 import { prune } from "./reconcilers/prune.ts";
@@ -32,6 +32,8 @@ import { ImageLoads } from "./services/image-load.ts";
 import { OperationDriver } from "./services/operation-driver.ts";
 import { Operations } from "./services/operations.ts";
 import { Traces } from "./services/traces.ts";
+import { LocalSessions } from "./sessions/local-sessions.ts";
+import { SessionRelay } from "./sessions/session-relay.ts";
 import { streamRoute } from "./sessions/stream-route.ts";
 
 export interface ControlPlane {
@@ -86,14 +88,16 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const heartbeats = new Heartbeats(database, onFailure);
   const loops = [settler, pruner, pings, heartbeats.loop, watch.loop, feed.loop];
   const callers = new Callers(database);
-  const docker = new DockerEndpoints({ callers, logger, url: () => loopbackUrl(server) });
   const operations = new Operations(database, driver);
-  const services = createServices({ fleet, operations, feed, traces });
+  const relay = new SessionRelay({ fleet, bus, logger });
+  const sessions = new LocalSessions(fleet, relay);
+  const services = createServices({ fleet, operations, feed, sessions, traces });
+  const docker = new DockerEndpoints({ services, callers, logger });
   const server = createHttpServer({
     ...{ callers, services, fleet, operations, traces, logger },
     imageLoads: new ImageLoads(fleet, driver),
     imports: new ContainerImports(fleet, driver),
-    upgrades: [streamRoute({ callers, fleet, bus, logger })],
+    upgrades: [streamRoute({ callers, relay })],
     docker: docker.api,
     health: async () => await checkHealth(database, bus, loops),
   });

@@ -7,16 +7,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { createDockerApi } from "./docker-api.ts";
 import { openPlainStream, type PlainStream } from "./http/plain-stream.ts";
+import { contextWithoutDatabase } from "./test-context.ts";
 
-/** A control plane that is not there: what is understood is answered with 503. */
-const url = "http://127.0.0.1:1024";
+/** What is understood is answered with 503. */
 const defects: unknown[] = [];
 let server: FastifyInstance;
 
 beforeAll(async () => {
   server = fastify();
   const api = createDockerApi({
-    ...{ url: () => url, version: "1.2.3" },
+    ...{ contextOf: contextWithoutDatabase, version: "1.2.3" },
     onDefect: (error) => defects.push(error),
   });
   void server.register(api.routes);
@@ -37,7 +37,7 @@ async function ask(method: "GET" | "POST" | "HEAD" | "DELETE", path: string, pay
 test("each answer tells the versions, and an error's type is spelled as Docker's CLI wants it", async () => {
   const { status, headers, message } = await ask("GET", "/v1.47/containers/json");
   expect(status).toBe(503);
-  expect(message).toMatch("Cannot reach the control plane");
+  expect(message).toBe("Cannot reach Postgres");
   expect(headers).toMatchObject({
     "api-version": "1.47",
     "content-type": "application/json",

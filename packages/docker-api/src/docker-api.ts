@@ -1,6 +1,6 @@
 /**
  * Docker's Engine API for the fleet, as far as Docker's CLI needs it to look at containers, to attach to them, to run commands in them
- * and to stop and start them. It is a caller of podfleet's own API, with the token of whoever calls it.
+ * and to stop and start them. It calls podfleet's own API, within the process, as whoever calls it.
  * Source: https://docs.docker.com/reference/api/engine/version/v1.47/
  */
 import { PodfleetError } from "@podfleet/model/errors";
@@ -24,8 +24,6 @@ import { systemRoutes } from "./system/system-routes.ts";
 export interface DockerApiOptions extends CallerOptions {
   /** Of podfleet. */
   readonly version: string;
-  /** Told of failures that are podfleet's own. */
-  readonly onDefect: (error: unknown, path: string | undefined) => void;
 }
 
 export interface DockerApi {
@@ -71,7 +69,10 @@ function prepare(server: FastifyInstance, options: DockerApiOptions): void {
   });
   server.setErrorHandler(async (error, request, reply) => {
     const { status, message } = dockerFailure(clientError(error) ?? error);
-    if (status === 500) options.onDefect(error, request.routeOptions.url);
+    // Those of podfleet's own API have been told of.
+    if (status === 500 && !(error instanceof PodfleetError)) {
+      options.onDefect(error, request.routeOptions.url);
+    }
     return await reply.status(status).send({ message });
   });
   // Docker's CLI takes no other spelling of the type for an error's.

@@ -2,22 +2,31 @@
  * Where Docker's API is served: on the control plane's own listener, for callers who present a token, and on a Unix socket, whose
  * callers are known by having been able to open it.
  */
-import { createDockerApi, type DockerApi } from "@podfleet/docker-api/docker-api";
+import type { Services } from "@podfleet/api/services/services";
+import {
+  createDockerApi,
+  type DockerApi,
+  type DockerApiOptions,
+} from "@podfleet/docker-api/docker-api";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 
 import type { Callers } from "../services/api-tokens.ts";
+import { callerContext } from "../trace-context.ts";
 import { version } from "../version.ts";
+import { apiContextOf } from "./api-context.ts";
 import { closeServer } from "./close-server.ts";
 import { serveDockerSocket } from "./docker-socket.ts";
 import { logDefect } from "./server.ts";
 
 export interface DockerEndpointsOptions {
+  readonly services: Services;
   readonly callers: Callers;
   readonly logger: Logger;
-  /** Where this process serves podfleet's own API, once it does. */
-  readonly url: () => string;
 }
+
+/** Whoever can open the socket. */
+const socketCaller = { name: "docker-socket" };
 
 export class DockerEndpoints {
   /** For the control plane's own listener. */
@@ -27,13 +36,15 @@ export class DockerEndpoints {
 
   constructor(options: DockerEndpointsOptions) {
     this.#options = options;
-    this.api = this.#createApi(undefined);
+    this.api = this.#createApi(async (headers) => await apiContextOf(options, headers));
   }
 
   /** @throws PodfleetError UNAVAILABLE when a process serves at `path`; INVALID_INPUT when nobody can */
   async listen(path: string): Promise<void> {
-    const { callers, logger } = this.#options;
-    const api = this.#createApi(callers.admit("docker-socket"));
+    const { services, logger } = this.#options;
+    const api = this.#createApi(async (headers) => {
+      return { services, caller: socketCaller, callerContext: callerContext(headers) };
+    });
     this.#socket = { api, server: await serveDockerSocket(path, api, logger) };
     logger.info({ path }, "serving the Docker API");
   }
@@ -45,11 +56,11 @@ export class DockerEndpoints {
     if (this.#socket) await closeServer(this.#socket.server);
   }
 
-  #createApi(token: string | undefined): DockerApi {
-    const { logger, url } = this.#options;
+  #createApi(contextOf: DockerApiOptions["contextOf"]): DockerApi {
+    const { logger } = this.#options;
     const onDefect = (error: unknown, path: string | undefined): void => {
       logDefect(logger, error, path);
     };
-    return createDockerApi({ url, token, version, onDefect });
+    return createDockerApi({ contextOf, version, onDefect });
   }
 }

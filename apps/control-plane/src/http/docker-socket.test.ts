@@ -20,8 +20,11 @@ afterEach(async () => {
 });
 
 async function serve(path: string) {
-  const options = { url: () => "http://127.0.0.1:1024", version: "1.2.3" };
-  const api = createDockerApi({ ...options, onDefect: () => undefined });
+  const api = createDockerApi({
+    contextOf: async () => await Promise.reject(new Error("Nobody calls")),
+    version: "1.2.3",
+    onDefect: () => undefined,
+  });
   return await serveDockerSocket(path, api, pino({ level: "silent" }));
 }
 

@@ -21,20 +21,10 @@ export async function listen(
       cause: error,
     });
   }
-  return urlOf(addressOf(server));
+  return urlOf(server);
 }
 
-/** Where this process reaches a server of its own that listens. */
-export function loopbackUrl(server: FastifyInstance): string {
-  const { address, ...rest } = addressOf(server);
-  if (address === "0.0.0.0") return urlOf({ address: "127.0.0.1", ...rest });
-  return urlOf({ address: address === "::" ? "::1" : address, ...rest });
-}
-
-function addressOf(server: FastifyInstance): AddressInfo {
-  return server.server.address() as AddressInfo;
-}
-
-function urlOf({ family, address, port }: AddressInfo): string {
+function urlOf(server: FastifyInstance): string {
+  const { family, address, port } = server.server.address() as AddressInfo;
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }

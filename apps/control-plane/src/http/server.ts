@@ -13,7 +13,7 @@ import type { Fleet } from "../services/fleet.ts";
 import type { ImageLoads } from "../services/image-load.ts";
 import type { Operations } from "../services/operations.ts";
 import type { Traces } from "../services/traces.ts";
-import { callerContext } from "../trace-context.ts";
+import { apiContextOf } from "./api-context.ts";
 import { checkpointRoute } from "./checkpoint-route.ts";
 import { fileRoutes } from "./file-routes.ts";
 import { imageRoute } from "./image-route.ts";
@@ -66,11 +66,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     prefix: "/trpc",
     trpcOptions: {
       router: appRouter,
-      createContext: async ({ req }) => ({
-        services,
-        caller: await callers.authenticate(req.headers.authorization),
-        callerContext: callerContext(req.headers),
-      }),
+      createContext: async ({ req }) => await apiContextOf({ services, callers }, req.headers),
       onError: ({ error, path }) => logDefect(logger, error, path),
     },
   } satisfies FastifyTRPCPluginOptions<AppRouter>);

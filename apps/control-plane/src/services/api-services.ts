@@ -12,6 +12,7 @@ import { getHost, listHosts } from "@podfleet/db/hosts";
 import { listImages } from "@podfleet/db/images";
 import { getOperation, listOperations } from "@podfleet/db/operations";
 
+import type { LocalSessions } from "../sessions/local-sessions.ts";
 import { version } from "../version.ts";
 import { createExec, getExecById, resizeExecById, startCreatedExec } from "./created-execs.ts";
 import { watchEvents } from "./events.ts";
@@ -38,10 +39,17 @@ export interface ServiceParts {
   readonly fleet: Fleet;
   readonly operations: Operations;
   readonly feed: ChangeFeed;
+  readonly sessions: LocalSessions;
   readonly traces: Traces;
 }
 
-export function createServices({ fleet, operations, feed, traces }: ServiceParts): Services {
+export function createServices({
+  fleet,
+  operations,
+  feed,
+  sessions,
+  traces,
+}: ServiceParts): Services {
   const { database } = fleet;
   return {
     operations: {
@@ -61,6 +69,7 @@ export function createServices({ fleet, operations, feed, traces }: ServiceParts
     },
     exec: execService(fleet, operations),
     sessions: {
+      open: async (request, signal) => await sessions.open(request, signal),
       list: async (request) => await listSessions(fleet, request),
       close: async (request) => await closeSession(fleet, request),
     },

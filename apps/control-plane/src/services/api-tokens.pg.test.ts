@@ -59,10 +59,3 @@ test("a token that was taken back is refused 5 s later at the latest", async () 
   vi.setSystemTime(Date.now() + 5_000);
   await expect(callers.authenticate(`Bearer ${token}`)).rejects.toMatchObject(unknown);
 });
-
-test("a token of the process itself is known to it alone", async () => {
-  const token = callers.admit("docker-socket");
-  expect(await callers.authenticate(`Bearer ${token}`)).toEqual({ name: "docker-socket" });
-  const others = new Callers(open.database);
-  await expect(others.authenticate(`Bearer ${token}`)).rejects.toMatchObject(unknown);
-});

@@ -37,18 +37,9 @@ interface KnownToken {
 export class Callers {
   readonly #database: Database;
   readonly #known = new Map<string, KnownToken>();
-  /** By the hash of a token that only this process knows. */
-  readonly #own = new Map<string, Caller>();
 
   constructor(database: Database) {
     this.#database = database;
-  }
-
-  /** @returns a token with which `name` may call this process; it is on no record, and ends with the process */
-  admit(name: string): string {
-    const token = newToken();
-    this.#own.set(sha256(token).toString("hex"), { name });
-    return token;
   }
 
   /**
@@ -64,8 +55,6 @@ export class Callers {
       );
     }
     const hash = sha256(token);
-    const own = this.#own.get(hash.toString("hex"));
-    if (own) return own;
     const id = /^pf_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/.exec(token)?.[1];
     const known = id === undefined ? undefined : await this.#find(id);
     if (known && timingSafeEqual(hash, known.hash)) return known.caller;

@@ -12,6 +12,8 @@ import {
 import type { OpenRequest } from "@podfleet/protocol/stream/open";
 import { type RawData, WebSocket } from "ws";
 
+import type { RelayedEnd } from "./relay.ts";
+
 /** Room for the frame's other fields. */
 const headBytesMax = 64;
 export const clientFrameBytesMax = Math.max(jsonBytesMax, inputBytesMax) + headBytesMax;
@@ -20,7 +22,7 @@ const openTimeoutMs = 10_000;
 /** Credit bounds what is on its way to a client; one that is sent far more has an agent that does not keep to it. */
 const bufferedBytesMax = 2 * windowMax;
 
-export class ClientSocket {
+export class ClientSocket implements RelayedEnd {
   /** Aborted when the connection is gone. */
   readonly gone: AbortSignal;
   readonly #webSocket: WebSocket;

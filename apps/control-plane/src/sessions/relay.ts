@@ -1,13 +1,11 @@
 /**
- * One client's connection to a session, relayed between its WebSocket and its host's agent. The two speak the protocol; here the caller
+ * One client's connection to a session, relayed between the client's end of it and its host's agent. The two speak the protocol; here the caller
  * and the host are found, and frames are passed on unread. Nothing but the connection is held: the session itself is the agent's.
  */
-import type { IncomingHttpHeaders } from "node:http";
-
 import { type ClientStream, openClientStream } from "@podfleet/bus/client-stream";
 import type { Bus } from "@podfleet/bus/connection";
 import type { Caller } from "@podfleet/model/caller";
-import { PodfleetError } from "@podfleet/model/errors";
+import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import { newConnectionId } from "@podfleet/model/ids";
 import { encodeFrame, isErrorFrame, windowMax } from "@podfleet/protocol/stream/frame";
 import type { Opened, OpenRequest } from "@podfleet/protocol/stream/open";
@@ -18,7 +16,6 @@ import { cutShort, type Fleet } from "../services/fleet.ts";
 import { getReachableContainer } from "../services/known-container.ts";
 import { unreachable } from "../services/unreachable.ts";
 import { inServerSpan } from "../trace-context.ts";
-import type { ClientSocket } from "./client-socket.ts";
 
 export interface RelayServices {
   readonly fleet: Fleet;
@@ -26,10 +23,31 @@ export interface RelayServices {
   readonly logger: Logger;
 }
 
+/** The client's end of a connection. */
+export interface RelayedEnd {
+  /** Aborted when the connection is gone. */
+  readonly gone: AbortSignal;
+  /**
+   * What the client opens the connection with.
+   * @throws PodfleetError INVALID_INPUT when the first frame is another; TIMEOUT; CANCELLED when the client goes away
+   */
+  opening(): Promise<OpenRequest>;
+  /** From now on, `onFrame` gets each frame of the client's. */
+  pass(onFrame: (frame: Uint8Array) => void): void;
+  send(frame: Uint8Array): void;
+  /** Sends the last frame. */
+  fail(error: WireError): void;
+  close(): void;
+  /** Holds the client up until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
 export interface RelayedClient {
-  readonly client: ClientSocket;
+  readonly client: RelayedEnd;
   readonly caller: Caller;
-  readonly headers: IncomingHttpHeaders;
+  /** They may hold the trace context. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
 /** The agent may have to wait for the container's lock. */
@@ -91,9 +109,9 @@ async function hold(
         container: { id: containerId, name },
         host: { id: host.id, name: host.name },
       };
+      client.pass(toAgent(client, stream, lost));
       client.send(encodeFrame({ type: "opened", opened }));
       toClient.release();
-      client.pass(toAgent(client, stream, lost));
       await aborted(ending);
     });
     if (watched.type === "silent") throw unreachable(host);
@@ -130,7 +148,7 @@ class HeldFrames {
 
 /** Passes the client's frames on, at the pace at which NATS takes them. */
 function toAgent(
-  client: ClientSocket,
+  client: RelayedEnd,
   stream: ClientStream,
   lost: AbortController,
 ): (frame: Uint8Array) => void {

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallback } from "fastify";
 
 import { parseApiVersion } from "../http/api-version.ts";
-import { clientOf, type StreamingOptions, type VersionedRoute } from "../http/call.ts";
+import { callerOf, type StreamingOptions, type VersionedRoute } from "../http/call.ts";
 import { needsUpgrade } from "../http/needs-upgrade.ts";
 import { openPlainStream } from "../http/plain-stream.ts";
 import { readQuery } from "../http/query.ts";
@@ -20,22 +20,22 @@ export function attachRoutes(options: StreamingOptions): FastifyPluginCallback {
       async (request, reply) => {
         const query = readQuery(attachQuery, request.query);
         if (query.stream) throw needsUpgrade();
-        const client = clientOf(options, request.headers);
+        const caller = await callerOf(options, request.headers);
         const { container, apiVersion } = request.params;
-        const { id, spec } = await client.api.containers.inspect.query({ container });
+        const { id, spec } = await caller.api.containers.inspect({ container });
         const isFramed = !spec.tty;
         const contentType = streamType(parseApiVersion(apiVersion), isFramed);
         const stream = openPlainStream(reply, { contentType, closing: options.closing });
         const frames = new LogFrames({ ...query, timestamps: false, isFramed });
-        await sendLogs(client, { container: id }, { stream, frames });
+        await sendLogs(caller, { container: id }, { stream, frames });
       },
     );
 
     server.post<ContainerRoute>("/containers/:container/resize", async (request, reply) => {
       const { h: height, w: width } = readQuery(sizeQuery, request.query);
       const { container } = request.params;
-      const { api } = clientOf(options, request.headers);
-      await api.containers.resize.mutate({ container, height, width });
+      const { api } = await callerOf(options, request.headers);
+      await api.containers.resize({ container, height, width });
       return await reply.status(200).send();
     });
     done();

@@ -1,5 +1,5 @@
 /** `POST /containers/{id}/attach` with an upgrade. */
-import { clientOf, type StreamingOptions } from "../http/call.ts";
+import { callerOf, type StreamingOptions } from "../http/call.ts";
 import { readQuery } from "../http/query.ts";
 import { type UpgradeRoute, upgradePath, upgradeTarget } from "../http/upgrade-call.ts";
 import { streamType } from "../stream/frames.ts";
@@ -17,9 +17,9 @@ export function attachUpgrade(options: StreamingOptions): UpgradeRoute {
       try {
         const target = upgradeTarget(request, path);
         const query = readQuery(attachQuery, target.query);
-        const client = clientOf(options, request.headers);
-        const container = await getAttachable(client, target.reference);
-        const attachment = await openAttachment({ client, container, connection, query });
+        const caller = await callerOf(options, request.headers);
+        const container = await getAttachable(caller, target.reference);
+        const attachment = await openAttachment({ caller, container, connection, query });
         const isFramed = !container.spec.tty;
         connection.accept({ contentType: streamType(target.version, isFramed), isFramed });
         await relayAttachment(attachment, isFramed);

@@ -1,7 +1,7 @@
 /** `GET /containers/{id}/attach/ws`: the streams of a container as they are, without frames, as the messages of a WebSocket. */
 import { WebSocketServer } from "ws";
 
-import { clientOf, type StreamingOptions } from "../http/call.ts";
+import { callerOf, type StreamingOptions } from "../http/call.ts";
 import { dockerFailure } from "../http/docker-failure.ts";
 import { readQuery } from "../http/query.ts";
 import { type UpgradeRoute, upgradePath, upgradeTarget } from "../http/upgrade-call.ts";
@@ -26,11 +26,11 @@ export function attachWebSocket(options: StreamingOptions): UpgradeRoute {
       try {
         const target = upgradeTarget(request, path);
         const query = readQuery(attachQuery, target.query);
-        const client = clientOf(options, request.headers);
-        const container = await getAttachable(client, target.reference);
+        const caller = await callerOf(options, request.headers);
+        const container = await getAttachable(caller, target.reference);
         webSockets.handleUpgrade(request, socket, head, (webSocket) => {
           const connection = new WebSocketConnection(webSocket, options.closing);
-          const attached = openAttachment({ client, container, connection, query });
+          const attached = openAttachment({ caller, container, connection, query });
           attached
             .then(async (attachment) => await relayAttachment(attachment, false))
             .then(() => connection.end())

@@ -2,17 +2,18 @@
  * HTTPAttach: a connection that leaves HTTP and carries the container's input and output. A container that does not run yet can be
  * attached to: its next run is attached to from the first byte.
  */
-import type { Client } from "@podfleet/client/client";
 import type { ContainerInspect } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
 
+import type { DockerCaller } from "../http/call.ts";
 import type { ClientConnection } from "../stream/client-connection.ts";
 import { openRelayed, type RelayedSession, relaySession } from "../stream/relay-session.ts";
 import type { AttachQuery } from "./attach-query.ts";
 import { LogFrames } from "./log-frames.ts";
+import { readLogs } from "./read-logs.ts";
 
 export interface AttachWish {
-  readonly client: Client;
+  readonly caller: DockerCaller;
   readonly container: ContainerInspect;
   readonly connection: ClientConnection;
   readonly query: AttachQuery;
@@ -24,8 +25,11 @@ export interface Attachment extends AttachWish {
 }
 
 /** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID; STATE_INVALID when it is paused or being removed */
-export async function getAttachable(client: Client, reference: string): Promise<ContainerInspect> {
-  const container = await client.api.containers.inspect.query({ container: reference });
+export async function getAttachable(
+  caller: DockerCaller,
+  reference: string,
+): Promise<ContainerInspect> {
+  const container = await caller.api.containers.inspect({ container: reference });
   switch (container.state) {
     case "paused":
       throw refusal(container, "You cannot attach to a paused container, unpause it first");
@@ -38,10 +42,10 @@ export async function getAttachable(client: Client, reference: string): Promise<
 
 /** @throws PodfleetError what opening the session fails with; CANCELLED when the client is gone */
 export async function openAttachment(wish: AttachWish): Promise<Attachment> {
-  const { client, container, connection, query } = wish;
+  const { caller, container, connection, query } = wish;
   if (!query.stream) return { ...wish, session: undefined };
   const { id, state, spec } = container;
-  const session = await openRelayed(client, connection, {
+  const session = await openRelayed(caller, connection, {
     container: id,
     spec: {
       run: state === "running" ? "present" : "next",
@@ -54,11 +58,11 @@ export async function openAttachment(wish: AttachWish): Promise<Attachment> {
 
 /** Resolves when there is no more to be said. @throws PodfleetError what the session failed with; CANCELLED when the client is gone */
 export async function relayAttachment(attachment: Attachment, isFramed: boolean): Promise<void> {
-  const { client, container, connection, query, session } = attachment;
+  const { caller, container, connection, query, session } = attachment;
   if (session) return await relaySession(session, { ...query, isFramed });
   const frames = new LogFrames({ ...query, isFramed, timestamps: false });
   const request = { container: container.id };
-  for await (const records of client.followLogChunks(request, { signal: connection.gone })) {
+  for await (const records of readLogs(caller, request, connection.gone)) {
     await connection.write([frames.encode(records)]);
   }
 }

@@ -1,10 +1,9 @@
 /** What changes a container, through podfleet's own mutations. */
-import type { Client } from "@podfleet/client/client";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { FastifyPluginCallback } from "fastify";
 import { z } from "zod";
 
-import { type CallerOptions, clientOf } from "../http/call.ts";
+import { type CallerOptions, callerOf, type DockerCaller } from "../http/call.ts";
 import { integerSchema, readQuery, switchSchema } from "../http/query.ts";
 import type { ContainerRoute } from "./container-route.ts";
 
@@ -34,7 +33,7 @@ interface Target {
   readonly query: unknown;
 }
 
-type Change = (client: Client, target: Target) => Promise<Status>;
+type Change = (caller: DockerCaller, target: Target) => Promise<Status>;
 
 const changes: Readonly<Record<string, Change>> = {
   start,
@@ -43,11 +42,11 @@ const changes: Readonly<Record<string, Change>> = {
   kill,
   rename,
   pause: async ({ api }, { container }) => {
-    await api.containers.pause.mutate({ container });
+    await api.containers.pause({ container });
     return 204;
   },
   unpause: async ({ api }, { container }) => {
-    await api.containers.unpause.mutate({ container });
+    await api.containers.unpause({ container });
     return 204;
   },
 };
@@ -57,25 +56,25 @@ export function changeRoutes(options: CallerOptions): FastifyPluginCallback {
     for (const [verb, change] of Object.entries(changes)) {
       server.post<ContainerRoute>(`/containers/:container/${verb}`, async (request, reply) => {
         const target = { container: request.params.container, query: request.query };
-        const status = await change(clientOf(options, request.headers), target);
+        const status = await change(await callerOf(options, request.headers), target);
         return await reply.status(status).send();
       });
     }
     server.delete<ContainerRoute>("/containers/:container", async (request, reply) => {
       const { force = false } = readQuery(removeQuery, request.query);
       const { container } = request.params;
-      const { api } = clientOf(options, request.headers);
-      await api.containers.remove.mutate({ container, force });
+      const { api } = await callerOf(options, request.headers);
+      await api.containers.remove({ container, force });
       return await reply.status(204).send();
     });
     done();
   };
 }
 
-async function start({ api }: Client, { container, query }: Target): Promise<Status> {
+async function start({ api }: DockerCaller, { container, query }: Target): Promise<Status> {
   readQuery(startQuery, query);
   try {
-    await api.containers.start.mutate({ container });
+    await api.containers.start({ container });
     return 204;
   } catch (error) {
     if (isRefusedIn("running", error)) return 304;
@@ -83,36 +82,36 @@ async function start({ api }: Client, { container, query }: Target): Promise<Sta
   }
 }
 
-async function stop({ api }: Client, { container, query }: Target): Promise<Status> {
+async function stop({ api }: DockerCaller, { container, query }: Target): Promise<Status> {
   const timeout = timeoutOf(query);
   try {
-    await api.containers.stop.mutate({ container, ...timeout });
+    await api.containers.stop({ container, ...timeout });
     return 204;
   } catch (error) {
     if (hasCode(error, "ALREADY_STOPPED") || isRefusedIn("configured", error)) return 304;
     if (!isRefusedIn("paused", error)) throw error;
   }
   const steps = [{ verb: "container.unpause" }, { verb: "container.stop", ...timeout }] as const;
-  const result = await api.containers.batch.mutate({ container, steps: [...steps] });
+  const result = await api.containers.batch({ container, steps: [...steps] });
   const failed = result.steps?.find((step) => step.status === "failed");
   if (failed) throw PodfleetError.fromWire(failed.error);
   return 204;
 }
 
-async function restart({ api }: Client, { container, query }: Target): Promise<Status> {
-  await api.containers.restart.mutate({ container, ...timeoutOf(query) });
+async function restart({ api }: DockerCaller, { container, query }: Target): Promise<Status> {
+  await api.containers.restart({ container, ...timeoutOf(query) });
   return 204;
 }
 
-async function kill({ api }: Client, { container, query }: Target): Promise<Status> {
+async function kill({ api }: DockerCaller, { container, query }: Target): Promise<Status> {
   const { signal } = readQuery(killQuery, query);
-  await api.containers.kill.mutate({ container, ...(signal ? { signal } : {}) });
+  await api.containers.kill({ container, ...(signal ? { signal } : {}) });
   return 204;
 }
 
-async function rename({ api }: Client, { container, query }: Target): Promise<Status> {
+async function rename({ api }: DockerCaller, { container, query }: Target): Promise<Status> {
   const { name } = readQuery(renameQuery, query);
-  await api.containers.rename.mutate({ container, name: name.replace(/^\//, "") });
+  await api.containers.rename({ container, name: name.replace(/^\//, "") });
   return 204;
 }
 

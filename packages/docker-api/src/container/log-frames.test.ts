@@ -1,4 +1,4 @@
-import type { LogRecord } from "@podfleet/client/logs";
+import type { LogRecord } from "@podfleet/protocol/log/log-records";
 import { expect, test } from "vitest";
 
 import { type LogFormat, LogFrames } from "./log-frames.ts";

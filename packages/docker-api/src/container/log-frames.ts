@@ -1,5 +1,5 @@
 /** Log records in Docker's wire format: a frame for each line, as some clients take a frame for a line. */
-import type { LogRecord } from "@podfleet/client/logs";
+import type { LogRecord } from "@podfleet/protocol/log/log-records";
 
 import { frame } from "../stream/frames.ts";
 

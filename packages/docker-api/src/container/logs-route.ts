@@ -1,16 +1,20 @@
-import type { Client } from "@podfleet/client/client";
-import type { LogsRequest } from "@podfleet/client/logs";
 import type { FastifyPluginCallback } from "fastify";
 import { z } from "zod";
 
 import { parseApiVersion } from "../http/api-version.ts";
-import { clientOf, type StreamingOptions, type VersionedRoute } from "../http/call.ts";
+import {
+  callerOf,
+  type DockerCaller,
+  type StreamingOptions,
+  type VersionedRoute,
+} from "../http/call.ts";
 import { dockerFailure } from "../http/docker-failure.ts";
 import { openPlainStream, type PlainStream } from "../http/plain-stream.ts";
 import { momentSchema, readQuery, switchSchema } from "../http/query.ts";
 import { streamType } from "../stream/frames.ts";
 import type { ContainerRoute } from "./container-route.ts";
 import { LogFrames } from "./log-frames.ts";
+import { type LogsWish, readLogs } from "./read-logs.ts";
 
 const off = switchSchema.default(false);
 
@@ -41,14 +45,14 @@ export function logsRoute(options: StreamingOptions): FastifyPluginCallback {
       "/containers/:container/logs",
       async (request, reply) => {
         const query = readQuery(logsQuery, request.query);
-        const client = clientOf(options, request.headers);
+        const caller = await callerOf(options, request.headers);
         const { container, apiVersion } = request.params;
-        const { id, spec } = await client.api.containers.inspect.query({ container });
+        const { id, spec } = await caller.api.containers.inspect({ container });
         const isFramed = !spec.tty;
         const contentType = streamType(parseApiVersion(apiVersion), isFramed);
         const stream = openPlainStream(reply, { contentType, closing: options.closing });
         const frames = new LogFrames({ ...query, isFramed });
-        await sendLogs(client, logsRequest(id, query), { stream, frames });
+        await sendLogs(caller, logsRequest(id, query), { stream, frames });
       },
     );
     done();
@@ -57,13 +61,13 @@ export function logsRoute(options: StreamingOptions): FastifyPluginCallback {
 
 /** To the end, or until the client is gone. What fails is said in the stream, which is broken off then. */
 export async function sendLogs(
-  client: Client,
-  request: LogsRequest,
+  caller: DockerCaller,
+  request: LogsWish,
   { stream, frames }: { readonly stream: PlainStream; readonly frames: LogFrames },
 ): Promise<void> {
   const { signal } = stream;
   try {
-    for await (const records of client.followLogChunks(request, { signal })) {
+    for await (const records of readLogs(caller, request, signal)) {
       await stream.write(frames.encode(records));
     }
     stream.end();
@@ -73,7 +77,7 @@ export async function sendLogs(
   }
 }
 
-function logsRequest(container: string, query: z.output<typeof logsQuery>): LogsRequest {
+function logsRequest(container: string, query: z.output<typeof logsQuery>): LogsWish {
   const { follow, tail, since, until } = query;
   return {
     ...{ container, follow },

@@ -2,7 +2,7 @@ import { hasCode } from "@podfleet/model/errors";
 import type { FastifyPluginCallback } from "fastify";
 import { z } from "zod";
 
-import { type CallerOptions, clientOf } from "../http/call.ts";
+import { type CallerOptions, callerOf } from "../http/call.ts";
 import { integerSchema, readQuery, switchSchema } from "../http/query.ts";
 import type { ContainerRoute } from "./container-route.ts";
 import { inspectedContainer } from "./inspected-container.ts";
@@ -25,24 +25,24 @@ export function readRoutes(options: CallerOptions): FastifyPluginCallback {
     server.get("/containers/json", async (request) => {
       const query = readQuery(listQuery, request.query);
       const filters = parseFilters(query.filters);
-      const { api } = clientOf(options, request.headers);
+      const { api } = await callerOf(options, request.headers);
       const limit = query.limit !== undefined && query.limit > 0 ? query.limit : undefined;
       // A limit, and a filter by what only containers that do not run have, mean all of them.
       const all = query.all ?? Boolean(limit ?? filters.status ?? filters.exited);
-      const containers = filterContainers(await api.containers.list.query({ all: true }), filters);
+      const containers = filterContainers(await api.containers.list({ all: true }), filters);
       const shown = all ? containers : containers.filter(({ state }) => isUp(state));
       const nowMs = Date.now();
       return shown.slice(0, limit).map((container) => listedContainer(container, nowMs));
     });
 
     server.get<ContainerRoute>("/containers/:container/json", async (request) => {
-      const { api } = clientOf(options, request.headers);
+      const { api } = await callerOf(options, request.headers);
       const { container } = request.params;
-      const inspected = await api.containers.inspect.query({ container });
+      const inspected = await api.containers.inspect({ container });
       const { id, state } = inspected;
       if (state !== "running") return inspectedContainer(inspected, []);
       try {
-        const execs = await api.exec.list.query({ container: id });
+        const execs = await api.exec.list({ container: id });
         return inspectedContainer(
           inspected,
           execs.map((exec) => exec.id),
@@ -56,8 +56,8 @@ export function readRoutes(options: CallerOptions): FastifyPluginCallback {
     server.get<ContainerRoute>("/containers/:container/top", async (request) => {
       readQuery(topQuery, request.query);
       const { container } = request.params;
-      const { api } = clientOf(options, request.headers);
-      return processTable(await api.containers.top.query({ container }), Date.now());
+      const { api } = await callerOf(options, request.headers);
+      return processTable(await api.containers.top({ container }), Date.now());
     });
     done();
   };

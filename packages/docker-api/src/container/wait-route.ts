@@ -1,9 +1,11 @@
-import type { WaitRequest, WaitResult } from "@podfleet/client/client";
+import type { WaitRequest } from "@podfleet/api/requests/containers";
 import type { ContainerInspect } from "@podfleet/model/container/record";
+import type { WaitResult } from "@podfleet/model/container/wait";
+import { Outage, persist } from "@podfleet/protocol/session/outage";
 import type { FastifyPluginCallback } from "fastify";
 import { z } from "zod";
 
-import { type StreamingOptions, clientOf } from "../http/call.ts";
+import { type StreamingOptions, callerOf } from "../http/call.ts";
 import { dockerFailure } from "../http/docker-failure.ts";
 import { openPlainStream } from "../http/plain-stream.ts";
 import { readQuery } from "../http/query.ts";
@@ -25,14 +27,17 @@ export function waitRoute(options: StreamingOptions): FastifyPluginCallback {
   return (server, _options, done) => {
     server.post<ContainerRoute>("/containers/:container/wait", async (request, reply) => {
       const { condition } = readQuery(waitQuery, request.query);
-      const client = clientOf(options, request.headers);
+      const caller = await callerOf(options, request.headers);
       const { container: reference } = request.params;
-      const container = await client.api.containers.inspect.query({ container: reference });
+      const container = await caller.api.containers.inspect({ container: reference });
       const { closing } = options;
       const stream = openPlainStream(reply, { contentType: "application/json", closing });
       try {
         const { signal } = stream;
-        const result = await client.wait(waitRequest(container, condition), { signal });
+        const wait = waitRequest(container, condition);
+        const { containers } = caller.apiUntil(signal);
+        const outage = new Outage({ signal }, () => false);
+        const result = await persist(async () => await containers.wait(wait), outage);
         stream.end(JSON.stringify(waitBody(result)));
       } catch (error) {
         if (stream.signal.aborted) return stream.destroy();

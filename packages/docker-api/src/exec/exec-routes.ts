@@ -2,7 +2,7 @@ import type { FastifyPluginCallback } from "fastify";
 
 import type { ContainerRoute } from "../container/container-route.ts";
 import { readBody } from "../http/body.ts";
-import { type CallerOptions, clientOf } from "../http/call.ts";
+import { type CallerOptions, callerOf } from "../http/call.ts";
 import { needsUpgrade } from "../http/needs-upgrade.ts";
 import { readQuery } from "../http/query.ts";
 import { sizeQuery } from "../http/size-query.ts";
@@ -20,8 +20,8 @@ export function execRoutes(options: CallerOptions): FastifyPluginCallback {
     server.post<ContainerRoute>("/containers/:container/exec", async (request, reply) => {
       const spec = execSpecOf(readBody(execCreateBody, request.body));
       const { container } = request.params;
-      const { api } = clientOf(options, request.headers);
-      const { exec } = await api.exec.create.mutate({ container, spec });
+      const { api } = await callerOf(options, request.headers);
+      const { exec } = await api.exec.create({ container, spec });
       return await reply.status(201).send({ Id: exec.id });
     });
 
@@ -29,21 +29,21 @@ export function execRoutes(options: CallerOptions): FastifyPluginCallback {
       const exec = parseExecId(request.params.exec);
       const { Detach, ConsoleSize } = readBody(execStartBody, request.body);
       if (!Detach) throw needsUpgrade();
-      await startExec(clientOf(options, request.headers), exec, ConsoleSize ?? undefined);
+      await startExec(await callerOf(options, request.headers), exec, ConsoleSize ?? undefined);
       return await reply.status(200).send();
     });
 
     server.get<ExecRoute>("/exec/:exec/json", async (request) => {
       const exec = parseExecId(request.params.exec);
-      const { api } = clientOf(options, request.headers);
-      return inspectedExec(await api.exec.inspect.query({ exec }));
+      const { api } = await callerOf(options, request.headers);
+      return inspectedExec(await api.exec.inspect({ exec }));
     });
 
     server.post<ExecRoute>("/exec/:exec/resize", async (request, reply) => {
       const exec = parseExecId(request.params.exec);
       const { h: height, w: width } = readQuery(sizeQuery, request.query);
-      const { api } = clientOf(options, request.headers);
-      await api.exec.resize.mutate({ exec, height, width });
+      const { api } = await callerOf(options, request.headers);
+      await api.exec.resize({ exec, height, width });
       return await reply.status(200).send();
     });
     done();

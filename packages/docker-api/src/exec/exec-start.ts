@@ -1,9 +1,9 @@
 /** Starting an exec session that was created, and its streams. */
-import type { Client } from "@podfleet/client/client";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import { type ExecId, execIdSchema } from "@podfleet/model/ids";
 
+import type { DockerCaller } from "../http/call.ts";
 import type { ClientConnection } from "../stream/client-connection.ts";
 import { openRelayed, type RelayedSession, relaySession } from "../stream/relay-session.ts";
 
@@ -22,21 +22,21 @@ export function parseExecId(text: string): ExecId {
  *   command that cannot be started fails with
  */
 export async function startExec(
-  client: Client,
+  caller: DockerCaller,
   exec: ExecId,
   terminalSize: TerminalSize | undefined,
 ): Promise<ExecSession> {
   const size = terminalSize ? { terminalSize } : {};
-  return (await client.api.exec.startCreated.mutate({ exec, ...size })).exec;
+  return (await caller.api.exec.startCreated({ exec, ...size })).exec;
 }
 
 /** @throws PodfleetError what opening the session fails with */
 export async function openExec(
-  client: Client,
+  caller: DockerCaller,
   connection: ClientConnection,
   { id, containerId, spec }: ExecSession,
 ): Promise<RelayedSession> {
-  return await openRelayed(client, connection, {
+  return await openRelayed(caller, connection, {
     container: containerId,
     spec: { execId: id, from: "start", input: spec.stdin ? "shared" : "none" },
   });

@@ -2,7 +2,7 @@
 import { hasCode } from "@podfleet/model/errors";
 
 import { readBody } from "../http/body.ts";
-import { clientOf, type StreamingOptions } from "../http/call.ts";
+import { callerOf, type StreamingOptions } from "../http/call.ts";
 import { type UpgradeRoute, upgradePath, upgradeTarget } from "../http/upgrade-call.ts";
 import { streamType } from "../stream/frames.ts";
 import { HijackedConnection } from "../stream/hijacked-connection.ts";
@@ -20,16 +20,16 @@ export function execUpgrade(options: StreamingOptions): UpgradeRoute {
         const { reference, version } = upgradeTarget(request, path);
         const exec = parseExecId(reference);
         const body = readBody(execStartBody, await connection.body(request.headers));
-        const client = clientOf(options, request.headers);
-        const { spec } = await client.api.exec.inspect.query({ exec });
+        const caller = await callerOf(options, request.headers);
+        const { spec } = await caller.api.exec.inspect({ exec });
         const isFramed = !spec.tty;
         const accept = (): void => {
           connection.accept({ contentType: streamType(version, isFramed), isFramed });
         };
         try {
-          const started = await startExec(client, exec, body.ConsoleSize ?? undefined);
+          const started = await startExec(caller, exec, body.ConsoleSize ?? undefined);
           if (body.Detach) return connection.reply(200);
-          const session = await openExec(client, connection, started);
+          const session = await openExec(caller, connection, started);
           accept();
           await relayExec(session, started, isFramed);
         } catch (error) {

@@ -1,13 +1,19 @@
 /** What a handler of the Docker API works with. */
 import type { IncomingHttpHeaders } from "node:http";
 
-import { type Client, createClient } from "@podfleet/client/client";
+import { createLocalApi, type LocalApi } from "@podfleet/api/local-api";
+import type { ApiContext } from "@podfleet/api/procedures/context";
+import type { SessionRequest } from "@podfleet/protocol/session/session-request";
+import type { SessionStream } from "@podfleet/protocol/session/session-stream";
 
 export interface CallerOptions {
-  /** Where the control plane listens, once it does. */
-  readonly url: () => string;
-  /** Whoever calls is this token's holder; without, callers present tokens of their own. */
-  readonly token?: string | undefined;
+  /**
+   * Who sends these headers, and what they may call.
+   * @throws PodfleetError UNAUTHENTICATED
+   */
+  readonly contextOf: (headers: IncomingHttpHeaders) => Promise<ApiContext>;
+  /** Told of failures that are podfleet's own. */
+  readonly onDefect: (error: unknown, path: string | undefined) => void;
 }
 
 export interface StreamingOptions extends CallerOptions {
@@ -20,13 +26,26 @@ export interface VersionedRoute {
   Params: { readonly apiVersion?: string };
 }
 
-/** A client that may do what the caller may. One without a token is refused by the control plane. */
-export function clientOf({ url, token }: CallerOptions, headers: IncomingHttpHeaders): Client {
-  const presented = /^Bearer +(\S+)$/i.exec(headers.authorization ?? "")?.[1];
-  const { traceparent } = headers;
-  return createClient({
-    url: url(),
-    token: token ?? presented ?? "",
-    ...(typeof traceparent === "string" ? { traceparent } : {}),
-  });
+/** podfleet as one caller of Docker's API may use it. */
+export interface DockerCaller {
+  readonly api: LocalApi;
+  /** The same; its calls are cut short when the signal is aborted. */
+  readonly apiUntil: (signal: AbortSignal) => LocalApi;
+  /** @throws PodfleetError what opening it fails with; CANCELLED when the signal is aborted */
+  readonly openSession: (request: SessionRequest, signal: AbortSignal) => Promise<SessionStream>;
+}
+
+/** @throws PodfleetError UNAUTHENTICATED */
+export async function callerOf(
+  { contextOf, onDefect }: CallerOptions,
+  headers: IncomingHttpHeaders,
+): Promise<DockerCaller> {
+  const context = await contextOf(headers);
+  const { services, ...origin } = context;
+  return {
+    api: createLocalApi(context, { onDefect }),
+    apiUntil: (signal) => createLocalApi(context, { onDefect, signal }),
+    openSession: async (request, signal) =>
+      await services.sessions.open({ ...request, ...origin }, signal),
+  };
 }

@@ -1,9 +1,10 @@
 /** A session of podfleet's at the other end of a client's connection of Docker's. */
 import { detached, scanDetachKeys } from "@podfleet/base/detach-keys";
-import type { Client } from "@podfleet/client/client";
-import type { SessionOutput, SessionRequest, SessionStream } from "@podfleet/client/session";
 import { newSessionId } from "@podfleet/model/ids";
+import type { SessionRequest } from "@podfleet/protocol/session/session-request";
+import type { SessionOutput, SessionStream } from "@podfleet/protocol/session/session-stream";
 
+import type { DockerCaller } from "../http/call.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { frame } from "./frames.ts";
 
@@ -30,21 +31,21 @@ const onDisconnect = { action: "keep", afterSeconds: 90 } as const;
  * @throws PodfleetError what opening it fails with; CANCELLED when the client is gone
  */
 export async function openRelayed(
-  client: Client,
+  caller: DockerCaller,
   connection: ClientConnection,
   { container, spec }: Required<Pick<SessionRequest, "container" | "spec">>,
 ): Promise<RelayedSession> {
   const session = newSessionId();
   const close = (): void => {
     // Safe to ignore: a session that cannot be closed is given up when its time is over.
-    client.api.sessions.close.mutate({ session, container }).catch(() => undefined);
+    caller.api.sessions.close({ session, container }).catch(() => undefined);
   };
   const { gone } = connection;
   gone.addEventListener("abort", close);
   const release = (): void => gone.removeEventListener("abort", close);
   try {
     const request = { session, container, spec: { ...spec, onDisconnect } };
-    const stream = await client.openSession(request, { signal: gone });
+    const stream = await caller.openSession(request, gone);
     return { stream, connection, release };
   } catch (error) {
     if (!gone.aborted) release();

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallback } from "fastify";
 
 import { apiVersion, apiVersionMin } from "../http/api-version.ts";
-import { type CallerOptions, clientOf } from "../http/call.ts";
+import { type CallerOptions, callerOf } from "../http/call.ts";
 import { fleetInfo } from "./fleet-info.ts";
 
 export interface SystemOptions extends CallerOptions {
@@ -13,7 +13,7 @@ export function systemRoutes(options: SystemOptions): FastifyPluginCallback {
   return (server, _options, done) => {
     // HEAD too, which clients ask first.
     server.get("/_ping", async (request, reply) => {
-      await clientOf(options, request.headers).api.system.info.query();
+      await (await callerOf(options, request.headers)).api.system.info();
       return await reply
         .headers({ "cache-control": "no-cache, no-store, must-revalidate", pragma: "no-cache" })
         .type("text/plain; charset=utf-8")
@@ -21,7 +21,7 @@ export function systemRoutes(options: SystemOptions): FastifyPluginCallback {
     });
 
     server.get("/version", async (request) => {
-      const { version } = await clientOf(options, request.headers).api.system.info.query();
+      const { version } = await (await callerOf(options, request.headers)).api.system.info();
       return {
         Platform: { Name: "podfleet" },
         Components: [
@@ -43,12 +43,12 @@ export function systemRoutes(options: SystemOptions): FastifyPluginCallback {
     });
 
     server.get("/info", async (request) => {
-      const { api } = clientOf(options, request.headers);
+      const { api } = await callerOf(options, request.headers);
       const [{ version }, hosts, containers, images] = await Promise.all([
-        api.system.info.query(),
-        api.hosts.list.query(),
-        api.containers.list.query({ all: true }),
-        api.images.list.query(),
+        api.system.info(),
+        api.hosts.list(),
+        api.containers.list({ all: true }),
+        api.images.list(),
       ]);
       return fleetInfo({ version, hosts, containers, images });
     });
