@@ -3,8 +3,8 @@
  *
  *     tar -c photos | node packages/client/examples/pipe-through.ts worker gzip > photos.tar.gz
  *
- * It calls the control plane that `podfleet context show` names. No byte is lost or doubled when the control plane, the host's agent or
- * the network goes away meanwhile: the session is resumed where it was.
+ * Calls the control plane of `podfleet context show`. No byte is lost or repeated when the control plane, the host's agent or the network
+ * fails meanwhile: the session is resumed where it was.
  */
 import { once } from "node:events";
 import { homedir } from "node:os";
@@ -25,8 +25,8 @@ const session = await exec.attach(
   { input: "exclusive" },
   { onOutage: ({ type }) => process.stderr.write(`The connection is ${type}\n`) },
 );
-// Safe to ignore: a command that ends before its input does is told by its exit code.
-const typing = Readable.toWeb(process.stdin)
+// Safe to ignore: the command ended before its input, and its exit code tells how.
+const sending = Readable.toWeb(process.stdin)
   .pipeTo(session.input)
   .catch(() => undefined);
 for await (const piece of session.output) {
@@ -36,5 +36,5 @@ for await (const piece of session.output) {
 }
 const { exitCode = 1 } = await session.exit;
 process.stdin.destroy();
-await typing;
+await sending;
 process.exitCode = exitCode;

@@ -1,11 +1,10 @@
 /**
- * Runs one job on every host that is ready, waits for all of them, and prints where each ran, how it ended and what it said.
+ * Runs a job on every ready host, waits for all of them, and prints the host, exit code and output of each.
  *
  *     node packages/client/examples/spread-over-hosts.ts busybox sh -c 'echo "hello from $HOSTNAME"; exit $((RANDOM % 2))'
  *
- * It calls the control plane that `podfleet context show` names. Each change carries an operation id, so the control plane may
- * be restarted at any moment: nothing runs twice, and the script goes on when it is back. Its exit code is the number of jobs
- * that failed.
+ * Calls the control plane of `podfleet context show`. Each change carries an operation id, so that nothing runs twice when the control
+ * plane is restarted meanwhile. The exit code is the number of failed jobs.
  */
 import { homedir } from "node:os";
 
@@ -39,7 +38,7 @@ for (const { host, exitCode, output } of jobs) {
 }
 process.exitCode = jobs.filter(({ exitCode }) => exitCode !== 0).length;
 
-/** Creates the job's container on the host, runs it to its end, and removes it. */
+/** Creates the job's container on the host, runs it and removes it. */
 async function runOn(
   client: Client,
   host: string,

@@ -15,12 +15,12 @@ import type { Connection } from "./connection.ts";
 import { failureOf } from "./failure.ts";
 import { subscribe } from "./subscription.ts";
 
-/** Every procedure of the control plane, typed: `api.containers.create.mutate({ spec })`. */
+/** All procedures of the control plane: `api.containers.create.mutate({ spec })`. */
 export type Api = TRPCClient<AppRouter>;
 export type ApiInputs = inferRouterInputs<AppRouter>;
 export type ApiOutputs = inferRouterOutputs<AppRouter>;
 
-/** Calls reject with a PodfleetError; a subscription's `onError` is given a TRPCClientError with it as the cause. */
+/** Calls reject with a PodfleetError. A subscription's `onError` gets a TRPCClientError with a PodfleetError as its cause. */
 export function createApi(connection: Connection): Api {
   return createTRPCClientProxy(new ApiClient(connection));
 }
@@ -69,7 +69,7 @@ async function fetchJson(
   throw await connection.unexpected(response);
 }
 
-/** Ends the chain of a subscription with one that survives outages. */
+/** Terminating link of subscriptions, which survive outages. */
 function subscriptionLink(connection: Connection): TRPCLink<AppRouter> {
   return () =>
     ({ op }) =>

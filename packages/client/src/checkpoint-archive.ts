@@ -1,30 +1,22 @@
+/** Download and restore of checkpoint archives. */
 import type { ImportOptions } from "@podfleet/model/container/checkpoint";
-/** Checkpoints as archives on the caller's side. */
-import { containerSummarySchema } from "@podfleet/model/container/record";
-import { newOperationId, operationIdSchema } from "@podfleet/model/ids";
-import { z } from "zod";
+import { newOperationId } from "@podfleet/model/ids";
 
 import type { Connection } from "./connection.ts";
 import { download } from "./download.ts";
-import { upload } from "./upload.ts";
+import { type ContainerResult, containerResultSchema, upload } from "./upload.ts";
 import type { UploadOptions } from "./upload.ts";
 
 export interface RestoreArchiveOptions extends Partial<ImportOptions>, UploadOptions {
-  /** Of the new container; made up when absent. */
+  /** Name of the new container; generated when absent. */
   readonly name?: string;
-  /** Name or id of the host; chosen when absent. */
+  /** Name or id of the host; placed by the planner when absent. */
   readonly host?: string;
 }
 
-const resultSchema = z.object({
-  operationId: operationIdSchema,
-  container: containerSummarySchema,
-});
-export type RestoreArchiveResult = z.infer<typeof resultSchema>;
-
 /**
- * The archive of a container's last checkpoint, which was made for one.
- * @throws PodfleetError CHECKPOINT_NOT_FOUND, and what `download` throws
+ * Downloads the archive of a container's last checkpoint.
+ * @throws PodfleetError CHECKPOINT_NOT_FOUND, and the errors of `download`
  */
 export function downloadCheckpoint(
   connection: Connection,
@@ -36,17 +28,17 @@ export function downloadCheckpoint(
 }
 
 /**
- * Makes a new container that goes on where the checkpoint in `archive` left off.
- * @throws PodfleetError CHECKPOINT_INVALID, NAME_IN_USE, CHECKPOINT_FAILED, and what `upload` throws
+ * Restores a checkpoint archive as a new container.
+ * @throws PodfleetError CHECKPOINT_INVALID, NAME_IN_USE, CHECKPOINT_FAILED, and the errors of `upload`
  */
 export async function restoreArchive(
   connection: Connection,
   archive: Blob | ReadableStream<Uint8Array>,
-  { onProgress, signal, ...wish }: RestoreArchiveOptions = {},
-): Promise<RestoreArchiveResult> {
+  { onProgress, signal, ...settings }: RestoreArchiveOptions = {},
+): Promise<ContainerResult> {
   const url = new URL(`${connection.url}/containers/restore`);
   url.searchParams.set("operationId", newOperationId());
-  for (const [name, value] of Object.entries(wish)) url.searchParams.set(name, String(value));
+  for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, String(value));
   const options = { ...(onProgress ? { onProgress } : {}), ...(signal ? { signal } : {}) };
-  return await upload(connection, { ...options, url, archive, answer: resultSchema });
+  return await upload(connection, { ...options, url, archive, answer: containerResultSchema });
 }

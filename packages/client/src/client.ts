@@ -1,11 +1,11 @@
 /**
- * What scripts import to drive a fleet:
+ * Client of a fleet for scripts:
  *
  *     const client = createClient({ url: "http://127.0.0.1:7575", token });
  *     const { container } = await client.api.containers.create.mutate({ spec: { image: "busybox" } });
  *
- * `api` is the typed tRPC client; the other methods add what a plain call lacks: they go on where they were when the control plane
- * was away. Every failure is a PodfleetError of the error registry.
+ * `api` is the typed tRPC client. The other methods stream data or wait, and continue after an outage of the control plane. Every failure
+ * is a PodfleetError.
  */
 import type { ContainerStats } from "@podfleet/model/container/usage";
 import type { EventRecord } from "@podfleet/model/event";
@@ -16,7 +16,7 @@ import type { OutageOptions } from "@podfleet/protocol/session/outage";
 import { createApi } from "./api.ts";
 import type { Api, ApiInputs, ApiOutputs } from "./api.ts";
 import { downloadCheckpoint, restoreArchive } from "./checkpoint-archive.ts";
-import type { RestoreArchiveOptions, RestoreArchiveResult } from "./checkpoint-archive.ts";
+import type { RestoreArchiveOptions } from "./checkpoint-archive.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { startExec } from "./exec.ts";
@@ -33,6 +33,7 @@ import type { SessionOptions, SessionRequest, SessionStream } from "./session.ts
 import { watchStats } from "./stats.ts";
 import type { StatsRequest } from "./stats.ts";
 import { subscribe } from "./subscription.ts";
+import type { ContainerResult } from "./upload.ts";
 
 export type WaitRequest = ApiInputs["containers"]["wait"];
 export type WaitResult = ApiOutputs["containers"]["wait"];
@@ -41,21 +42,21 @@ export type WatchRequest = Omit<Extract<ApiInputs["events"]["watch"], object>, "
 export interface Client {
   readonly url: string;
   readonly api: Api;
-  /** A container's output, record by record. */
+  /** Yields a container's output, record by record. */
   followLogs(request: LogsRequest, options?: OutageOptions): AsyncGenerator<LogRecord, void>;
-  /** The same, as many records at a time as arrived together. */
+  /** Like `followLogs`, in chunks of records. */
   followLogChunks(request: LogsRequest, options?: OutageOptions): AsyncGenerator<LogRecord[], void>;
-  /** The offset in a container's output after what it has written by now: the next run's output begins there. */
+  /** Resolves with the offset after a container's output so far, where the output of its next run begins. */
   journalEnd(container: string): Promise<number>;
-  /** The fleet's events in order and without gaps, until the signal is aborted. */
+  /** Yields the fleet's events in order and without gaps until the signal is aborted. */
   watchEvents(request: WatchRequest, options?: OutageOptions): AsyncGenerator<EventRecord, void>;
   /**
-   * Resolves when the condition is met, however long that takes. A run that had begun when it was called is the one waited
-   * for, also when the container is restarted meanwhile.
+   * Resolves when the condition is met. Waits for the run that is under way at the call, even when the container is restarted
+   * meanwhile.
    */
   wait(request: WaitRequest, options?: OutageOptions): Promise<WaitResult>;
   /**
-   * Runs a command in a running container, exactly once:
+   * Starts a command in a running container, exactly once:
    *
    *     const ls = await client.exec({ container: "web", spec: { command: ["ls"] } });
    *     for await (const records of ls.output()) show(records);
@@ -63,25 +64,26 @@ export interface Client {
    */
   exec(request: ExecRequest, options?: OutageOptions): Promise<ExecRun>;
   /**
-   * Opens a session with a container's command or an exec session's, or resumes one; resolves when it is there.
+   * Opens a session with the command of a container or of an exec session, or resumes a session.
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND, SESSION_NOT_FOUND, SESSION_ENDED, SESSION_IN_USE, STATE_INVALID,
    *   FORBIDDEN when another caller opened it, HOST_UNREACHABLE, UNAVAILABLE
    */
   openSession(request: SessionRequest, options?: SessionOptions): Promise<SessionStream>;
-  /** Streams of a container's files, out and in. */
+  /** Uploads and downloads of a container's files. */
   files(container: string): ContainerFiles;
-  /** What containers use, again and again, until the signal is aborted; once with `once`. */
+  /** Yields samples of containers' resource usage until the signal is aborted; one sample with `once`. */
   watchStats(
     request: StatsRequest,
     options?: OutageOptions,
   ): AsyncGenerator<ContainerStats[], void>;
-  /** The archive of a container's last checkpoint, at the pace at which it is read. */
+  /** Downloads the archive of a container's last checkpoint. */
   downloadCheckpoint(container: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
-  /** Makes a new container that goes on where the checkpoint in the archive left off. */
+  /** Restores a checkpoint archive as a new container. */
   restoreArchive(
     archive: Blob | ReadableStream<Uint8Array>,
     options?: RestoreArchiveOptions,
-  ): Promise<RestoreArchiveResult>;
+  ): Promise<ContainerResult>;
+  /** Loads an image archive on hosts. */
   loadImage(
     archive: Blob | ReadableStream<Uint8Array>,
     options?: ImageLoadOptions,
@@ -122,7 +124,7 @@ async function* watchEvents(
   }
 }
 
-/** Where the log ends now: what comes after it is not missed, even when the connection breaks before the first event. */
+/** @returns the position of the last event, so that no later one is missed when the connection breaks early */
 async function lastPosition(api: Api): Promise<string> {
   const [last] = await api.events.list.query({ limit: 1 });
   return String(last?.position ?? 0);
@@ -143,7 +145,7 @@ async function wait(
   });
 }
 
-/** The run under way or last ended, so that a repeated request is about the same one. */
+/** @returns the current or last run, so that a repeated request waits for the same one */
 async function presentRun(api: Api, request: WaitRequest): Promise<number | undefined> {
   if (request.run !== undefined || (request.condition ?? "exit") !== "exit") return request.run;
   const { run } = await api.containers.inspect.query({ container: request.container });

@@ -1,6 +1,6 @@
 /**
- * HTTP to one control plane: every request of the client goes through here, so that each carries the token and the
- * trace context, and each failure to reach the control plane is the same error.
+ * HTTP connection to a control plane. All requests of the client go through it, so that each carries the token and the trace context, and
+ * each failure to reach the control plane is reported as the same error.
  */
 import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Span } from "@opentelemetry/api";
@@ -8,14 +8,14 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { streamSubprotocol, tokenSubprotocolPrefix } from "@podfleet/protocol/stream/open";
 
 export interface ConnectionOptions {
-  /** Where the control plane listens: `http://127.0.0.1:7575`. */
+  /** URL of the control plane: `http://127.0.0.1:7575`. */
   readonly url: string;
   readonly token: string;
-  /** W3C trace context of the caller, for a caller that has no OpenTelemetry SDK. An active span goes before it. */
+  /** W3C trace context of a caller without an OpenTelemetry SDK. An active span overrides it. */
   readonly traceparent?: string;
 }
 
-/** Failures of a connection that was there: the control plane may have acted on the request. */
+/** Errors of an established connection: the control plane may have received the request. */
 const brokenOff: readonly string[] = [
   "ECONNRESET",
   "EPIPE",
@@ -28,7 +28,7 @@ const brokenOff: readonly string[] = [
 const tracer = trace.getTracer("podfleet.client");
 
 export class Connection {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   readonly url: string;
   readonly #token: string;
   readonly #traceparent: string | undefined;
@@ -41,8 +41,8 @@ export class Connection {
   }
 
   /**
-   * As the global fetch, with the token and the trace context. Resolves with whatever status the control plane answers.
-   * @throws PodfleetError UNAVAILABLE when it cannot be reached or breaks off, CANCELLED when the signal is aborted
+   * Like the global fetch, with the token and the trace context. Resolves for every status.
+   * @throws PodfleetError UNAVAILABLE when the control plane cannot be reached, CANCELLED when the signal is aborted
    */
   async fetch(target: string | URL, init: RequestInit = {}): Promise<Response> {
     const url = new URL(target);
@@ -80,26 +80,30 @@ export class Connection {
   }
 
   /**
-   * With the token, which a browser can send as a subprotocol only.
-   * @throws PodfleetError UNAUTHENTICATED when the token has characters that no token has
+   * Opens a WebSocket. The token is sent as a subprotocol, the only way for a browser.
+   * @throws PodfleetError UNAUTHENTICATED when the token has invalid characters
    */
   webSocket(path: string): WebSocket {
     const subprotocols = [streamSubprotocol, `${tokenSubprotocolPrefix}${this.#token}`];
     try {
       return new WebSocket(`${this.url.replace(/^http/, "ws")}${path}`, subprotocols);
     } catch (cause) {
-      throw new PodfleetError("UNAUTHENTICATED", "Cannot send the API token: it is none", {
-        cause,
-      });
+      throw new PodfleetError(
+        "UNAUTHENTICATED",
+        "Cannot send the API token: it has invalid characters",
+        {
+          cause,
+        },
+      );
     }
   }
 
-  /** The trace context of `span`, or of the caller when it is not recorded. */
+  /** @returns the trace context of `span`, or the caller's when the span is not recorded */
   traceparent(span: Span): string | undefined {
     return traceparentOf(span) ?? this.#traceparent;
   }
 
-  /** The error for an answer that is not the API's: another server, or a proxy that stands before the control plane. */
+  /** @returns the error for an answer that does not come from the API but from another server or a proxy */
   async unexpected(response: Response): Promise<PodfleetError> {
     await response.body?.cancel();
     const answer = `status ${response.status}, ${response.headers.get("content-type") ?? "no content type"}`;
@@ -117,14 +121,14 @@ export class Connection {
     );
   }
 
-  /** The error for a request or a response body that broke off. */
+  /** @returns the error for a failed request or a response body that broke off */
   failure(error: unknown, signal?: AbortSignal | null): PodfleetError {
     if (error instanceof PodfleetError) return error;
     if (signal?.aborted) {
       return new PodfleetError("CANCELLED", "The caller gave up", { cause: error });
     }
     const reason = reasonOf(error);
-    // The Fetch Standard lists ports that are never connected to.
+    // The Fetch Standard forbids some ports.
     if (reason === "bad port") {
       return new PodfleetError(
         "INVALID_INPUT",
@@ -140,7 +144,7 @@ export class Connection {
   }
 }
 
-/** Whether the request behind `error` was certainly never received. */
+/** Whether the failed request was certainly not received. */
 export function wasNeverSent(error: PodfleetError): boolean {
   const reason = error.details?.["reason"];
   return error.code === "UNAVAILABLE" && typeof reason === "string" && !brokenOff.includes(reason);
@@ -163,7 +167,7 @@ function traceparentOf(span: Span): string | undefined {
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
 }
 
-/** The system's error code below fetch's "fetch failed", or the message where there is none. */
+/** @returns the system error code that caused fetch's "fetch failed", else its message */
 function reasonOf(error: unknown): string {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if ("code" in cause && typeof cause.code === "string") return cause.code;

@@ -1,7 +1,4 @@
-/**
- * The context file: which control plane to call, with which token, and what its user prefers. Whoever can read it can do what the token allows, so it is
- * readable by its owner only.
- */
+/** The context file: URL and token of a control plane, and the user's preferences. Only its owner may read it, because of the token. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -13,15 +10,15 @@ import { z } from "zod";
 import { writePrivateFile } from "./private-file.ts";
 
 export const contextSchema = z.strictObject({
-  /** Where the control plane listens: `http://127.0.0.1:7575`. */
+  /** URL of the control plane: `http://127.0.0.1:7575`. */
   url: z.url({ protocol: /^https?$/, error: "must be an http:// or https:// URL" }),
   token: z.string().min(1, "must not be empty"),
-  /** What a terminal's user types to leave a session, when a command does not say. */
+  /** Default of `--detach-keys`. */
   detachKeys: detachKeysSchema.optional(),
 });
 export type Context = z.infer<typeof contextSchema>;
 
-/** Where the context file is: below `configHome` (XDG_CONFIG_HOME) when that is set, else below the home directory. */
+/** @returns the path below `configHome` (XDG_CONFIG_HOME) if it is set, else below the home directory */
 export function contextPath(directories: {
   configHome?: string | undefined;
   home: string;
@@ -49,7 +46,7 @@ export async function findContext(path: string): Promise<Context | undefined> {
   }
 }
 
-/** Replaces the file in one step, with mode 0600 whatever it had before. */
+/** Replaces the file atomically, with mode 0600. */
 export async function writeContext(path: string, context: Context): Promise<void> {
   await writePrivateFile(path, `${JSON.stringify(contextSchema.parse(context), null, 2)}\n`);
 }

@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Connection } from "./connection.ts";
 
 export interface Download {
-  /** Below the control plane's URL: `/containers/web/checkpoint`. */
+  /** Path below the control plane's URL: `/containers/web/checkpoint`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
@@ -13,9 +13,8 @@ export interface Download {
 const answerSchema = z.object({ error: wireErrorSchema });
 
 /**
- * Asks for bytes of a host, which come at the pace at which they are read. A stream that breaks off rejects the read: its end
- * says that it is whole.
- * @throws PodfleetError the control plane's refusal; UNAVAILABLE, also from the reads
+ * Downloads bytes from a host at the pace of the reader. A stream that breaks off rejects the read, so one that ends is complete.
+ * @throws PodfleetError UNAVAILABLE, or the control plane's error
  */
 export async function* download(
   connection: Connection,

@@ -1,4 +1,4 @@
-/** Commands in running containers: started once, their output byte for byte and gap-free, their end however it came. */
+/** Exec sessions: commands in running containers, each started exactly once. */
 import type { ExecSession, execSpecSchema } from "@podfleet/model/exec";
 import type { ExecId, OperationId } from "@podfleet/model/ids";
 import { recordsOf } from "@podfleet/protocol/log/log-records";
@@ -16,30 +16,30 @@ export interface ExecRequest {
   /** Name, id or id prefix of a running container. */
   readonly container: string;
   readonly spec: z.input<typeof execSpecSchema>;
-  /** Names the start, so that a caller's own repetition of it runs the command once; made up when absent. */
+  /** Makes a repeated call start the command once; generated when absent. */
   readonly operationId?: OperationId;
 }
 
-/** A session whose command runs, or has run. */
+/** An exec session whose command was started. */
 export interface ExecRun {
   readonly id: ExecId;
-  /** Id of its container. */
+  /** Id of the container. */
   readonly container: string;
-  /** Both streams from byte 0, as many records at a time as arrived together, until the session has ended. May be read more than once. */
+  /** Yields the output from byte 0 to the end of the session, as chunks of records. May be read more than once. */
   output(options?: OutageOptions): AsyncGenerator<LogRecord[], void>;
-  /** A session with the command: its output from byte 0 unless `spec` says otherwise, its input when `spec` asks for it. */
+  /** Opens a session with the command. Without a `spec` it has the output from byte 0 and no input. */
   attach(
     spec?: Omit<NonNullable<SessionRequest["spec"]>, "execId" | "run">,
     options?: SessionOptions,
   ): Promise<SessionStream>;
-  /** What the command writes to `descriptor`, from 3 on, of those that `preserveFds` opened, until the session has ended. */
+  /** Yields the output on a descriptor that `preserveFds` opened (from 3 on) to the end of the session. */
   written(descriptor: number, options?: OutageOptions): AsyncGenerator<Uint8Array, void>;
-  /** Resolves when the session has ended: `exitCode` is absent when it is unknown (`exitUnknown`), or its time was up (`timedOut`). */
+  /** Resolves when the session has ended. `exitCode` is absent when it is unknown (`exitUnknown`) or the time limit was reached (`timedOut`). */
   wait(options?: OutageOptions): Promise<ExecSession>;
 }
 
 /**
- * Resolves when the command runs.
+ * Starts a command. Resolves when it runs.
  * @throws PodfleetError CANNOT_INVOKE unless the container runs, COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, INVALID_INPUT
  */
 export async function startExec(

@@ -2,13 +2,13 @@ import { PodfleetError, wireErrorSchema } from "@podfleet/model/errors";
 import { TRPCClientError } from "@trpc/client";
 import { z } from "zod";
 
-/** tRPC's error shape with the part that the control plane adds. */
+/** tRPC's error shape with the control plane's field `podfleet`. */
 const errorShapeSchema = z.object({
   message: z.string(),
   data: z.object({ code: z.string(), podfleet: wireErrorSchema.optional() }),
 });
 
-/** The error of the registry behind whatever a call rejected with. */
+/** Converts any error of a tRPC call to a PodfleetError. */
 export function failureOf(error: unknown): PodfleetError {
   if (!(error instanceof TRPCClientError)) return PodfleetError.from(error);
   if (error.cause instanceof PodfleetError) return error.cause;

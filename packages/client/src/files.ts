@@ -1,35 +1,28 @@
-/** Files of containers on the caller's side: their root filesystems, what is in those, and their artifacts. */
-import { containerSummarySchema } from "@podfleet/model/container/record";
-import { newOperationId, operationIdSchema } from "@podfleet/model/ids";
-import { z } from "zod";
+/** Upload and download of a container's files: its root filesystem, parts of it, and artifacts. */
+import { newOperationId } from "@podfleet/model/ids";
 
 import type { Connection } from "./connection.ts";
 import { download } from "./download.ts";
-import { upload, type UploadOptions } from "./upload.ts";
-
-const resultSchema = z.object({
-  operationId: operationIdSchema,
-  container: containerSummarySchema,
-});
-export type SendResult = z.infer<typeof resultSchema>;
+import { type ContainerResult, containerResultSchema, upload } from "./upload.ts";
+import type { UploadOptions } from "./upload.ts";
 
 export type FileBytes = Blob | ReadableStream<Uint8Array>;
 
-/** The bytes of what they name come at the pace at which they are read; a stream that breaks off rejects the read. */
+/** Downloads are streamed at the pace of the reader. A download that breaks off rejects the read. */
 export interface ContainerFiles {
-  /** Its root filesystem as a tar archive. */
+  /** Downloads the root filesystem as a tar archive. */
   export(signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
   /**
-   * What is at an absolute path in it as a tar archive, whose entries begin with the path's last part; for a path that ends with
-   * `/.`, and for the root, with `.`. Rejects with PATH_NOT_FOUND.
+   * Downloads the file or directory at an absolute path as a tar archive. Entries begin with the last part of the path, or with `.` for
+   * the root and for a path that ends with `/.`. Rejects with PATH_NOT_FOUND.
    */
   read(path: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
-  /** Unpacks a tar archive, plain or compressed, in a directory of it. */
-  write(path: string, archive: FileBytes, options?: UploadOptions): Promise<SendResult>;
-  /** Rejects with ARTIFACT_NOT_FOUND. */
+  /** Unpacks a tar archive, plain or compressed, in a directory of the container. */
+  write(path: string, archive: FileBytes, options?: UploadOptions): Promise<ContainerResult>;
+  /** Downloads an artifact. Rejects with ARTIFACT_NOT_FOUND. */
   readArtifact(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
-  /** Takes the place of an artifact of that name. */
-  writeArtifact(name: string, bytes: FileBytes, options?: UploadOptions): Promise<SendResult>;
+  /** Uploads an artifact, replacing one of the same name. */
+  writeArtifact(name: string, bytes: FileBytes, options?: UploadOptions): Promise<ContainerResult>;
 }
 
 export function containerFiles(connection: Connection, container: string): ContainerFiles {
@@ -41,7 +34,7 @@ export function containerFiles(connection: Connection, container: string): Conta
     const parameters = { operationId: newOperationId(), ...query };
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
     return await upload(connection, {
-      ...{ url, archive, method: "PUT", answer: resultSchema },
+      ...{ url, archive, method: "PUT", answer: containerResultSchema },
       ...rest,
     });
   };

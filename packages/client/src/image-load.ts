@@ -7,15 +7,14 @@ import { upload } from "./upload.ts";
 import type { UploadOptions } from "./upload.ts";
 
 export interface ImageLoadOptions extends UploadOptions {
-  /** Names of the hosts to load it on; every host that is ready when absent. */
+  /** Names of the hosts; all ready hosts when absent. */
   readonly hosts?: readonly string[];
 }
 
 /**
- * Loads an OCI or Docker image archive, plain or gzip, on hosts of the fleet. The archive is streamed; nothing of it is kept here. A
- * Blob (`openAsBlob(path)`) is sent again when the control plane goes away meanwhile; a stream cannot be.
- * @returns what each host made of it: one that failed does not fail the others
- * @throws PodfleetError IMAGE_INVALID, UNAVAILABLE
+ * Loads an OCI or Docker image archive, plain or gzip, on hosts of the fleet.
+ * @returns the result of each host; a host that fails does not fail the others
+ * @throws PodfleetError IMAGE_INVALID, and the errors of `upload`
  */
 export async function loadImage(
   connection: Connection,

@@ -1,4 +1,4 @@
-/** A container's output, read from its journal by offset: byte for byte, from byte 0, and gap-free across outages. */
+/** Output of containers, read from the journal by offset, so that no byte is lost or repeated across outages. */
 import type { ExecId } from "@podfleet/model/ids";
 import { type LogChunk, logChunkSchema } from "@podfleet/model/log";
 import { type LogRecord, readLogRecords } from "@podfleet/protocol/log/log-records";
@@ -11,17 +11,17 @@ import { subscribe, type SubscriptionRequest } from "./subscription.ts";
 export type { LogRecord };
 
 export type LogsRequest = Omit<ApiInputs["containers"]["logs"], "lastEventId"> & {
-  /** Leaves out what was written at or after this time (RFC 3339), and with `follow` ends when it has come. */
+  /** Excludes output from this time on (RFC 3339). With `follow`, ends at this time. */
   readonly until?: string;
-  /** Goes on from here, as `journalEnd` gave it; overrides `tail` and `since`. */
+  /** Starts at this offset, such as a result of `journalEnd`. Overrides `tail` and `since`. */
   readonly offset?: number;
-  /** Told when the host does not keep a part of the output any more, before what comes after it. */
+  /** Called in place of output that the host no longer keeps. */
   readonly onGap?: (gap: { readonly from: number; readonly to: number }) => Promise<void>;
-  /** The output of this exec session instead of the container's own. */
+  /** Reads the output of this exec session instead of the container's. */
   readonly exec?: ExecId;
 };
 
-/** Yields records one by one: see `followLogChunks`. */
+/** Like `followLogChunks`, record by record. */
 export async function* followLogs(
   connection: Connection,
   request: LogsRequest,
@@ -31,8 +31,7 @@ export async function* followLogs(
 }
 
 /**
- * Yields the records of one chunk of the journal after the other. Ends at the journal's present end, or with `follow` when the
- * container's run has ended and everything was yielded.
+ * Yields the records of each chunk of the journal. Ends at the journal's present end; with `follow`, after the last record of the run.
  * @throws PodfleetError UNAVAILABLE after an outage of `outageMaxMs`; HOST_UNREACHABLE when the host does not answer
  */
 export async function* followLogChunks(

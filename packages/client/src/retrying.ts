@@ -8,13 +8,12 @@ import type { OutageOptions } from "@podfleet/protocol/session/outage";
 import { wasNeverSent } from "./connection.ts";
 
 /**
- * Runs a mutation exactly once although the control plane may be killed in the middle of it: each attempt carries the same
- * operation id, so one that had already taken effect returns its recorded outcome. Only after one that has certainly not reached its host
- * the next is another operation.
+ * Runs a mutation exactly once, even when the control plane is killed during it. Each attempt carries the same operation id, so a
+ * repeated one returns the recorded outcome. An attempt that certainly did not reach its host is followed by one with a new id.
  *
  *     await retrying((operationId) => client.api.containers.start.mutate({ operationId, container: "web" }));
  *
- * Only failures to reach the control plane are retried; an answer, good or bad, is final.
+ * Only failures to reach the control plane are retried. Every answer is final, an error too.
  * @throws PodfleetError UNAVAILABLE after an outage of `outageMaxMs`
  */
 export async function retrying<T>(
@@ -32,7 +31,7 @@ export async function retrying<T>(
   }, options);
 }
 
-/** As `retrying`, for a call that may be repeated because it changes nothing. */
+/** Like `retrying`, for a call that changes nothing and may be repeated. */
 export async function persist<T>(call: () => Promise<T>, options: OutageOptions = {}): Promise<T> {
   return await persistThrough(call, new Outage(options, wasNeverSent));
 }

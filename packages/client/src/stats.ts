@@ -7,7 +7,7 @@ import { subscribe } from "./subscription.ts";
 
 export type StatsRequest = Omit<Extract<ApiInputs["containers"]["stats"], object>, "lastEventId">;
 
-/** Yields what containers use, all of them each time, until the signal is aborted; once with `once`. */
+/** Yields samples of all containers' resource usage until the signal is aborted; one sample with `once`. */
 export async function* watchStats(
   connection: Connection,
   request: StatsRequest,

@@ -1,9 +1,9 @@
 /**
- * tRPC subscriptions over server-sent events, as an async iterator that holds the server back while the reader is slow, and goes
- * on after the last event it yielded when the connection breaks.
+ * tRPC subscriptions over server-sent events as async iterators. A slow reader applies back pressure to the server. After a broken
+ * connection an iterator continues after the last event that it yielded.
  *
- * Source of the format: @trpc/server's sseStreamProducer. Events: `connected`, `ping` and `return` (the end); `message` (no name)
- * with an id and serialized data; `serialized-error` with tRPC's error shape, serialized.
+ * Source of the format: @trpc/server's sseStreamProducer. Events are `connected`, `ping`, `return` (the end), unnamed messages with an
+ * id and serialized data, and `serialized-error` with tRPC's serialized error shape.
  */
 import { withDeadline } from "@podfleet/base/deadline";
 import { apiTransformer } from "@podfleet/protocol/api-value";
@@ -18,29 +18,29 @@ import { wasNeverSent } from "./connection.ts";
 import { failureOfShape } from "./failure.ts";
 
 export interface SubscriptionRequest {
-  /** The procedure: `events.watch`. */
+  /** Procedure: `events.watch`. */
   readonly path: string;
   readonly input: object;
 }
 
 export interface SubscriptionEvent {
-  /** Given as `lastEventId`, it resumes after this event. */
+  /** As `lastEventId` it resumes the subscription after this event. */
   readonly id: string;
   readonly data: unknown;
 }
 
-/** Of the `connected` event: longer silence than this means that the connection is dead. */
+/** Data of the `connected` event: how long a live connection can be silent. */
 const connectedSchema = z.object({ reconnectAfterInactivityMs: z.number().default(60_000) });
 
-/** The same before that event. */
+/** Longest silence before the `connected` event. */
 const silenceMsMax = 60_000;
 
-/** Longest event that is accepted, in characters: 512 KiB of journal in base64, and room. */
+/** Longest accepted event in characters: 512 KiB of journal in base64, and more. */
 const eventLengthMax = 4 * 1024 * 1024;
 
 /**
  * Yields the events of a subscription until the server ends it.
- * @throws PodfleetError what the server failed with; UNAVAILABLE after an outage of `outageMaxMs`
+ * @throws PodfleetError the server's error; UNAVAILABLE after an outage of `outageMaxMs`
  */
 export async function* subscribe(
   connection: Connection,
@@ -87,7 +87,7 @@ async function* connect(
       }
     }
   } finally {
-    // Safe to ignore: a stream that broke off rejects with the failure that a read has already reported.
+    // Safe to ignore: a read has already reported the failure of a broken stream.
     await reader.cancel().catch(() => undefined);
   }
 }
@@ -111,7 +111,7 @@ async function open(
     .pipeThrough(new EventSourceParserStream({ maxBufferSize: eventLengthMax }));
 }
 
-/** The next message, in the time in which the server promises at least a ping. */
+/** Reads the next message. Fails after `silenceMs`: the server pings more often. */
 async function read(
   connection: Connection,
   reader: ReadableStreamDefaultReader<EventSourceMessage>,

@@ -1,11 +1,13 @@
+import { containerSummarySchema } from "@podfleet/model/container/record";
 import { PodfleetError, wireErrorSchema } from "@podfleet/model/errors";
+import { operationIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
 
 import type { Connection } from "./connection.ts";
 import { persist } from "./retrying.ts";
 
 export interface UploadOptions {
-  /** Called with the number of bytes handed to the network so far. */
+  /** Called with the number of bytes sent so far. */
   readonly onProgress?: (bytes: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -18,10 +20,17 @@ export interface Upload<Answer> extends UploadOptions {
   readonly answer: z.ZodType<Answer>;
 }
 
+/** Answer of uploads to a container. */
+export const containerResultSchema = z.object({
+  operationId: operationIdSchema,
+  container: containerSummarySchema,
+});
+export type ContainerResult = z.infer<typeof containerResultSchema>;
+
 /**
- * Sends an archive as it is read; nothing of it is kept here. A Blob (`openAsBlob(path)`) is sent again when the control plane
- * goes away meanwhile; a stream cannot be.
- * @throws PodfleetError the control plane's refusal, UNAVAILABLE
+ * Streams an archive to the control plane without buffering it. A Blob (`openAsBlob(path)`) is sent again after an outage of the
+ * control plane; a stream cannot be.
+ * @throws PodfleetError UNAVAILABLE, or the control plane's error
  */
 export async function upload<Answer>(
   connection: Connection,
@@ -54,7 +63,7 @@ async function sendOnce(
     method,
     headers: { "content-type": "application/octet-stream" },
     body: onProgress ? body.pipeThrough(counting(onProgress)) : body,
-    // A streamed body is sent while the answer may already come; fetch wants that said.
+    // fetch requires it for a streamed body.
     duplex: "half",
     ...(signal ? { signal } : {}),
   } as RequestInit);
