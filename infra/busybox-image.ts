@@ -1,6 +1,6 @@
 /**
- * A small image made of the machine's own static busybox, so that containers can run before any registry can be reached.
- * The same busybox gives the same bytes, and so the same image id.
+ * An image made of the machine's static busybox, so that containers can run without a registry. The same busybox gives the same image
+ * id.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -14,9 +14,9 @@ export const busyboxImageName = "localhost/busybox:latest";
 
 export interface BusyboxImageOptions {
   readonly name?: string;
-  /** Over the defaults of the image's run configuration: `Cmd`, `Entrypoint`, `Env`, `User`, `WorkingDir`, `StopSignal`. */
+  /** Overrides of the image's run configuration: `Cmd`, `Entrypoint`, `Env`, `User`, `WorkingDir`, `StopSignal`. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** Beside what is in its root filesystem: texts by path. */
+  /** Further text files in the root filesystem, by path. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -83,7 +83,7 @@ nogroup:x:65534:
 `,
 };
 
-/** A file with `content`, a symbolic link with `linkTo`, else a directory. */
+/** A file if it has `content`, a symbolic link if it has `linkTo`, else a directory. */
 interface Entry {
   readonly name: string;
   readonly mode?: number;

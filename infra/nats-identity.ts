@@ -1,10 +1,10 @@
 /**
- * The fleet's NATS identity on disk: the operator's and the accounts' keys, the server's configuration, and a credentials
- * file for the control plane and for each host. Every file is readable by its owner only.
+ * NATS identity of the fleet on disk: keys of the operator and the accounts, the server's configuration, and a credentials file for the
+ * control plane and for each host. All files are readable by their owner only.
  *
  *     npx node infra/nats-identity.ts FOLDER LISTEN [HOST...]
  *
- * makes what is missing in FOLDER, for a nats-server that is run by other means: `nats-server --config FOLDER/nats-server.conf`.
+ * creates missing files in FOLDER for a nats-server that is started by other means: `nats-server --config FOLDER/nats-server.conf`.
  */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ export async function ensureIdentity(folder: string): Promise<NatsIdentity> {
   return identity;
 }
 
-/** @returns the path of the credentials that the replicas of the control plane share */
+/** @returns the path of the credentials that all replicas of the control plane share */
 export async function ensureControlPlaneCredentials(
   folder: string,
   identity: NatsIdentity,
@@ -40,7 +40,7 @@ export async function ensureControlPlaneCredentials(
   return await ensureSecret(folder, path, async () => await mintControlPlaneCredentials(identity));
 }
 
-/** @returns the path of the host's credentials; the host id in them is made once and stays */
+/** @returns the path of the host's credentials, which contain a host id that never changes */
 export async function ensureAgentCredentials(
   folder: string,
   identity: NatsIdentity,
@@ -54,7 +54,7 @@ export async function ensureAgentCredentials(
   );
 }
 
-/** Text of a configuration for a server on `host:port` that trusts `identity`. */
+/** Renders the configuration of a server on `host:port` that trusts `identity`. */
 export function serverConfig(
   folder: string,
   identity: NatsIdentity,
@@ -85,7 +85,7 @@ async function findText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Whole or not at all, so that an interrupted run leaves no half of a key. */
+/** Writes a file atomically, so that an interrupted run leaves no partial key. */
 async function writeSecret(folder: string, path: string, text: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(`${path}.new`, text, { mode: 0o600 });

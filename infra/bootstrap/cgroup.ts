@@ -1,4 +1,4 @@
-/** cgroups of either version: what runs in them, and their removal. */
+/** Processes in cgroups and the removal of cgroups, in version 1 and 2. */
 import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,7 +7,7 @@ import { hasErrno } from "@podfleet/base/errno";
 
 import { SetUpFailure } from "./failure.mjs";
 
-/** Kills what runs in these cgroups, and what is frozen there, until nothing is left. They are asked for anew each time. */
+/** Kills all processes in cgroups, frozen ones too. `list` is called again in each round. */
 export async function endProcessesIn(list: () => readonly string[]): Promise<void> {
   const deadlineMs = performance.now() + 10_000;
   for (;;) {
@@ -25,7 +25,7 @@ export async function endProcessesIn(list: () => readonly string[]): Promise<voi
   }
 }
 
-/** The kernel keeps a cgroup busy for a moment after its last process has ended. */
+/** Removes a cgroup. Retries, because the kernel keeps it busy for a moment after its last process has ended. */
 export async function removeCgroup(folder: string): Promise<void> {
   const deadlineMs = performance.now() + 5_000;
   for (;;) {
@@ -39,7 +39,7 @@ export async function removeCgroup(folder: string): Promise<void> {
   }
 }
 
-/** A cgroup and those below it, parents before their children. */
+/** @returns a cgroup and its descendants, parents before children */
 export function withDescendants(folder: string): string[] {
   return [folder, ...foldersIn(folder).flatMap((name) => withDescendants(join(folder, name)))];
 }
@@ -68,7 +68,7 @@ function kill(pid: number): void {
   }
 }
 
-/** What is frozen does not even follow SIGKILL in version 1. */
+/** Thaws a cgroup: in version 1 frozen processes do not even react to SIGKILL. */
 function thaw(cgroup: string): void {
   for (const [file, state] of thawed) {
     const path = join(cgroup, file);
@@ -76,7 +76,7 @@ function thaw(cgroup: string): void {
   }
 }
 
-/** Of version 1 and 2. */
+/** Freezer files of version 1 and 2. */
 const thawed = [
   ["freezer.state", "THAWED"],
   ["cgroup.freeze", "0"],

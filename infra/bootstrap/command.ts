@@ -1,10 +1,10 @@
-/** What main.mjs hands over to: runs one command of set-up on the workspace's own Node. */
+/** Runs a command of set-up on the workspace's Node. main.mjs starts it. */
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { reportFailure, SetUpFailure } from "./failure.mjs";
 import { tolerateClosedOutput } from "./steps.mjs";
 
-/** Each is loaded only when asked for, so that `npm stop` works in a checkout whose programs do not. */
+/** Loaded on demand, so that `npm stop` works even when the code of other commands is broken. */
 const commands: Readonly<
   Record<string, () => Promise<(args: readonly string[]) => Promise<void>>>
 > = {

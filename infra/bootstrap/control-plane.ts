@@ -1,4 +1,4 @@
-/** The control plane's process, and the token with which this machine's user calls it. */
+/** The control plane's process, and the API token of the user who runs set-up. */
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -29,12 +29,12 @@ export interface ControlPlaneOptions {
 }
 
 /**
- * Frames that were relayed are freed by the quick collections of a young generation that is small. In one of the usual size they pile up
- * to V8's limit for memory outside its heap, at which the whole heap is searched: that takes more time than everything else together.
+ * A small young generation makes quick collections free the buffers of relayed frames. With the default size they pile up to V8's limit
+ * for external memory, and the full collections that follow take most of the CPU time.
  */
 const nodeOptions = ["--enable-source-maps", "--max-semi-space-size=2"];
 
-/** @returns the line of the step */
+/** Starts or restarts the control plane. @returns the line of the step */
 export async function ensureControlPlane(options: ControlPlaneOptions): Promise<string> {
   const { listen, url } = options.settings;
   if (!findProcess(controlPlaneName)) {
@@ -51,8 +51,7 @@ export async function ensureControlPlane(options: ControlPlaneOptions): Promise<
 }
 
 /**
- * A client with this user's token. The token is made when the context file has none for this control plane, or one that
- * is not valid any more.
+ * Creates a client with this user's token. Makes a token when the context file has no valid one for this control plane.
  */
 export async function connectClient(
   options: ControlPlaneOptions,
@@ -81,7 +80,7 @@ async function createToken(options: ControlPlaneOptions): Promise<string> {
   });
   if (result.exitCode === 0) return result.stdout.trim();
   throw new SetUpFailure(
-    `No API token could be made: ${result.stderr.trim() || result.stdout.trim()}`,
+    `Cannot make an API token: ${result.stderr.trim() || result.stdout.trim()}`,
   );
 }
 
@@ -103,7 +102,7 @@ async function isHealthy(url: string): Promise<boolean> {
     await response.body?.cancel();
     return response.ok;
   } catch {
-    // Safe to ignore: whatever kept it from answering, it is asked again until its deadline.
+    // Safe to ignore: the caller asks again until its deadline.
     return false;
   }
 }

@@ -1,7 +1,7 @@
 /**
- * CRIU, which saves and revives the processes of containers. It has to know the kernel that it runs on: where the machine's own does
- * not, or where there is none, a later one is taken from Debian, with the libraries that it needs, into a folder of its own. The
- * machine's packages and package sources are left as they are.
+ * CRIU, which checkpoints and restores containers. It must support the running kernel. Where the machine has no CRIU or one that is too
+ * old, a newer one is unpacked from Debian into its own folder, with its libraries. The machine's packages and package sources are not
+ * changed.
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -20,16 +20,16 @@ import { unpackFromRelease } from "./debian-release.mjs";
 import { hasApt } from "./machine.mjs";
 import { programFolders } from "./packages.mjs";
 
-/** Engines look here before they look among the machine's own programs (packages/engine, run-command.ts). */
+/** Engines look here first for programs (packages/oci, run-command.ts). */
 const criuFolder = "/opt/podfleet/criu";
 const criuPath = join(criuFolder, "bin/criu");
-/** From 6.16 on the kernel refuses what CRIU before 4.2 asks of each socket (https://github.com/checkpoint-restore/criu/issues/2705). */
+/** Kernel 6.16 and later refuse a socket option that CRIU before 4.2 uses (https://github.com/checkpoint-restore/criu/issues/2705). */
 const wanted = isKernelAtLeast(6, 16)
   ? { versionMin: "4.2", suite: "forky" }
   : { versionMin: "3.17", suite: "trixie" };
 
 /**
- * Containers run without it; only checkpoints are refused then.
+ * Installs CRIU if needed. Without it containers run, but checkpoints are refused.
  * @param {import("./steps.mjs").Progress} progress
  * @returns {Promise<string>} what was done
  */
@@ -78,8 +78,8 @@ function isRecent(path) {
  * @param {number} minor
  */
 function isKernelAtLeast(major, minor) {
-  const [present, minorPresent] = numbersIn(release());
-  return present > major || (present === major && minorPresent >= minor);
+  const [majorRunning, minorRunning] = numbersIn(release());
+  return majorRunning > major || (majorRunning === major && minorRunning >= minor);
 }
 
 /**
@@ -98,7 +98,7 @@ function versionOf(path) {
 }
 
 /**
- * Puts the unpacked files into place, and a `criu` that runs with its own loader and libraries.
+ * Installs the unpacked files, and a `criu` script that uses its own loader and libraries.
  * @param {string} unpacked
  */
 function install(unpacked) {
@@ -114,6 +114,6 @@ function install(unpacked) {
   const fresh = `${criuPath}.new`;
   const script = `#!/bin/sh\nexec ${loader} --library-path ${libraries} ${program} "$@"\n`;
   writeFileSync(fresh, script, { mode: 0o755 });
-  // Last, and at once: it is there only when the rest is.
+  // Last and atomically: the program exists only when everything else is in place.
   renameSync(fresh, criuPath);
 }

@@ -1,4 +1,4 @@
-/** Processes that go on running when set-up has ended. */
+/** Processes that outlive set-up. */
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -17,20 +17,19 @@ import {
 } from "./process-table.ts";
 
 export interface Daemon {
-  /** Names it in the process table and its log file. */
+  /** Name in the process table and of the log file. */
   readonly name: string;
   readonly command: readonly string[];
-  /** Its whole environment. */
+  /** Complete environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Names what it is started from besides: its bundle, its namespace. */
+  /** Further inputs whose change requires a restart: hash of the bundle, id of the namespace. */
   readonly basis: readonly string[];
 }
 
 const pollMs = 25;
 
 /**
- * Makes sure that `daemon` runs as described: starts it when it does not, and restarts one that was started from something
- * else or with other settings.
+ * Starts a daemon that does not run, and restarts one that was started from another bundle or with other settings.
  */
 export async function ensureDaemon(daemon: Daemon): Promise<"running" | "started" | "restarted"> {
   const version = processVersion(daemon.basis, daemon.command, daemon.env);
@@ -51,7 +50,8 @@ function startDaemon(daemon: Daemon, version: string): void {
       stdio: ["ignore", log, log],
       env: { ...daemon.env },
     });
-    if (child.pid === undefined) throw new SetUpFailure(`Cannot run "${program}": is it installed`);
+    if (child.pid === undefined)
+      throw new SetUpFailure(`Cannot run "${program}": check that it is installed`);
     child.unref();
     recordProcess(daemon.name, child.pid, version);
   } finally {
@@ -59,7 +59,7 @@ function startDaemon(daemon: Daemon, version: string): void {
   }
 }
 
-/** Ends a process politely, and by force after `graceMs`. */
+/** Ends a process with SIGTERM, and after `graceMs` with SIGKILL. */
 export async function endProcess(entry: ProcessEntry, graceMs = 15_000): Promise<void> {
   for (const { signal, waitMs } of [
     { signal: "SIGTERM", waitMs: graceMs },
@@ -76,8 +76,8 @@ export async function endProcess(entry: ProcessEntry, graceMs = 15_000): Promise
 }
 
 /**
- * Waits until `isReady`, as long as the daemon lives.
- * @throws SetUpFailure with the end of its log when it ends, or is not ready after `timeoutMs`
+ * Waits until `isReady`.
+ * @throws SetUpFailure with the last error in its log when the daemon ends, or is not ready after `timeoutMs`
  */
 export async function waitUntilReady(
   name: string,
@@ -88,15 +88,15 @@ export async function waitUntilReady(
   while (!(await isReady())) {
     const ended = findProcess(name) === undefined;
     if (ended || performance.now() > deadlineMs) {
-      const what = ended ? "ended at its start" : `is not ready after ${timeoutMs / 1000} s`;
-      throw new SetUpFailure(`The ${name} ${what}: ${await lastWords(name)}`);
+      const what = ended ? "ended during its start" : `is not ready after ${timeoutMs / 1000} s`;
+      throw new SetUpFailure(`The ${name} ${what}: ${await lastLogLine(name)}`);
     }
     await sleep(pollMs);
   }
 }
 
-/** The last error in a daemon's log, or its last line, and where the rest is. */
-async function lastWords(name: string): Promise<string> {
+/** @returns the last error in a daemon's log, else its last line, and the path of the log */
+async function lastLogLine(name: string): Promise<string> {
   const path = logPath(name);
   const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line.trim() !== "");
   const last = lines.findLast((line) => /error|fatal|cannot/i.test(line)) ?? lines.at(-1) ?? "";
@@ -109,7 +109,7 @@ interface LogLine {
   readonly reason?: string;
 }
 
-/** The message of a log line in JSON, with what it says of the reason; another line as it is. */
+/** @returns message and reason of a JSON log line; other lines unchanged */
 function messageOf(line: string): string {
   try {
     const { msg, err, reason } = JSON.parse(line) as LogLine;
@@ -124,7 +124,7 @@ function logPath(name: string): string {
   return join(logFolder, `${name}.log`);
 }
 
-/** Each run has a log of its own; the one before it is kept as `.1`. */
+/** Opens a new log. The log of the previous run is kept as `.1`. */
 function openLog(name: string): number {
   mkdirSync(logFolder, { recursive: true, mode: 0o700 });
   const path = logPath(name);

@@ -1,5 +1,5 @@
 /**
- * Packages of another release of Debian, unpacked into a folder. The machine's own packages and package sources are left as they are.
+ * Unpacks packages of another Debian release into a folder. The machine's packages and package sources are not changed.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
@@ -13,10 +13,10 @@ const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
  * @param {object} wanted
  * @param {string} wanted.suite
  * @param {string} wanted.name of the package
- * @param {boolean} wanted.withDependencies all that it needs comes too, also what the machine has
+ * @param {boolean} wanted.withDependencies include all dependencies, even installed ones
  * @param {string} wanted.staging an empty folder
  * @param {import("./steps.mjs").Progress} progress
- * @returns {Promise<string>} the folder that stands for `/`
+ * @returns {Promise<string>} the folder that corresponds to `/`
  */
 export async function unpackFromRelease({ suite, name, withDependencies, staging }, progress) {
   const archives = join(staging, "cache/archives");
@@ -26,7 +26,7 @@ export async function unpackFromRelease({ suite, name, withDependencies, staging
   }
   const source = `deb [signed-by=${keyring}] http://deb.debian.org/debian ${suite} main\n`;
   writeFileSync(join(staging, "sources.list"), source);
-  // Without any package installed, all that it needs is downloaded.
+  // An empty status file makes apt download all dependencies.
   writeFileSync(join(staging, "status"), "");
   const apart = {
     "Dir::Etc::sourcelist": join(staging, "sources.list"),

@@ -1,7 +1,4 @@
-/**
- * Docker's CLI, which tests call the Docker API with: Debian's, out of the package that holds the daemon too, of which nothing else is
- * unpacked.
- */
+/** Docker's CLI for tests of the Docker API. It is taken from Debian's package docker.io; the daemon in it is not installed. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,12 +7,12 @@ import { dirname, join } from "node:path";
 import { unpackFromRelease } from "./debian-release.mjs";
 import { hasApt } from "./machine.mjs";
 
-/** Tests look here before they look among the machine's own programs (packages/testkit, docker-cli.ts). */
+/** Tests look here first (packages/testkit, docker-cli.ts). */
 const programPath = "/opt/podfleet/docker/bin/docker";
 const wanted = { suite: "bookworm", name: "docker.io", withDependencies: false };
 
 /**
- * Tests that need it are left out without it.
+ * Installs Docker's CLI if needed. Without it the tests that need it are skipped.
  * @param {import("./steps.mjs").Progress} progress
  * @returns {Promise<string>} what was done
  */

@@ -1,11 +1,11 @@
-/** Why set-up cannot go on, in one sentence with its remedy; shown without a stack trace. */
+/** An error with its remedy in one sentence, printed without a stack trace. */
 export class SetUpFailure extends Error {
   /** @override */
   name = "SetUpFailure";
 }
 
 /**
- * Prints a failure and sets the exit code. A defect keeps its stack trace.
+ * Prints an error and sets the exit code. Errors other than SetUpFailure are printed with their stack trace.
  * @param {unknown} error
  */
 export function reportFailure(error) {

@@ -1,7 +1,4 @@
-/**
- * The network that makes several hosts of one machine: a bridge with the machine's own address, and for each host a
- * network namespace that is joined to the bridge by a pair of links.
- */
+/** Network of several hosts on one machine: a bridge, and for each host a network namespace that a veth pair connects to it. */
 import { existsSync, readdirSync } from "node:fs";
 
 import { execa } from "execa";
@@ -10,22 +7,22 @@ import { z } from "zod";
 import { SetUpFailure } from "./failure.mjs";
 
 export const bridge = "podfleet0";
-/** The machine's address on the bridge; NATS listens there. */
+/** Address of the machine on the bridge, where NATS listens. */
 export const bridgeAddress = "10.89.77.1";
 const prefixBits = 24;
 const namespacesFolder = "/run/netns";
 const namespacePrefix = "podfleet-";
 
 export interface HostNetwork {
-  /** Namespace, as `ip netns` lists it. */
+  /** Name in `ip netns`. */
   readonly namespace: string;
   readonly namespacePath: string;
   readonly address: string;
-  /** The machine's end of the pair; the host's end is `eth0`. Taking it down cuts the host off. */
+  /** The machine's end of the veth pair; the host's end is `eth0`. Taking it down disconnects the host. */
   readonly link: string;
 }
 
-/** The network of the host with this number, from 1. */
+/** @param number of the host, from 1 */
 export function hostNetwork(number: number): HostNetwork {
   const namespace = `${namespacePrefix}host-${number}`;
   return {
@@ -36,18 +33,18 @@ export function hostNetwork(number: number): HostNetwork {
   };
 }
 
-/** Makes the bridge and the hosts' links where they are missing, and brings up those that are down. */
+/** Creates the bridge, the namespaces and links that are missing, and brings up links that are down. */
 export async function ensureNetwork(hosts: readonly HostNetwork[]): Promise<void> {
   if (hosts.length === 0) return;
   await ensureBridge();
   for (const host of hosts) await ensureHost(host);
 }
 
-/** Removes every link and namespace that `ensureNetwork` makes. Nothing may run in the namespaces any more. */
+/** Removes all links and namespaces of `ensureNetwork`. No process may be left in the namespaces. */
 export async function removeNetwork(): Promise<void> {
   const links = await listLinks();
   const pairs = links.filter(({ ifname }) => new RegExp(`^${namespacePrefix}\\d+$`).test(ifname));
-  // Before the namespaces: the kernel deletes a namespace's links in its own time.
+  // Before the namespaces, because the kernel deletes the links of a namespace asynchronously.
   for (const { ifname } of pairs) await ip("link", "delete", ifname);
   for (const namespace of listNamespaces()) await ip("netns", "delete", namespace);
   if (links.some(({ ifname }) => ifname === bridge)) await ip("link", "delete", bridge);
@@ -85,10 +82,10 @@ function listNamespaces(): string[] {
   return readdirSync(namespacesFolder).filter((name) => name.startsWith(`${namespacePrefix}host-`));
 }
 
-/** `ip netns add` mounts the folder on itself, and makes it again when it is needed. */
+/** `ip netns add` bind-mounts the folder on itself, and repeats that when needed. */
 async function unmountEmptyNamespacesFolder(): Promise<void> {
   if (!existsSync(namespacesFolder) || readdirSync(namespacesFolder).length > 0) return;
-  // Safe to ignore: it ends with an error when it is not a mount point.
+  // Safe to ignore: it fails when the folder is not a mount point.
   await execa("umount", [namespacesFolder], { reject: false });
 }
 
@@ -114,12 +111,12 @@ async function refuseTakenAddress(): Promise<void> {
   );
 }
 
-/** @returns what it printed */
+/** Runs ip(8). @returns its standard output */
 async function ip(...args: string[]): Promise<string> {
   const result = await execa("ip", args, { reject: false, timeout: 10_000 });
   if (result.exitCode === 0) return result.stdout;
   const reason = result.stderr || result.shortMessage || "unknown reason";
   throw new SetUpFailure(
-    `"ip ${args.join(" ")}" failed: ${reason.trim()}; remove what is left of an earlier run with "npm stop"`,
+    `"ip ${args.join(" ")}" failed: ${reason.trim()}; remove the remains of an earlier run with "npm stop"`,
   );
 }

@@ -1,4 +1,4 @@
-/** What the kernel must allow here, found out by trying it. */
+/** Checks of the kernel by trial. */
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,14 +9,14 @@ import { SetUpFailure } from "./failure.mjs";
 import { dataRoot } from "./paths.ts";
 
 export interface KernelFeatures {
-  /** Several hosts can be made of this machine, joined by a bridge. */
+  /** Network namespaces with a bridge are allowed, so that this machine can have several hosts. */
   readonly separateNetworks: boolean;
   readonly cgroupMode: "v1" | "hybrid" | "v2";
 }
 
 const cgroupMount = "/sys/fs/cgroup";
 
-/** @throws SetUpFailure when containers cannot run here at all */
+/** @throws SetUpFailure when containers cannot run on this machine */
 export async function checkKernel(): Promise<KernelFeatures> {
   await checkOverlay();
   return { separateNetworks: await canSeparateNetworks(), cgroupMode: checkCgroups() };
@@ -45,7 +45,7 @@ async function checkOverlay(): Promise<void> {
   }
 }
 
-/** Tries namespace, bridge and veth at once, in a namespace that takes them with it. */
+/** Tries a bridge and a veth pair in a temporary namespace. */
 async function canSeparateNetworks(): Promise<boolean> {
   const script = "ip link add pf0 type bridge && ip link add pf1 type veth peer name pf2";
   const args = ["--net", "sh", "-c", script];

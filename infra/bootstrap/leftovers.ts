@@ -1,4 +1,4 @@
-/** What containers leave on the machine when their agents could not clean up: processes, mounts, cgroups. */
+/** Cleanup after agents that ended without cleaning up: processes, mounts and cgroups of containers. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -11,12 +11,12 @@ import { cgroupRoot, dataRoot, runRoot } from "./paths.ts";
 
 const cgroupMount = "/sys/fs/cgroup";
 
-/** Kills whatever still runs in the hosts' cgroups, which hold containers and their monitors only. */
+/** Kills all processes in the hosts' cgroups, which hold only containers and their monitors. */
 export async function killContainerProcesses(): Promise<void> {
   await endProcessesIn(cgroupFolders);
 }
 
-/** Unmounts what is mounted below podfleet's folders, innermost first. */
+/** Unmounts everything below podfleet's folders, innermost first. */
 export async function unmountAll(): Promise<void> {
   for (const mountPoint of listMounts().toReversed()) {
     const result = await execa("umount", [mountPoint], { reject: false, timeout: 10_000 });
@@ -27,7 +27,7 @@ export async function unmountAll(): Promise<void> {
   }
 }
 
-/** Removes the hosts' cgroups, and their parent unless other agents of this machine use it. No process may be left in them. */
+/** Removes the hosts' cgroups, and their parent unless other agents on this machine use it. No process may be left in them. */
 export async function removeCgroups(): Promise<void> {
   for (const folder of cgroupFolders().toReversed()) await removeCgroup(folder);
   for (const parent of cgroupParents()) {
@@ -35,7 +35,7 @@ export async function removeCgroups(): Promise<void> {
   }
 }
 
-/** The hosts' cgroups in every hierarchy, parents before their children. */
+/** @returns the hosts' cgroups in every hierarchy, parents before children */
 function cgroupFolders(): string[] {
   const names = planHosts(true).flatMap(({ name }) => [name, `${name}-monitors`]);
   return cgroupParents()
@@ -51,7 +51,7 @@ function cgroupParents(): string[] {
   return parents.filter((folder) => existsSync(folder));
 }
 
-/** Mount points below podfleet's folders, in the order in which they were mounted. */
+/** @returns mount points below podfleet's folders in the order of mounting */
 function listMounts(): string[] {
   const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
   const mountPoints = lines.flatMap((line) => line.split(" ")[4] ?? []).map(unescapePath);

@@ -4,7 +4,7 @@ import { SetUpFailure } from "./failure.mjs";
 
 const nodeMajorMin = 20;
 
-/** Throws a SetUpFailure unless podfleet can be set up on this machine by this user. */
+/** Throws a SetUpFailure when podfleet cannot be set up on this machine by this user. */
 export function checkMachine() {
   const nodeMajor = Number(process.versions.node.split(".")[0]);
   if (nodeMajor < nodeMajorMin) {
@@ -14,7 +14,7 @@ export function checkMachine() {
   }
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw new SetUpFailure(
-      `${process.platform} on ${process.arch} is not supported: podfleet's hosts are Linux on x86-64, so use such a machine or VM`,
+      `${process.platform} on ${process.arch} is not supported: use a Linux machine or VM on x86-64`,
     );
   }
   if (process.getuid?.() !== 0) {

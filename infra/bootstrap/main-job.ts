@@ -1,4 +1,4 @@
-/** What a newcomer comes for: a container runs somewhere in the fleet, and its output and its exit code come back. */
+/** The first container: it runs on a host of the fleet, and its output and exit code are shown. */
 import { Blob } from "node:buffer";
 import { join } from "node:path";
 
@@ -14,7 +14,7 @@ const jobName = "hello";
 const jobScript = 'echo "hello from $HOSTNAME"; for i in 1 2 3; do echo "step $i"; done';
 const cli = join(root, "apps/cli/bin/podfleet.mjs");
 
-/** Loads the busybox image on the hosts that do not have it. @returns the line of the step */
+/** Loads the busybox image on hosts that lack it. @returns the line of the step */
 export async function ensureImage(client: Client, hosts: readonly string[]): Promise<string> {
   const image = await makeBusyboxImage();
   const loaded = (await client.api.images.list.query()).find(({ id }) => id === image.id);
@@ -27,13 +27,13 @@ export async function ensureImage(client: Client, hosts: readonly string[]): Pro
   const failed = results.find(({ error }) => error !== undefined);
   if (failed) {
     throw new SetUpFailure(
-      `The busybox image was not loaded on ${failed.name}: ${failed.error?.message}`,
+      `Cannot load the busybox image on ${failed.name}: ${failed.error?.message}`,
     );
   }
   return `${busyboxImageName} loaded on ${missing.join(", ")}`;
 }
 
-/** Runs the job unless an earlier start has. @returns whether it ran now */
+/** Runs the job, unless an earlier `npm start` has. @returns whether it ran now */
 export async function runMainJob(client: Client, hosts: readonly Host[]): Promise<boolean> {
   const containers = await client.api.containers.list.query({
     all: true,
@@ -41,7 +41,7 @@ export async function runMainJob(client: Client, hosts: readonly Host[]): Promis
   });
   if (containers.some(({ name }) => name === jobName)) return false;
   const limits = ["--cpus", "0.5", "--memory", "64m"];
-  // Where hosts cannot have networks of their own, containers cannot either.
+  // Without network namespaces for hosts there are none for containers either.
   const network = hosts.some((host) => host.network) ? [] : ["--network", "host"];
   const command = ["busybox", "sh", "-c", jobScript];
   const exitCode = await show("run", "--name", jobName, ...limits, ...network, ...command);
@@ -54,7 +54,7 @@ export async function runMainJob(client: Client, hosts: readonly Host[]): Promis
   return true;
 }
 
-/** The fleet as it is, and what to type next. */
+/** Shows the hosts and containers, and commands to try next. */
 export async function showFleet(client: Client, isFirstRun: boolean): Promise<void> {
   await show("host", "ls");
   await show("ps", "-a");
@@ -76,7 +76,7 @@ Next:
   npx podfleet --help
   npm stop`;
 
-/** Runs a podfleet command as the user would, with its output on this terminal. @returns its exit code */
+/** Prints and runs a podfleet command. @returns its exit code */
 async function show(...args: string[]): Promise<number> {
   console.log(`\n$ npx podfleet ${args.map(quote).join(" ")}`);
   const result = await execa(nodePath, [cli, ...args], {
@@ -90,7 +90,7 @@ async function show(...args: string[]): Promise<number> {
   return result.exitCode ?? 125;
 }
 
-/** For a shell, where it is needed. */
+/** Quotes a word for a shell if needed. */
 function quote(argument: string): string {
   return /^[\w./:=-]+$/.test(argument)
     ? argument

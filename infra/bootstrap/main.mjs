@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Entry of `npm start`, `npm stop`, `npm run reset`, `npm test` and `npm run bench`. It runs on the Node that the machine has, without
- * any package; it installs what is missing and hands over to command.ts on the workspace's own Node.
+ * Entry point of `npm start`, `npm stop`, `npm run reset`, `npm test` and `npm run bench`. It runs on the machine's Node without any npm
+ * package, installs what is missing, and runs command.ts on the workspace's Node.
  */
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
@@ -16,7 +16,7 @@ import { step, tolerateClosedOutput } from "./steps.mjs";
 import { ensureWorkspace, nodePath, root } from "./workspace.mjs";
 
 const commands = ["start", "stop", "reset", "test", "bench"];
-/** These end what runs, for which nothing has to be installed. */
+/** Commands that end the fleet, for which no packages are installed. */
 const endings = ["stop", "reset"];
 
 tolerateClosedOutput();
@@ -43,7 +43,7 @@ async function main(args) {
 }
 
 /**
- * Signals of a terminal reach the child by themselves; one that is sent to this process alone is passed on.
+ * Runs command.ts. A terminal sends its signals to the child too; SIGTERM is forwarded.
  * @param {string[]} args
  * @returns {Promise<number>} the child's exit code
  */

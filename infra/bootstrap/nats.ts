@@ -11,7 +11,7 @@ import { refuseTakenPort } from "./port.ts";
 import { findProcess, processVersion, recordProcess } from "./process-table.ts";
 import type { Settings } from "./settings.ts";
 
-/** Not NATS's own 4222, which Debian's service listens on. */
+/** Not 4222, NATS's default, where Debian's service listens. */
 const port = 7422;
 const processName = "nats-server";
 
@@ -21,7 +21,7 @@ export interface Nats {
   readonly line: string;
 }
 
-/** The server of NATS_URL, or one of podfleet's own on `host`. */
+/** Uses the server of NATS_URL, or starts a server on `host`. */
 export async function ensureNats(settings: Settings, host: string): Promise<Nats> {
   if (settings.natsUrl !== undefined) {
     const { natsUrl: url } = settings;
@@ -34,14 +34,14 @@ export async function ensureNats(settings: Settings, host: string): Promise<Nats
   const present = findProcess(processName);
   if (present?.version === version) return { url, identity, line: `running on ${host}:${port}` };
   if (present) await endProcess(present);
-  await refuseTakenPort("NATS server", `${host}:${port}`, "or set NATS_URL to a server of yours");
+  await refuseTakenPort("NATS server", `${host}:${port}`, "or set NATS_URL to your own server");
   const directory = natsFolder;
   const server = await startNatsServer({ directory, host, port, config, mode: "detached" });
   recordProcess(processName, server.pid, version);
   return { url, identity, line: `started on ${host}:${port}` };
 }
 
-/** @returns whether a server of podfleet's own was running */
+/** Stops the server that `ensureNats` started. @returns whether it was running */
 export async function stopNats(): Promise<boolean> {
   const running = findProcess(processName);
   if (running) await endProcess(running);

@@ -1,4 +1,4 @@
-/** The Debian packages that podfleet's hosts need, and their installation. */
+/** Installs the Debian packages that podfleet's hosts need. */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -9,8 +9,8 @@ import { hasApt } from "./machine.mjs";
 import { progressBar } from "./steps.mjs";
 
 /**
- * `program` stands for the package on a machine where it was installed by other means.
- * Versions are the oldest that podfleet is tested with: those of Debian 12.
+ * `program` shows that the package is there when it was installed by other means. Versions are the oldest that are tested, those of
+ * Debian 12.
  */
 export const debianPackages = [
   { name: "conmon", versionMin: "2.1.6", program: "conmon" },
@@ -26,7 +26,7 @@ export const debianPackages = [
   { name: "tar", versionMin: "1.34", program: "tar" },
 ];
 
-/** Debian keeps some of them outside an ordinary user's PATH. */
+/** Some are not in an ordinary user's PATH. */
 export const programFolders = [
   "/usr/local/sbin",
   "/usr/local/bin",
@@ -49,7 +49,7 @@ export async function ensureDebianPackages(progress) {
   const names = missing.map(({ name }) => name);
   if (!hasApt()) {
     throw new SetUpFailure(
-      `Programs are missing and this machine has no apt to install them: install ${names.join(", ")}, then run the command again`,
+      `Packages are missing and this machine has no apt to install them: install ${names.join(", ")}, then run the command again`,
     );
   }
   await runApt(["update"], progress);
@@ -58,7 +58,7 @@ export async function ensureDebianPackages(progress) {
   if (stillMissing.length > 0) {
     const wanted = stillMissing.map(({ name, versionMin }) => `${name} ${versionMin}`).join(", ");
     throw new SetUpFailure(
-      `The package sources of this machine have no ${wanted} or later: add Debian 12's or later ones, then run the command again`,
+      `The package sources of this machine lack ${wanted} or later: add those of Debian 12 or later, then run the command again`,
     );
   }
   return `installed ${names.join(", ")}`;
@@ -78,7 +78,7 @@ function findMissing() {
 function installedVersions() {
   if (!hasApt()) return new Map();
   const names = debianPackages.map(({ name }) => name);
-  // It ends with 1 when it does not know one of them, and lists the others all the same.
+  // Exits with 1 when a package is unknown, and lists the others.
   const { stdout } = spawnSync(
     "dpkg-query",
     ["--show", "--showformat=${db:Status-Status} ${Package} ${Version}\\n", ...names],

@@ -3,8 +3,9 @@ import { execa } from "execa";
 import { SetUpFailure } from "./failure.mjs";
 
 /**
- * @param remedy what the user may change instead of ending the other process
- * @throws SetUpFailure with the process that listens on the port already
+ * Checks that nothing listens on an address.
+ * @param remedy alternative to ending the other process, for the error
+ * @throws SetUpFailure that names the process on the port
  */
 export async function refuseTakenPort(
   purpose: string,

@@ -7,7 +7,7 @@ export interface Postgres {
   readonly line: string;
 }
 
-/** The server of DATABASE_URL, or one of podfleet's own on a unix socket. */
+/** Uses the server of DATABASE_URL, or starts a server on a Unix socket. */
 export async function ensurePostgres(settings: Settings): Promise<Postgres> {
   const { databaseUrl } = settings;
   if (databaseUrl !== undefined) {
@@ -23,7 +23,7 @@ export async function ensurePostgres(settings: Settings): Promise<Postgres> {
   };
 }
 
-/** @returns whether a server of podfleet's own was running */
+/** Stops the server that `ensurePostgres` started. @returns whether it was running */
 export async function stopPostgres(): Promise<boolean> {
   const running = await findPostgresServer(postgresFolder);
   if (running) await stopPostgresServer(running.pid);

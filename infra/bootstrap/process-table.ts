@@ -1,6 +1,6 @@
 /**
- * The processes that set-up has started, so that a later run finds them again and signals no other. A pid alone may have
- * become another process's, so an entry counts only with the process's start time and the machine's boot id.
+ * Table of the processes that set-up has started, in which later runs find them. An entry holds the process's start time and the machine's
+ * boot id too, because a pid may be reused.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,24 +17,24 @@ const processEntrySchema = z.object({
   /** Clock ticks from boot to the process's start. */
   startTicks: z.string(),
   bootId: z.string(),
-  /** Names what the process was started from and with; another value means that it is outdated. */
+  /** Hash of all inputs of the process; it is outdated when the hash has changed. */
   version: z.string(),
 });
 export type ProcessEntry = z.infer<typeof processEntrySchema>;
 
 const tablePath = join(runRoot, "processes.json");
 
-/** Those of the table that still run, in the order in which they were started. */
+/** @returns the processes that still run, in the order of their start */
 export function listProcesses(): ProcessEntry[] {
   return readTable().filter(isRunning);
 }
 
-/** The process of that name, if it runs. */
+/** @returns the process with this name if it runs */
 export function findProcess(name: string): ProcessEntry | undefined {
   return listProcesses().find((entry) => entry.name === name);
 }
 
-/** Enters a process that has just been started; it replaces one of the same name. */
+/** Adds a process that has just been started, replacing one of the same name. */
 export function recordProcess(name: string, pid: number, version: string): ProcessEntry {
   const entry = { name, pid, startTicks: startTicksOf(pid) ?? "ended", bootId: bootId(), version };
   writeTable([...listProcesses().filter((other) => other.name !== name), entry]);
@@ -49,7 +49,7 @@ export function isRunning(entry: ProcessEntry): boolean {
   return entry.bootId === bootId() && startTicksOf(entry.pid) === entry.startTicks;
 }
 
-/** The environment that the process was started with. */
+/** @returns the environment that the process was started with */
 export function environmentOfProcess(entry: ProcessEntry): Record<string, string> {
   const pairs = readFileSync(`/proc/${entry.pid}/environ`, "utf8").split("\0");
   return Object.fromEntries(
@@ -62,7 +62,7 @@ export function environmentOfProcess(entry: ProcessEntry): Record<string, string
   );
 }
 
-/** Names all that a process is started from and with. A hash, because settings may hold secrets. */
+/** Hashes all inputs of a process. A hash, because settings may hold secrets. */
 export function processVersion(...parts: unknown[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 }
@@ -81,11 +81,11 @@ function writeTable(entries: readonly ProcessEntry[]): void {
   writeFileSync(tablePath, `${JSON.stringify(entries, null, 2)}\n`, { mode: 0o600 });
 }
 
-/** Field 22 of proc_pid_stat(5); undefined when the process has ended. */
+/** @returns field 22 of proc_pid_stat(5); undefined when the process has ended */
 export function startTicksOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The second field is the program's name in parentheses and may hold spaces and parentheses itself.
+    // The second field, the program's name in parentheses, may contain spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const isZombie = fields[0] === "Z";
     return isZombie ? undefined : fields[19];

@@ -1,4 +1,4 @@
-/** `npm run reset`: ends the fleet and forgets it: records, images, containers, keys and the CLI's token. */
+/** `npm run reset`: stops the fleet and deletes its records, images, containers, keys and the CLI's token. */
 import { rm } from "node:fs/promises";
 
 import { findContext } from "@podfleet/client/context";
@@ -12,11 +12,11 @@ import { tearDown } from "./stop.ts";
 export async function reset(): Promise<void> {
   await withSetUpLock(async () => {
     await tearDown();
-    await step("data", forget);
+    await step("data", deleteData);
   });
 }
 
-async function forget(): Promise<string> {
+async function deleteData(): Promise<string> {
   const settings = readSettings();
   await rm(dataRoot, { recursive: true, force: true });
   const context = await findContext(cliContextPath);
@@ -24,6 +24,6 @@ async function forget(): Promise<string> {
   const kept =
     settings.databaseUrl === undefined
       ? ""
-      : "; the database of DATABASE_URL is kept, and its hosts with it: the next fleet needs an empty one";
+      : "; the database of DATABASE_URL is kept with its hosts: the next fleet needs an empty database";
   return `${dataRoot} deleted${kept}`;
 }

@@ -5,10 +5,10 @@ import { hasErrno } from "@podfleet/base/errno";
 import { SetUpFailure } from "./failure.mjs";
 import { startTicksOf } from "./process-table.ts";
 
-/** Outside of the folder that `npm stop` deletes. */
+/** Outside the folder that `npm stop` deletes. */
 const lockPath = "/run/podfleet.lock";
 
-/** Runs `work` while no other set-up runs on this machine. @throws SetUpFailure when one does */
+/** Runs `work` with the lock of this machine's set-up. @throws SetUpFailure while another set-up runs */
 export async function withSetUpLock(work: () => Promise<void>): Promise<void> {
   acquire();
   try {
@@ -27,7 +27,7 @@ function acquire(): void {
     const [pid, startTicks] = readFileSync(lockPath, "utf8").split(" ");
     if (startTicksOf(Number(pid)) === startTicks) {
       throw new SetUpFailure(
-        `Another set-up (process ${pid}) is under way: wait until it has ended, then run the command again`,
+        `Another set-up (process ${pid}) is running: wait until it has ended, then run the command again`,
       );
     }
     writeFileSync(lockPath, own, { mode: 0o600 });

@@ -1,27 +1,27 @@
-/** What the environment may say about the fleet that `npm start` brings up. */
+/** Settings of `npm start` from the environment. */
 import { z } from "zod";
 
 import { SetUpFailure } from "./failure.mjs";
 
 const environmentSchema = z.object({
-  /** Where the control plane listens. */
+  /** Address that the control plane listens on. */
   PODFLEET_LISTEN: z
     .string()
     .regex(/^(\d+\.\d+\.\d+\.\d+|localhost):\d{1,5}$/, 'must be "ADDRESS:PORT", as 127.0.0.1:7575')
     .default("127.0.0.1:7575"),
-  /** A Postgres server of the user's own. */
+  /** The user's own Postgres server. */
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\//, "must be a postgresql:// URL")
     .optional(),
-  /** A NATS server of the user's own that trusts the identity in /var/lib/podfleet/nats. */
+  /** The user's own NATS server, which must trust the identity in /var/lib/podfleet/nats. */
   NATS_URL: z
     .string()
     .regex(/^(nats|tls):\/\/\S+$/, 'must be a URL such as "nats://127.0.0.1:4222"')
     .optional(),
 });
 
-/** Variables that are handed to every program as they are. */
+/** Variables that every program gets unchanged. */
 const passedOn = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_HEADERS",
@@ -35,11 +35,11 @@ export interface Settings {
   readonly url: string;
   readonly databaseUrl: string | undefined;
   readonly natsUrl: string | undefined;
-  /** The environment that every program starts with. */
+  /** Environment of every program. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** @throws SetUpFailure that names the variable, its value and what is allowed */
+/** @throws SetUpFailure that names the variable, its value and the allowed values */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
   const set = Object.entries(environment).filter(([, value]) => value !== "");
   const parsed = environmentSchema.safeParse(Object.fromEntries(set));

@@ -1,4 +1,4 @@
-/** `npm start`: brings up a fleet on this machine, or repairs the one that is there, and runs a first container on it. */
+/** `npm start`: starts or repairs a fleet on this machine, and runs a first container on it. */
 import { buildApps, type App, type BuiltApp } from "../../scripts/build.ts";
 import { ensureAgents, planHosts } from "./agents.ts";
 import { connectClient, ensureControlPlane } from "./control-plane.ts";
@@ -55,6 +55,6 @@ async function planAndConnectHosts(): Promise<{
   const names = hosts.map(({ name, network }) => (network ? `${name} ${network.address}` : name));
   const note = separateNetworks
     ? ""
-    : ": the kernel allows no network namespaces with a bridge, so one host only";
+    : ": one host only, because the kernel does not allow network namespaces with a bridge";
   return { line: `${names.join(", ")}, cgroups ${cgroupMode}${note}`, hosts };
 }

@@ -1,6 +1,6 @@
 /**
- * One line for each step of set-up. On a terminal the line of the step under way is repainted with its progress; elsewhere
- * progress is printed now and then as lines of its own.
+ * Output of set-up, one line for each step. On a terminal the line of the current step shows its progress; elsewhere progress is printed
+ * from time to time on separate lines.
  */
 const labelWidth = 18;
 const repaintMs = 100;
@@ -8,7 +8,7 @@ const plainLineMs = 5_000;
 
 /** @typedef {(text: string) => void} Progress */
 
-/** Lets the reader of the output go away (`npm start | head`) without that being an error; the work goes on. */
+/** Ignores a closed standard output (`npm start | head`); the work continues. */
 export function tolerateClosedOutput() {
   process.stdout.on("error", (error) => {
     if (!("code" in error) || error.code !== "EPIPE") throw error;
@@ -16,7 +16,7 @@ export function tolerateClosedOutput() {
 }
 
 /**
- * Runs a step and prints what it returns, with the time if it took long.
+ * Runs a step and prints its result, with the duration if it took long.
  * @template {string | { line: string }} T
  * @param {string} label
  * @param {(progress: Progress) => T | Promise<T>} work

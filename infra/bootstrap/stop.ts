@@ -1,4 +1,4 @@
-/** `npm stop`: ends the fleet in order and leaves nothing of it running, mounted or connected. Its records and data stay. */
+/** `npm stop`: stops the fleet and removes its processes, mounts, cgroups and network. Records and data are kept. */
 import { rm } from "node:fs/promises";
 
 import { type Client, createClient } from "@podfleet/client/client";
@@ -32,14 +32,14 @@ export async function tearDown(): Promise<void> {
 }
 
 const notRunning = "not running";
-/** Stops at a time: each may wait for its container's stop timeout. */
+/** Containers stopped at the same time. Each may take its stop timeout. */
 const stopsAtOnce = 16;
 
 async function stopContainers(progress: Progress): Promise<string> {
   const client = await findClient();
   const containers = client ? await listStoppable(client) : undefined;
   if (!client || !containers) {
-    return listAgents().length === 0 ? notRunning : "to be killed: the control plane is not there";
+    return listAgents().length === 0 ? notRunning : "to be killed: the control plane does not run";
   }
   let stopped = 0;
   for (let first = 0; first < containers.length; first += stopsAtOnce) {
@@ -54,7 +54,7 @@ async function stopContainers(progress: Progress): Promise<string> {
   return `${stopped} stopped${left > 0 ? `, ${left} to be killed` : ""}`;
 }
 
-/** A client of this machine's control plane; the context file may well be about another one. */
+/** @returns a client of this machine's control plane; undefined when the context file is for another one */
 async function findClient(): Promise<Client | undefined> {
   const controlPlane = findProcess(controlPlaneName);
   if (!controlPlane) return undefined;
@@ -75,7 +75,7 @@ async function listStoppable(client: Client): Promise<ContainerSummary[] | undef
   }
 }
 
-/** @returns whether it has ended; a host that does not answer leaves its containers to the clean-up */
+/** @returns whether the container was stopped; the others are killed later */
 async function stopContainer(client: Client, { id, state }: ContainerSummary): Promise<boolean> {
   try {
     if (state === "paused") await client.api.containers.unpause.mutate({ container: id });

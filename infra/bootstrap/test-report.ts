@@ -1,4 +1,4 @@
-/** Reads vitest's JSON report. */
+/** Counts of passed and failed tests in vitest's JSON report. */
 import { z } from "zod";
 
 export interface Tally {
@@ -7,7 +7,7 @@ export interface Tally {
   readonly skipped: number;
 }
 
-/** What is read of vitest's JSON report. */
+/** The part of the report that is read. */
 const reportSchema = z.object({
   numPassedTests: z.number(),
   numFailedTests: z.number(),
@@ -21,10 +21,10 @@ const reportSchema = z.object({
   ),
 });
 
-/** What a run came to that left no report. */
+/** Result of a run without a report. */
 export const emptyTally: Tally = { passed: 0, failed: 1, skipped: 0 };
 
-/** Counts a file that failed without a failed test in it, because it could not be loaded or its set-up failed, as one failure. */
+/** Counts a file that failed without a failed test, because it could not be loaded or set up, as one failure. */
 export function readTally(reportJson: string): Tally {
   const report = reportSchema.parse(JSON.parse(reportJson));
   const brokenFiles = report.testResults.filter(

@@ -1,4 +1,4 @@
-/** `npm test`: builds, runs the static checks and every test, and ends with the line `N passed, N failed`. */
+/** `npm test`: builds, runs the static checks and all tests, and prints `N passed, N failed`. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { root } from "./workspace.mjs";
 
 const checks = ["check:format", "check:lint", "check:types", "check:dead"];
 
-/** @param args filters and options for vitest: `npm test -- --project unit placement` leaves the static checks out */
+/** @param args for vitest: with any, such as `npm test -- --project unit placement`, the static checks are skipped */
 export async function runTests(args: readonly string[]): Promise<void> {
   const isBuilt = await build();
   const failedChecks = args.length === 0 ? await runChecks() : [];
@@ -25,7 +25,7 @@ export async function runTests(args: readonly string[]): Promise<void> {
   console.log(`${tally.passed} passed, ${failed} failed${skipped}`);
 }
 
-/** The end-to-end tests run the bundles. @returns whether they are those of the present sources */
+/** Builds the bundles for the end-to-end tests. @returns whether that succeeded */
 async function build(): Promise<boolean> {
   try {
     await step("programs", async () => {
@@ -39,7 +39,7 @@ async function build(): Promise<boolean> {
   }
 }
 
-/** @returns the names of those that failed; each has printed why */
+/** @returns the names of the failed checks, whose output is printed */
 async function runChecks(): Promise<string[]> {
   const failed: string[] = [];
   for (const check of checks) {
@@ -68,7 +68,7 @@ async function runVitest(args: readonly string[]): Promise<Tally> {
       throw error;
     });
     const tally = report === undefined ? emptyTally : readTally(report);
-    // Errors outside of any test, or a run that broke off, are in the exit code only.
+    // Errors outside tests and an aborted run show in the exit code only.
     return exitCode !== 0 && tally.failed === 0 ? { ...tally, failed: 1 } : tally;
   } finally {
     await rm(folder, { recursive: true });

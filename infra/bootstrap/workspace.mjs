@@ -1,4 +1,4 @@
-/** The npm packages of the workspace, Node 24 among them. */
+/** Installs the npm packages of the workspace, which include Node 24. */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,10 +10,10 @@ import { progressBar } from "./steps.mjs";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** The Node that podfleet itself runs on. */
+/** Node that podfleet runs on. */
 export const nodePath = join(root, "node_modules/.bin/node");
 
-/** Whether the installed packages are those of the lockfile; pnpm keeps a copy of the one it has installed. */
+/** Whether the installed packages match the lockfile: pnpm keeps a copy of the lockfile it has installed. */
 function isWorkspaceInstalled() {
   const installed = join(root, "node_modules/.pnpm/lock.yaml");
   return (
@@ -24,7 +24,7 @@ function isWorkspaceInstalled() {
 }
 
 /**
- * Installs what the lockfile names.
+ * Installs the packages of the lockfile.
  * @param {import("./steps.mjs").Progress} progress
  * @returns {Promise<string>} what was done
  */
@@ -48,14 +48,14 @@ export async function ensureWorkspace(progress) {
     child.once("error", reject);
     child.once("close", resolve);
   });
-  if (code === 0) return report.imported > 0 ? `${report.imported} installed` : "linked anew";
+  if (code === 0) return report.imported > 0 ? `${report.imported} installed` : "relinked";
   throw new SetUpFailure(
     `"npx ${packageManager} ${args.join(" ")}" failed (${report.errors.join("; ") || `exit code ${code}`}): check that the npm registry can be reached, then run the command again`,
   );
 }
 
 /**
- * Takes in a line of npx or of pnpm, which resolves every package first and then puts each into node_modules.
+ * Reads a line of output from npx or pnpm. pnpm first resolves all packages and then imports each into node_modules.
  * @param {string} line
  * @param {{ resolved: number, imported: number, errors: string[] }} report
  */
