@@ -1,6 +1,6 @@
 /**
- * Bundles the three programs: `apps/<app>/src/main.ts` to `apps/<app>/dist/main.mjs`. A bundle starts in a third of the time and
- * memory of the sources. An app whose inputs are unchanged is left alone.
+ * Bundles the three programs: `apps/<app>/src/main.ts` to `apps/<app>/dist/main.mjs`. A bundle needs a third of the time and memory of
+ * the sources to start. An app with unchanged inputs is not rebuilt.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -14,15 +14,15 @@ export type App = (typeof apps)[number];
 
 export interface BuiltApp {
   readonly app: App;
-  /** False when the bundle on disk was already that of the present sources. */
+  /** False when the bundle on disk was up to date. */
   readonly changed: boolean;
-  /** Names the bundle's content: a process that was started from another one is outdated. */
+  /** Hash of the bundle's inputs. A process started from a bundle with another hash is outdated. */
   readonly hash: string;
 }
 
 const root = resolve(import.meta.dirname, "..");
 
-/** What every bundle depends on besides its sources: installed libraries and this script. */
+/** Inputs of every bundle besides its sources: installed libraries and this script. */
 const sharedInputs = ["pnpm-lock.yaml", "scripts/build.ts"];
 
 /** Folders that a bundle reads at run time; they are copied beside it. */
@@ -47,8 +47,8 @@ async function buildApp(app: App): Promise<BuiltApp> {
 }
 
 /**
- * Bundles a program of this workspace as `dist/main.mjs` of a folder, with the addons that it loads beside it, unless that is there
- * already.
+ * Bundles a program as `dist/main.mjs` of a folder, with the native addons that it loads beside it. Does nothing when the bundle is up to
+ * date.
  */
 export async function ensureBundle(
   entry: string,
@@ -61,7 +61,7 @@ export async function ensureBundle(
   if (known && (await hashFiles(known.inputs)) === known.hash) {
     return { changed: false, hash: known.hash };
   }
-  // Made beside the old one, which running processes still read, and at the same depth, which source maps count on.
+  // Built beside the old bundle, which running processes still read, and at the same depth, which source maps depend on.
   const made = join(folder, `.dist-${process.pid}`);
   try {
     const sources = await bundle(entry, made);
@@ -84,7 +84,7 @@ async function replaceFolder(folder: string, replacement: string): Promise<void>
   await rm(old, { recursive: true, force: true });
 }
 
-/** @returns the sources that the bundle was made from, relative to the root */
+/** @returns the sources of the bundle, relative to the root */
 async function bundle(entry: string, outdir: string): Promise<string[]> {
   const result = await build({
     entryPoints: [entry],
@@ -95,7 +95,7 @@ async function bundle(entry: string, outdir: string): Promise<string[]> {
     format: "esm",
     target: "node24",
     sourcemap: "linked",
-    // Stack traces name functions as the sources do; size hardly matters on a server.
+    // Keeps the names of functions in stack traces.
     minify: false,
     metafile: true,
     logLevel: "error",
@@ -109,7 +109,7 @@ async function bundle(entry: string, outdir: string): Promise<string[]> {
   return Object.keys(result.metafile.inputs).filter((path) => !path.includes("node_modules/"));
 }
 
-/** better-sqlite3's entry for one platform requires its prebuilt addon by a fixed path, so that it can be copied beside the bundle. */
+/** Selects better-sqlite3's entry for this platform, which requires its prebuilt addon by a fixed path, so that the addon can be copied. */
 const staticSqliteBinding: Plugin = {
   name: "static-sqlite-binding",
   setup: (builder) => {
@@ -122,7 +122,7 @@ const staticSqliteBinding: Plugin = {
   },
 };
 
-/** koffi looks for its prebuilt addon at run time; the bundle requires the one for this platform, copied beside it. */
+/** Replaces koffi, which looks for its prebuilt addon at run time, with a fixed path to the addon for this platform. */
 const staticKoffiBinding: Plugin = {
   name: "static-koffi-binding",
   setup: (builder) => {
@@ -152,7 +152,7 @@ async function copyAsset(folder: string, outdir: string): Promise<string[]> {
   return copied;
 }
 
-/** A file that is gone counts as changed. */
+/** Hashes files. A missing file changes the hash too. */
 async function hashFiles(paths: readonly string[]): Promise<string> {
   const hash = createHash("sha256");
   for (const path of paths) {

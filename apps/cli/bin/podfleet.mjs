@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Starts the bundle on the Node that the checkout has installed, whatever Node this is.
+// Runs the bundle on this Node, or on the Node of the checkout when this one is too old.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -22,7 +22,7 @@ if (!existsSync(bundle)) {
   );
 }
 
-/** The caller's descriptors that `--preserve-fds COUNT` is about: a child has only those that it is given. */
+/** Finds the descriptors of `--preserve-fds COUNT`, which have to be passed to a child explicitly. */
 function preservedDescriptors(words) {
   const at = words.findIndex((word) => word.startsWith("--preserve-fds"));
   const count = Number(words[at]?.split("=")[1] ?? words[at + 1]);
@@ -30,7 +30,7 @@ function preservedDescriptors(words) {
   return wanted.filter((descriptor) => existsSync(`/proc/self/fd/${descriptor}`));
 }
 
-/** Ends as the process on the other Node does. A terminal's signals reach both; others are passed on. */
+/** Runs the CLI on another Node and ends as it does. A terminal's signals reach both processes; others are forwarded. */
 async function runOn(node) {
   // oxlint-disable-next-line no-restricted-imports -- it runs this very program
   const { spawn } = await import("node:child_process");
@@ -43,14 +43,14 @@ async function runOn(node) {
   for (const signal of ["SIGINT", "SIGQUIT"]) process.on(signal, stay);
   child.on("exit", (code, signal) => {
     process.removeAllListeners(signal ?? "");
-    // A process that ends on its own gives the terminal back, which the other one had no time for.
+    // After SIGKILL this process exits normally, so that Node restores the terminal.
     if (signal && signal !== "SIGKILL") process.kill(process.pid, signal);
     else process.exitCode = code ?? 137;
   });
 }
 
 function stay() {
-  // The other process has the same signal and decides.
+  // The other process gets the same signal and decides.
 }
 
 function fail(reason) {

@@ -120,7 +120,7 @@ test.each(rows)("%s", (flags, expected) => {
   expect(containerSpecSchema.safeParse(spec).error).toBeUndefined();
 });
 
-/** Each: flags, and what its message says besides the flag and the value. */
+/** Flags, and the part of the error after the flag and the value. */
 const refused: readonly [flags: string, flag: string, value: string, allowed: string][] = [
   ["--name a/b", "--name", "a/b", "must match"],
   ["-e =x", "--env", "=x", "KEY=VALUE"],

@@ -10,7 +10,7 @@ function record(stream: LogRecord["stream"], text: string, endsLine = true): Log
   return { stream, timestamp, bytes: Buffer.from(text, "latin1"), endsLine };
 }
 
-/** What was written, each write with its stream. */
+/** @returns the writes, each with its stream */
 async function written(chunks: readonly LogRecord[][], prefix?: LinePrefix): Promise<string[]> {
   const writes: string[] = [];
   const output = (name: string): Output => {

@@ -6,7 +6,7 @@ import { LogWriter } from "./log-writer.ts";
 import type { Output } from "./output.ts";
 import { play } from "./player.ts";
 
-/** What is written when, in milliseconds since the beginning. */
+/** @returns the writes, each with its time in milliseconds since the start */
 async function played(
   chunks: readonly (readonly [ms: number, text: string][])[],
   pace: { readonly speed?: number; readonly idleMaxMs?: number } = {},

@@ -14,7 +14,7 @@ afterEach(() => {
 
 const down = { type: "down", error: new PodfleetError("UNAVAILABLE", "gone") } as const;
 
-/** Notices, and all that they have written. */
+/** @returns notices and the text that they have written */
 function noticesOn(isTerminal: boolean): { notices: Notices; said: () => string } {
   let text = "";
   const write = async (data: string | Uint8Array): Promise<void> => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 
 const module = join(import.meta.dirname, "raw-mode.ts");
 
-/** A shell on a terminal that says how the terminal is set before and after a program that has it in raw mode. */
+/** Starts a shell on a terminal that prints the settings of the terminal before and after a program uses raw mode. */
 function terminalWith(program: string): TestTerminal {
   const script = `
     import { RawMode } from ${JSON.stringify(module)};
@@ -21,7 +21,7 @@ function terminalWith(program: string): TestTerminal {
   });
 }
 
-/** What `stty -a` has printed, each time. */
+/** @returns each output of `stty -a` */
 function settings(text: string): string[] {
   return text.match(/speed [^]*?-extproc/g) ?? [];
 }

@@ -35,7 +35,7 @@ test("what else the file says stays", async () => {
   });
 });
 
-test("a file that is no configuration is named, and stays", async () => {
+test("a file that is not a configuration is named and kept", async () => {
   await mkdir(join(folder, "docker"));
   await writeFile(path, "[]");
   await expect(writeDockerConfig(join(folder, "docker"), "pf_3")).rejects.toThrow(
