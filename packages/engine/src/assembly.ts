@@ -12,7 +12,9 @@ import { findTool } from "@podfleet/oci/process/run-command";
 import { OciRuntime } from "@podfleet/oci/runtime/runtime";
 import { ImageStore } from "@podfleet/storage/image/image-store";
 import { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
+import { IsolatedTar } from "@podfleet/storage/rootfs/isolated-tar";
 
+import { ContainerArtifacts } from "./artifact/container-artifacts.ts";
 import { readCheckpointSupport } from "./checkpoint/support.ts";
 import { ContainerCleanup } from "./container/container-cleanup.ts";
 import { ContainerSync } from "./container/container-sync.ts";
@@ -32,13 +34,18 @@ import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { HealthProbe } from "./health/health-probe.ts";
 import { HealthScheduler } from "./health/health-scheduler.ts";
 import type { EnginePaths } from "./host/engine-paths.ts";
+import { ImageLoading } from "./image/image-loading.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
 import { OperationRunner } from "./operation/operation-runner.ts";
 import { growingJournals } from "./output/growing.ts";
+import { ContainerFiles } from "./rootfs/container-files.ts";
+import { RootfsAccess } from "./rootfs/rootfs-access.ts";
+import { RootfsStreams } from "./rootfs/rootfs-streams.ts";
 import { RootfsUses } from "./rootfs/rootfs-uses.ts";
 import { ExecStore } from "./state/exec-store.ts";
 import { SessionStore } from "./state/session-store.ts";
 import type { StateStore } from "./state/state-store.ts";
+import { UsageReader } from "./usage/usage-reader.ts";
 
 export type ProblemReport = (problem: EngineProblem) => void;
 
@@ -104,9 +111,10 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     journals: boundJournals({ execs, paths, store }, options),
     ...host,
     locks,
+    ...assembleFiles({ paths, store, locks, storage, cleanup, rootfsUses, images }),
+    usage: new UsageReader({ clock, store, storage, cgroups, cgroupParent }),
     checkpointSupport: readCheckpointSupport(runtime),
     storage,
-    rootfsUses,
     cgroupParent,
     cleanUpLater: (id) => reaper.cleanUp(id),
     healthProbe: new HealthProbe({ directory: paths.health, clock }),
@@ -140,6 +148,26 @@ function assembleExecs(parts: ExecMethodParts) {
   const execSessions = new ExecSessions(parts);
   const execStep = new ExecStep({ ...parts, execStart, execSessions });
   return { execStart, execStep, execSessions, execControl: new ExecControl(parts) };
+}
+
+interface FileFoundation extends Pick<EngineParts, "cleanup" | "locks" | "storage" | "store"> {
+  readonly paths: EnginePaths;
+  readonly images: ImageStore;
+  readonly rootfsUses: RootfsUses;
+}
+
+/** The parts that work on files of containers and on images. */
+function assembleFiles({ images, paths, rootfsUses, ...parts }: FileFoundation) {
+  const { cleanup, locks, storage, store } = parts;
+  const { uploads } = images;
+  const access = new RootfsAccess({ locks, store, storage, uses: rootfsUses, cleanup });
+  const tar = new IsolatedTar(paths.tarRoot);
+  return {
+    artifacts: new ContainerArtifacts({ locks, paths, store, uploads }),
+    files: new ContainerFiles({ access, tar, locks, store, uploads, storage, cleanup }),
+    imageLoading: new ImageLoading({ images, store }),
+    rootfsStreams: new RootfsStreams({ access, tar, store, storage }),
+  };
 }
 
 /** The engine's directories, the host's cgroups and limits, the OCI runtime and the images. */

@@ -25,7 +25,6 @@ import {
   Transfers,
 } from "@podfleet/storage/transfer/transfers";
 
-import { listArtifacts } from "./artifact/artifacts.ts";
 import { type Assembly, assemble, type ProblemReport } from "./assembly.ts";
 import { checkpointPaths } from "./checkpoint/checkpoint-paths.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
@@ -46,8 +45,7 @@ import type {
   Settlement,
 } from "./operation/operation-runner.ts";
 import { findJournal, type JournalReference } from "./output/journal-source.ts";
-import { statPath } from "./rootfs/stat-path.ts";
-import { transferSource } from "./rootfs/transfer-source.ts";
+import type { ContainerFiles } from "./rootfs/container-files.ts";
 import { Sessions } from "./session/sessions.ts";
 /**
  * A host's container engine: records in SQLite, containers by conmon and an OCI runtime, images and writable layers by overlay
@@ -57,8 +55,7 @@ import { Sessions } from "./session/sessions.ts";
 import { hasProcess } from "./state/container-process.ts";
 import type { Outbox } from "./state/outbox.ts";
 import { StateStore } from "./state/state-store.ts";
-import { listProcesses } from "./usage/list-processes.ts";
-import { readUsage } from "./usage/read-usage.ts";
+import { transferSource } from "./transfer-source.ts";
 
 export interface ContainerInspection {
   readonly container: ContainerSnapshot;
@@ -248,9 +245,9 @@ export class Engine {
     return await this.#parts.images.uploads.append(uploadId, offset, bytes);
   }
 
-  /** See `statPath`. */
-  async statPath(request: Parameters<typeof statPath>[1]): Promise<FileStat | undefined> {
-    return await statPath(this.#parts, request);
+  /** See `ContainerFiles.stat`. */
+  async statPath(request: Parameters<ContainerFiles["stat"]>[0]): Promise<FileStat | undefined> {
+    return await this.#parts.files.stat(request);
   }
 
   /** See `resizeContainer`. */
@@ -258,19 +255,19 @@ export class Engine {
     await resizeContainer(this.#parts, id, size);
   }
 
-  /** See `listArtifacts`. */
+  /** See `ContainerArtifacts.list`. */
   async artifacts(id: ContainerId): Promise<Artifact[]> {
-    return await listArtifacts(this.#parts, id);
+    return await this.#parts.artifacts.list(id);
   }
 
-  /** See `listProcesses`. */
+  /** See `UsageReader.processes`. */
   async processes(id: ContainerId): Promise<ContainerProcess[]> {
-    return await listProcesses(this.#parts, id);
+    return await this.#parts.usage.processes(id);
   }
 
-  /** See `readUsage`. */
+  /** See `UsageReader.usage`. */
   async usage(id: ContainerId): Promise<ContainerUsage> {
-    return await readUsage(this.#parts, id);
+    return await this.#parts.usage.usage(id);
   }
 
   /**

@@ -9,6 +9,7 @@ import type { HostLimits } from "@podfleet/oci/spec/host-limits";
 import type { ImageStore } from "@podfleet/storage/image/image-store";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
+import type { ContainerArtifacts } from "../artifact/container-artifacts.ts";
 import type { CheckpointSupport } from "../checkpoint/support.ts";
 import type { ExecControl } from "../exec/exec-control.ts";
 import type { ExecSessions } from "../exec/exec-sessions.ts";
@@ -17,11 +18,14 @@ import type { ExecStep } from "../exec/exec-step.ts";
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import type { HealthProbe } from "../health/health-probe.ts";
 import type { EnginePaths } from "../host/engine-paths.ts";
+import type { ImageLoading } from "../image/image-loading.ts";
 import type { ContainerLocks } from "../lock/container-locks.ts";
-import type { RootfsUses } from "../rootfs/rootfs-uses.ts";
+import type { ContainerFiles } from "../rootfs/container-files.ts";
+import type { RootfsStreams } from "../rootfs/rootfs-streams.ts";
 import type { ExecStore } from "../state/exec-store.ts";
 import type { SessionStore } from "../state/session-store.ts";
 import type { StateStore } from "../state/state-store.ts";
+import type { UsageReader } from "../usage/usage-reader.ts";
 import type { ContainerCleanup } from "./container-cleanup.ts";
 import type { ContainerSync } from "./container-sync.ts";
 import type { ExitWatcher } from "./exit-watcher.ts";
@@ -48,7 +52,11 @@ export interface EngineParts {
   readonly runtime: OciRuntime;
   readonly images: ImageStore;
   readonly storage: ContainerStorage;
-  readonly rootfsUses: RootfsUses;
+  readonly artifacts: ContainerArtifacts;
+  readonly files: ContainerFiles;
+  readonly imageLoading: ImageLoading;
+  readonly rootfsStreams: RootfsStreams;
+  readonly usage: UsageReader;
   readonly hostLimits: HostLimits;
   /** Found out while the engine opens; it never rejects. */
   readonly checkpointSupport: Promise<CheckpointSupport>;

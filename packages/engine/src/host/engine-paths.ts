@@ -10,8 +10,8 @@ export class EnginePaths {
   readonly journals: string;
   readonly exits: string;
   readonly runtimeRoot: string;
-  /** See rootfs/tar-cell. */
-  readonly tarCell: string;
+  /** The root of the mount namespaces in which tar runs (storage/rootfs/isolated-tar). */
+  readonly tarRoot: string;
   readonly execs: string;
   /** Where healthchecks run. */
   readonly health: string;
@@ -27,7 +27,7 @@ export class EnginePaths {
     this.journals = join(roots.dataRoot, "journals");
     this.exits = join(roots.runRoot, "exits");
     this.runtimeRoot = join(roots.runRoot, "runtime");
-    this.tarCell = join(roots.runRoot, "tar-cell");
+    this.tarRoot = join(roots.runRoot, "tar");
     this.execs = join(roots.dataRoot, "execs");
     this.health = join(roots.runRoot, "health");
     this.bundles = join(roots.runRoot, "bundles");

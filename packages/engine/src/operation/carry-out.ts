@@ -2,7 +2,6 @@ import type { Action, ActionOf } from "@podfleet/model/action";
 import type { StepVerb } from "@podfleet/model/verb/batch-verb";
 import type { Verb, VerbOn } from "@podfleet/model/verb/verbs";
 
-import { addArtifact, removeArtifact } from "../artifact/artifacts.ts";
 import { checkpointContainer } from "../checkpoint/checkpoint-container.ts";
 import { importContainer } from "../checkpoint/import-container.ts";
 import { restoreContainer } from "../checkpoint/restore-container.ts";
@@ -11,8 +10,6 @@ import type { EngineParts } from "../container/engine-parts.ts";
 import { isToBeRemoved, removeContainer } from "../container/remove.ts";
 import { startDependencies } from "../container/start.ts";
 import { checkHealth } from "../health/check-health.ts";
-import { loadImages } from "../image/load-images.ts";
-import { copyToContainer } from "../rootfs/copy-to.ts";
 import { hasProcess, isRestarting } from "../state/container-process.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { performBatch } from "./batch.ts";
@@ -32,7 +29,7 @@ type Perform<V extends OwnVerb> = (
 const performers: { readonly [V in OwnVerb]: Perform<V> } = {
   "container.create": createContainer,
   "container.remove": removeContainer,
-  "container.copy": copyToContainer,
+  "container.copy": ({ files }, operation, action) => files.copyTo(operation, action),
   "container.healthcheck": (parts, operation, { containerId }) =>
     checkHealth(parts, containerId, operation),
   "container.batch": performBatch,
@@ -42,9 +39,9 @@ const performers: { readonly [V in OwnVerb]: Perform<V> } = {
   "exec.start": (parts, operation, action) => parts.execStart.start(operation, action),
   "exec.kill": (parts, operation, action) => parts.execControl.kill(operation, action),
   "exec.remove": (parts, operation, action) => parts.execControl.remove(operation, action),
-  "artifact.add": addArtifact,
-  "artifact.remove": removeArtifact,
-  "image.load": loadImages,
+  "artifact.add": ({ artifacts }, operation, action) => artifacts.add(operation, action),
+  "artifact.remove": ({ artifacts }, operation, action) => artifacts.remove(operation, action),
+  "image.load": ({ imageLoading }, operation, action) => imageLoading.load(operation, action),
 };
 
 /**

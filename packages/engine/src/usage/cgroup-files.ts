@@ -1,17 +1,17 @@
-/** Reading a container's control groups, version 1 and 2. */
+/** Files of a container's control groups, version 1 and 2. */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { hasErrno } from "@podfleet/base/errno";
 import { type CgroupHierarchies, cgroupDirectories } from "@podfleet/oci/cgroup/cgroup";
 
-/** Where a container's cgroup keeps what `controller` counts, and in which version's files. */
+/** The directory in which a cgroup keeps what one controller counts. */
 export interface ControllerDirectory {
   readonly version: 1 | 2;
   readonly path: string;
 }
 
-/** Undefined when the host has no such controller. */
+/** Finds the directory of `controller` for the cgroup at `path`; undefined when the host has no such controller. */
 export function findController(
   cgroups: CgroupHierarchies,
   path: string,
@@ -22,7 +22,7 @@ export function findController(
   return cgroups.unified && { version: 2, path: join(cgroups.unified.directory, path) };
 }
 
-/** Empty when there is no such file: the cgroup has gone, or the kernel does not count this. */
+/** Reads a file of a cgroup; empty when there is none, as the cgroup has gone or the kernel does not count this. */
 export async function readCgroupFile(directory: string, name: string): Promise<string> {
   try {
     return await readFile(join(directory, name), "latin1");
@@ -32,7 +32,7 @@ export async function readCgroupFile(directory: string, name: string): Promise<s
   }
 }
 
-/** Ids of the processes in the cgroup and below. */
+/** Lists the process ids in the cgroup and below it. */
 export async function readPids(cgroups: CgroupHierarchies, path: string): Promise<number[]> {
   const found = await Promise.all(cgroupDirectories(cgroups, path).map(pidsBelow));
   return [...new Set(found.flat())].toSorted((a, b) => a - b);
@@ -56,7 +56,7 @@ async function childrenOf(directory: string): Promise<string[]> {
   }
 }
 
-/** The value of `key` in a file of lines `key value`; 0 without one. */
+/** Reads the value of `key` from lines of the form `key value`; 0 without one. */
 export function counterOf(text: string, key: string): number {
   const line = text.split("\n").find((each) => each.startsWith(`${key} `));
   return Number(line?.slice(key.length + 1) ?? 0);

@@ -1,12 +1,11 @@
+/** How much of the host a container's cgroup uses, and its network namespace. */
 import { readFile } from "node:fs/promises";
 import { totalmem } from "node:os";
 
 import { hasErrno } from "@podfleet/base/errno";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerUsage } from "@podfleet/model/container/usage";
-import type { ContainerId } from "@podfleet/model/ids";
+import type { CgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
 
-import type { EngineParts } from "../container/engine-parts.ts";
 import {
   type ControllerDirectory,
   counterOf,
@@ -15,47 +14,34 @@ import {
   readPids,
 } from "./cgroup-files.ts";
 
-/**
- * What the container's processes use now. It takes no lock.
- * @throws PodfleetError CONTAINER_NOT_FOUND; STATE_INVALID unless it runs or is paused
- */
-export async function readUsage(parts: EngineParts, id: ContainerId): Promise<ContainerUsage> {
-  const { snapshot, spec } = parts.store.get(id);
-  assertAllowed("stats", snapshot);
-  const path = `${parts.cgroupParent}/${id}`;
-  const [cpu, memory, pids, block, all] = await Promise.all([
-    withController(parts, path, { controller: "cpuacct", read: readCpu }),
-    withController(parts, path, { controller: "memory", read: readMemory }),
-    withController(parts, path, { controller: "pids", read: readPidsLimit }),
-    withController(parts, path, { controller: "blkio", read: readBlock }),
-    readPids(parts.cgroups, path),
+type CgroupUsage = Omit<ContainerUsage, "at" | "startedAt" | "network">;
+
+/** Reads the counters of the cgroup at `path` below each hierarchy; 0 where the kernel counts nothing. */
+export async function readCgroupUsage(
+  cgroups: CgroupHierarchies,
+  path: string,
+): Promise<CgroupUsage> {
+  const find = (controller: string) => findController(cgroups, path, controller);
+  const [cpu, memory, pidsLimit, block, pids] = await Promise.all([
+    readFrom(find("cpuacct"), readCpu),
+    readFrom(find("memory"), readMemory),
+    readFrom(find("pids"), readPidsLimit),
+    readFrom(find("blkio"), readBlock),
+    readPids(cgroups, path),
   ]);
-  const hasNetwork = spec.networkMode !== "host" && snapshot.pid !== undefined;
-  const network = hasNetwork ? await readNetwork(snapshot.pid) : undefined;
   return {
-    at: new Date(parts.clock.nowMs()).toISOString(),
-    ...(snapshot.startedAt ? { startedAt: snapshot.startedAt } : {}),
     cpuNanos: cpu ?? 0,
     ...(memory ?? { memoryBytes: 0, memoryLimitBytes: totalmem() }),
-    pids: all.length,
-    ...(pids === undefined ? {} : { pidsLimit: pids }),
+    pids: pids.length,
+    ...(pidsLimit === undefined ? {} : { pidsLimit }),
     ...(block ?? { blockReadBytes: 0, blockWriteBytes: 0 }),
-    ...(network ? { network } : {}),
   };
 }
 
-async function withController<T>(
-  parts: EngineParts,
-  path: string,
-  {
-    controller,
-    read,
-  }: {
-    readonly controller: string;
-    readonly read: (directory: ControllerDirectory) => Promise<T>;
-  },
+async function readFrom<T>(
+  directory: ControllerDirectory | undefined,
+  read: (directory: ControllerDirectory) => Promise<T>,
 ): Promise<T | undefined> {
-  const directory = findController(parts.cgroups, path, controller);
   return directory && (await read(directory));
 }
 
@@ -84,7 +70,7 @@ async function readPidsLimit({ path }: ControllerDirectory): Promise<number | un
   return limitOf(await readCgroupFile(path, "pids.max"));
 }
 
-/** Undefined for none: `max`. */
+/** Reads a limit of cgroup version 2; undefined for `max`, which is no limit. */
 function limitOf(text: string): number | undefined {
   return /^\d+$/.test(text.trim()) ? Number(text) : undefined;
 }
@@ -105,8 +91,8 @@ function sum(text: string, pattern: RegExp): number {
   return [...text.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
 }
 
-/** Undefined when the process's network namespace has no interface but the loopback. */
-async function readNetwork(pid: number | undefined) {
+/** Sums the interfaces of the process's network namespace; undefined when it has none beside the loopback. */
+export async function readNetworkUsage(pid: number): Promise<ContainerUsage["network"]> {
   const text = await readProcessNetwork(pid);
   const interfaces = text
     .split("\n")
@@ -119,7 +105,7 @@ async function readNetwork(pid: number | undefined) {
   return { receivedBytes: total(0), sentBytes: total(8) };
 }
 
-async function readProcessNetwork(pid: number | undefined): Promise<string> {
+async function readProcessNetwork(pid: number): Promise<string> {
   try {
     return await readFile(`/proc/${pid}/net/dev`, "latin1");
   } catch (error) {

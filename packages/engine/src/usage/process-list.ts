@@ -1,32 +1,21 @@
 import { readFile } from "node:fs/promises";
 
 import { hasErrno } from "@podfleet/base/errno";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerProcess } from "@podfleet/model/container/usage";
-import type { ContainerId } from "@podfleet/model/ids";
-import { readUserNames } from "@podfleet/oci/rootfs/user";
 
-import type { EngineParts } from "../container/engine-parts.ts";
-import { readPids } from "./cgroup-files.ts";
-
-/** The kernel's unit of times in /proc/PID/stat: USER_HZ, the same on all architectures that Node runs on. */
+/** USER_HZ, the unit of times in /proc/PID/stat: the same on all architectures that Node runs on. */
 const ticksPerSecond = 100;
 const pageBytes = 4_096;
 
 /**
- * The processes of a running container, those of exec sessions too, by pid. It takes no lock.
- * @throws PodfleetError CONTAINER_NOT_FOUND; STATE_INVALID unless it runs
+ * Lists the processes with these host pids, by the pid that each has in its container; those that have ended are left out.
+ * @param names user names of the container, by uid
  */
-export async function listProcesses(
-  parts: EngineParts,
-  id: ContainerId,
+export async function listContainerProcesses(
+  pids: readonly number[],
+  names: ReadonlyMap<number, string>,
 ): Promise<ContainerProcess[]> {
-  assertAllowed("top", parts.store.get(id).snapshot);
-  const [pids, names, uptime] = await Promise.all([
-    readPids(parts.cgroups, `${parts.cgroupParent}/${id}`),
-    readUserNames(parts.storage.rootfsPath(id)),
-    readFile("/proc/uptime", "latin1"),
-  ]);
+  const uptime = await readFile("/proc/uptime", "latin1");
   const upMs = Number(uptime.split(" ")[0]) * 1_000;
   const found = (await Promise.all(pids.map(readProcess))).filter((each) => each !== undefined);
   const inContainer = new Map(found.map(({ hostPid, pid }) => [hostPid, pid]));
@@ -42,11 +31,11 @@ export async function listProcesses(
 
 type FoundProcess = Omit<ContainerProcess, "ppid" | "user" | "elapsedMs"> & {
   readonly hostParent: number;
-  /** From boot. */
+  /** Milliseconds from boot to the start of the process. */
   readonly startMs: number;
 };
 
-/** Undefined when it has ended meanwhile. */
+/** Reads one process; undefined when it has ended meanwhile. */
 async function readProcess(hostPid: number): Promise<FoundProcess | undefined> {
   try {
     const [stat, status, commandLine] = await Promise.all(
@@ -68,7 +57,7 @@ interface ProcessFiles {
 }
 
 /** Reads proc_pid_stat(5), proc_pid_status(5) and proc_pid_cmdline(5). */
-export function parseProcess(
+function parseProcess(
   hostPid: number,
   { stat = "", status = "", commandLine = "" }: ProcessFiles,
 ): FoundProcess {
@@ -83,7 +72,7 @@ export function parseProcess(
     pid: ids("NSpid").at(-1) || hostPid,
     hostPid,
     hostParent: field(4),
-    // The effective ones.
+    // Effective ids.
     uid: ids("Uid")[1] ?? 0,
     gid: ids("Gid")[1] ?? 0,
     state: fields[0] ?? "",
@@ -102,7 +91,7 @@ export function parseProcess(
   };
 }
 
-/** Majors of pseudo-terminals (devices.txt of the kernel). */
+/** Major device numbers of pseudo-terminals (the kernel's devices.txt). */
 const terminalMajors = { first: 136, last: 143 } as const;
 
 function ttyName(device: number): string | undefined {
