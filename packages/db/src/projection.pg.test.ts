@@ -2,24 +2,12 @@ import {
   type ContainerSnapshot,
   containerSnapshotSchema,
 } from "@podfleet/model/container/snapshot";
-import { containerSpecSchema } from "@podfleet/model/container/spec";
-import { type AgentEvent, agentEventSchema } from "@podfleet/model/event";
-import { type HostInfo, hostInfoSchema } from "@podfleet/model/host";
-import {
-  type ContainerId,
-  imageIdSchema,
-  newContainerId,
-  newHostId,
-  newOperationId,
-} from "@podfleet/model/ids";
+import { type ContainerId, newContainerId, newHostId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
-import type { Verb } from "@podfleet/model/verb/verbs";
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { recordCreation } from "./admission.ts";
 import { findContainerById, listContainers } from "./containers.ts";
-import { type Database, openDatabase } from "./database.ts";
 import { lastPosition, listEventsAfter } from "./events.ts";
 import { getHost, registerHost } from "./hosts.ts";
 import { listImages } from "./images.ts";
@@ -31,6 +19,15 @@ import {
   listOperationHosts,
 } from "./operations.ts";
 import { applyEvents, applyOutcome, applyRepliedOutcome } from "./projection.ts";
+import {
+  addContainer,
+  addHost,
+  addOperation,
+  newEvent,
+  newImage,
+  newSnapshot,
+  openRecords,
+} from "./test-records.ts";
 
 let postgres: TestPostgres;
 beforeAll(async () => {
@@ -40,122 +37,37 @@ afterAll(async () => {
   await postgres[Symbol.asyncDispose]();
 });
 
-const imageId = imageIdSchema.parse(`sha256:${"ab".repeat(32)}`);
-const image = { id: imageId, names: ["localhost/hello:1"], sizeBytes: 100, layers: 1 };
-
-async function openRecords() {
-  const stack = new AsyncDisposableStack();
-  const { url } = stack.use(await postgres.createDatabase());
-  const { database, close } = openDatabase({
-    url,
-    applicationName: "test",
-    onIdleError: (error) => process.stderr.write(`${error.message}\n`),
-  });
-  stack.defer(close);
-  return {
-    database,
-    [Symbol.asyncDispose]: async () => await stack.disposeAsync(),
-  };
-}
-
-async function addHost(database: Database, name: string): Promise<HostInfo> {
-  const host = hostInfoSchema.parse({
-    id: newHostId(),
-    name,
-    labels: {},
-    capacity: { cpuMillis: 4_000, memoryBytes: 2 ** 33 },
-    agentVersion: "0.1.0",
-    kernelVersion: "6.18",
-    architecture: "x64",
-    cgroupMode: "v2",
-    runtime: { name: "runc", version: "1.1.5" },
-    monitorVersion: "2.1.6",
-    bootId: "boot",
-  });
-  await registerHost(database, host, []);
-  return host;
-}
-
-async function addContainer(database: Database, host: HostInfo, name: string) {
-  const id = newContainerId();
-  const operation = { id: newOperationId(), verb: "container.create", request: {} } as const;
-  const listed = { ...host, state: "ready", helloCount: 1, lastSeenAt: new Date() } as const;
-  const spec = containerSpecSchema.parse({ image: "hello:1" });
-  const reservation = { cpuMillis: 0, memoryBytes: 0 };
-  await recordCreation(
-    database,
-    { ...operation, caller: "test", traceId: undefined, status: "dispatched" },
-    { id, name, host: listed, spec, reservation },
-  );
-  return { id, name };
-}
-
-async function addOperation(
-  database: Database,
-  host: HostInfo,
-  verb: Verb,
-  container: { readonly id: ContainerId; readonly name: string },
-) {
-  const id = newOperationId();
-  const operation = { id, verb, request: { verb }, container, hostId: host.id };
-  await insertOperation(
-    database,
-    { ...operation, caller: "test", traceId: undefined },
-    "dispatched",
-  );
-  return id;
-}
-
-function snapshot(
-  container: { readonly id: ContainerId; readonly name: string },
-  revision: number,
-  rest: Partial<ContainerSnapshot> = {},
-): ContainerSnapshot {
-  return containerSnapshotSchema.parse({
-    ...container,
-    revision,
-    state: "running",
-    imageId,
-    run: 1,
-    createdAt: "2026-11-23T00:00:00.000Z",
-    ...rest,
-  });
-}
-
-function event(seq: number, rest: Partial<AgentEvent> = {}): AgentEvent {
-  const base = { seq, type: "container.sync", time: "2026-11-23T00:00:00.000Z" };
-  return agentEventSchema.parse({ ...base, ...rest });
-}
+const image = newImage("ab", { names: ["localhost/hello:1"] });
 
 describe("the log", () => {
   test("events are stored once, in order, and a gap is refused", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
-    expect(await applyEvents(database, host.id, [event(1), event(2)])).toBe(2);
-    expect(await applyEvents(database, host.id, [event(1), event(2)])).toBe(2);
-    expect(await applyEvents(database, host.id, [event(2), event(3)])).toBe(3);
-    expect(await applyEvents(database, host.id, [event(5)])).toBe(3);
-    expect(await applyEvents(database, host.id, [event(4), event(6)])).toBe(3);
-    expect(await applyEvents(database, newHostId(), [event(1)])).toBeUndefined();
+    expect(await applyEvents(database, host.id, [newEvent(1), newEvent(2)])).toBe(2);
+    expect(await applyEvents(database, host.id, [newEvent(1), newEvent(2)])).toBe(2);
+    expect(await applyEvents(database, host.id, [newEvent(2), newEvent(3)])).toBe(3);
+    expect(await applyEvents(database, host.id, [newEvent(5)])).toBe(3);
+    expect(await applyEvents(database, host.id, [newEvent(4), newEvent(6)])).toBe(3);
+    expect(await applyEvents(database, newHostId(), [newEvent(1)])).toBeUndefined();
     const stored = await listEventsAfter(database, 0, { limit: 10 });
     expect(stored.map(({ seq }) => seq)).toEqual([1, 2, 3]);
     expect(await registerHost(database, host, [])).toBe(3);
   });
 
   test("a host that is new to these records may begin anywhere", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
-    expect(await applyEvents(database, host.id, [event(41), event(42)])).toBe(42);
-    expect(await applyEvents(database, host.id, [event(44)])).toBe(42);
+    expect(await applyEvents(database, host.id, [newEvent(41), newEvent(42)])).toBe(42);
+    expect(await applyEvents(database, host.id, [newEvent(44)])).toBe(42);
   });
 
   test("the same batch sent twice at once is stored once", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
-    const batch = Array.from({ length: 20 }, (_each, index) => event(index + 1));
+    const batch = Array.from({ length: 20 }, (_each, index) => newEvent(index + 1));
     const committed = await Promise.all(
       Array.from({ length: 5 }, async () => await applyEvents(database, host.id, batch)),
     );
@@ -164,7 +76,7 @@ describe("the log", () => {
   });
 
   test("a reader that goes on from what it has seen skips nothing while many hosts write", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const hosts = await Promise.all(
       Array.from({ length: 4 }, async (_each, index) => await addHost(database, `host-${index}`)),
@@ -172,7 +84,7 @@ describe("the log", () => {
     const seen: number[] = [];
     const writing = Promise.all(
       hosts.map(async ({ id }) => {
-        for (let seq = 1; seq <= 25; seq += 1) await applyEvents(database, id, [event(seq)]);
+        for (let seq = 1; seq <= 25; seq += 1) await applyEvents(database, id, [newEvent(seq)]);
       }),
     );
     let position = 0;
@@ -190,35 +102,35 @@ describe("the log", () => {
 
 describe("containers", () => {
   test("a snapshot counts only when its revision is higher", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
     const container = await addContainer(database, host, "web");
-    const id = await addOperation(database, host, "container.stop", container);
-    const stopped = snapshot(container, 5, { state: "exited", exitCode: 0, exitedRun: 1 });
+    const id = await addOperation(database, { host, verb: "container.stop", container });
+    const stopped = newSnapshot(container, 5, { state: "exited", exitCode: 0, exitedRun: 1 });
     await applyRepliedOutcome(database, host.id, {
       id,
       outcome: { status: "succeeded", container: stopped },
     });
     await applyEvents(database, host.id, [
-      event(1, { containerId: container.id, container: snapshot(container, 3) }),
-      event(2, { containerId: container.id, container: snapshot(container, 4) }),
+      newEvent(1, { containerId: container.id, container: newSnapshot(container, 3) }),
+      newEvent(2, { containerId: container.id, container: newSnapshot(container, 4) }),
     ]);
     const row = await findContainerById(database, container.id);
     expect(row).toMatchObject({ state: "exited", revision: 5 });
   });
 
   test("an agent changes containers and operations of its own host only", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const [mine, other] = [await addHost(database, "host-1"), await addHost(database, "host-2")];
     const container = await addContainer(database, mine, "web");
-    const id = await addOperation(database, mine, "container.start", container);
-    const outcome = { status: "succeeded", container: snapshot(container, 2) } as const;
+    const id = await addOperation(database, { host: mine, verb: "container.start", container });
+    const outcome = { status: "succeeded", container: newSnapshot(container, 2) } as const;
     const operation = { id, verb: "container.start", outcome } as const;
     await applyEvents(database, other.id, [
-      event(1, { containerId: container.id, container: outcome.container, operation }),
-      event(2, { type: "container.remove", containerId: container.id }),
+      newEvent(1, { containerId: container.id, container: outcome.container, operation }),
+      newEvent(2, { type: "container.remove", containerId: container.id }),
     ]);
     expect(await findContainerById(database, container.id)).toMatchObject({
       state: "unknown",
@@ -228,7 +140,7 @@ describe("containers", () => {
   });
 
   test("removal by event or by reply frees the name and the reservation", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
     const [first, second] = [
@@ -236,10 +148,10 @@ describe("containers", () => {
       await addContainer(database, host, "second"),
     ];
     await applyEvents(database, host.id, [
-      event(1, { type: "container.remove", containerId: first.id }),
+      newEvent(1, { type: "container.remove", containerId: first.id }),
     ]);
-    const id = await addOperation(database, host, "container.remove", second);
-    const last = snapshot(second, 9, { state: "removing" });
+    const id = await addOperation(database, { host, verb: "container.remove", container: second });
+    const last = newSnapshot(second, 9, { state: "removing" });
     await applyRepliedOutcome(database, host.id, {
       id,
       outcome: { status: "succeeded", container: last },
@@ -252,7 +164,7 @@ describe("containers", () => {
   });
 
   test("a creation that failed leaves no container, one that left something behind does", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
     const error = { code: "STORAGE_FAILED", message: "The disk is full" } as const;
@@ -261,10 +173,13 @@ describe("containers", () => {
       await addContainer(database, host, "left"),
     ];
     const failures = [
-      { id: await addOperation(database, host, "container.create", gone), container: undefined },
       {
-        id: await addOperation(database, host, "container.create", left),
-        container: snapshot(left, 1, { state: "configured" }),
+        id: await addOperation(database, { host, verb: "container.create", container: gone }),
+        container: undefined,
+      },
+      {
+        id: await addOperation(database, { host, verb: "container.create", container: left }),
+        container: newSnapshot(left, 1, { state: "configured" }),
       },
     ];
     for (const { id, container } of failures) {
@@ -278,11 +193,11 @@ describe("containers", () => {
 
 describe("operations", () => {
   test("an outcome is recorded once", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
     const container = await addContainer(database, host, "web");
-    const id = await addOperation(database, host, "container.start", container);
+    const id = await addOperation(database, { host, verb: "container.start", container });
     const error = { code: "RUNTIME_FAILED", message: "No" } as const;
     await applyOutcome(database, host.id, { id, outcome: { status: "succeeded" } });
     await applyOutcome(database, host.id, { id, outcome: { status: "failed", error } });
@@ -290,19 +205,19 @@ describe("operations", () => {
   });
 
   test("a reply and the event of it at once are recorded once", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
     const container = await addContainer(database, host, "web");
     for (let seq = 1; seq <= 20; seq += 1) {
-      const id = await addOperation(database, host, "container.start", container);
+      const id = await addOperation(database, { host, verb: "container.start", container });
       const state = seq % 2 === 0 ? "exited" : "running";
       const outcome = {
         status: "succeeded",
-        container: snapshot(container, seq, { state }),
+        container: newSnapshot(container, seq, { state }),
       } as const;
       const operation = { id, verb: "container.start", outcome } as const;
-      const told = event(seq, {
+      const told = newEvent(seq, {
         containerId: container.id,
         container: outcome.container,
         operation,
@@ -320,7 +235,7 @@ describe("operations", () => {
   });
 
   test("one that concerns several hosts finishes with the last, though they finish at once", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const hosts = await Promise.all(
       Array.from({ length: 6 }, async (_each, index) => await addHost(database, `host-${index}`)),
@@ -358,7 +273,7 @@ describe("operations", () => {
 
 describe("hosts", () => {
   test("a name that another host has is refused", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
     await expect(registerHost(database, { ...host, id: newHostId() }, [])).rejects.toMatchObject({
@@ -369,12 +284,12 @@ describe("hosts", () => {
   });
 
   test("a name goes from the image that had it to the one that has it now", async () => {
-    await using records = await openRecords();
+    await using records = await openRecords(postgres);
     const { database } = records;
     const host = await addHost(database, "host-1");
     await registerHost(database, host, [image]);
-    const newer = { ...image, id: imageIdSchema.parse(`sha256:${"cd".repeat(32)}`) };
-    await applyEvents(database, host.id, [event(1, { type: "image.load", image: newer })]);
+    const newer = newImage("cd", { names: image.names });
+    await applyEvents(database, host.id, [newEvent(1, { type: "image.load", image: newer })]);
     const names = (await listImages(database)).map((each) => [each.id, each.names]);
     expect(names).toEqual([
       [image.id, []],
