@@ -132,6 +132,8 @@ test("names are kept as they are, whatever they hold", async () => {
 test("images of a host that is not registered are refused", async () => {
   await using records = await openHosts();
   const { database } = records;
-  await expect(addImages(database, newHostId(), [newImage("a")])).rejects.toThrow();
+  await expect(addImages(database, newHostId(), [newImage("a")])).rejects.toMatchObject({
+    cause: { constraint: "host_images_host_id_hosts_id_fk" },
+  });
   expect(await listImages(database)).toEqual([]);
 });

@@ -1,8 +1,4 @@
-import {
-  type ContainerSnapshot,
-  containerSnapshotSchema,
-} from "@podfleet/model/container/snapshot";
-import { type ContainerId, newContainerId, newHostId, newOperationId } from "@podfleet/model/ids";
+import { newHostId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -18,6 +18,7 @@ import type { Image } from "@podfleet/model/image";
 import type { Labels } from "@podfleet/model/name";
 import type { OperationStatus, OperationVerb } from "@podfleet/model/operation";
 import type { Capacity } from "@podfleet/model/resources";
+import type { SpanRecord } from "@podfleet/model/span";
 import type { TestPostgres } from "@podfleet/testkit/test-database";
 
 import { recordCreation } from "./admission.ts";
@@ -163,4 +164,18 @@ export function newSnapshot(
     createdAt: "2026-11-23T00:00:00.000Z",
     ...rest,
   });
+}
+
+/** A span of one trace, the `index`th to start. */
+export function newSpan(index: number): SpanRecord {
+  return {
+    traceId: "f".repeat(32),
+    spanId: index.toString(16).padStart(16, "0"),
+    name: `span ${index}`,
+    serviceName: "podfleet-agent",
+    startTimeUnixNano: String(1_000 + index),
+    endTimeUnixNano: String(2_000 + index),
+    status: "ok",
+    attributes: {},
+  };
 }
