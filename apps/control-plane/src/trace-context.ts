@@ -4,10 +4,9 @@ import {
   propagation,
   ROOT_CONTEXT,
   SpanKind,
-  SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
-import { PodfleetError } from "@podfleet/model/errors";
+import { endSpan } from "@podfleet/bus/trace-context";
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -31,15 +30,6 @@ export async function inServerSpan<T>(
   const tracer = trace.getTracer("podfleet.control-plane");
   const options = { kind: SpanKind.SERVER };
   return await tracer.startActiveSpan(name, options, callerContext(headers), async (span) => {
-    try {
-      return await handle();
-    } catch (error) {
-      const { code, message } = PodfleetError.from(error);
-      span.setAttribute("error.type", code);
-      span.setStatus({ code: SpanStatusCode.ERROR, message });
-      throw error;
-    } finally {
-      span.end();
-    }
+    return await endSpan(span, handle());
   });
 }

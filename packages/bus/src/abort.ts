@@ -3,7 +3,7 @@ export interface AbortCause {
   readonly makeError: () => Error;
 }
 
-/** Settles with `promise`, or rejects with the error of the first cause that is aborted. Leaves no listener behind. */
+/** Settles with `promise`, or rejects with the error of the first signal that is aborted. Removes its listeners. */
 export async function raceAborts<T>(
   promise: Promise<T>,
   causes: readonly AbortCause[],

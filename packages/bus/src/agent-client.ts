@@ -1,4 +1,4 @@
-/** The agent's side of messages to the control plane. */
+/** Sends an agent's messages to the control plane. */
 import { headers } from "@nats-io/transport-node";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { HostId } from "@podfleet/model/ids";
@@ -21,7 +21,7 @@ export interface AgentRequestOptions {
 
 /**
  * Every method throws the error that the control plane replied with, or UNAVAILABLE when no replica answers or NATS cannot be
- * reached, with `details.delivered` as in HostClient. The agent then tries again.
+ * reached, with `details.delivered` as in HostClient. The agent then retries.
  */
 export class AgentClient {
   readonly #bus: Bus;
@@ -47,13 +47,13 @@ export class AgentClient {
     return await this.#request("events", request, options);
   }
 
-  /** Publishes without a reply. */
+  /** Publishes without waiting for a reply. */
   heartbeat(heartbeat: Heartbeat): void {
     const subject = agentSubject(this.#hostId, "heartbeat");
     this.#bus.control.publish(subject, encodeJson(heartbeat), headers());
   }
 
-  /** `otlp` is an ExportTraceServiceRequest as protobuf. Resolves when a replica has it. */
+  /** `otlp` is an ExportTraceServiceRequest as protobuf. Resolves when a replica has received it. */
   async sendSpans(otlp: Uint8Array, options: AgentRequestOptions): Promise<void> {
     const reply = await this.#bus.control.request(agentSubject(this.#hostId, "spans"), otlp, {
       headers: headers(),

@@ -1,4 +1,4 @@
-/** The control plane's side of agents' messages. Replicas share them through one queue group. */
+/** Serves agents' messages in the control plane. Replicas share them through one queue group. */
 import type { Msg } from "@nats-io/transport-node";
 import { type HostId, hostIdSchema } from "@podfleet/model/ids";
 import { agentMessageSchemas } from "@podfleet/protocol/messages";
@@ -17,7 +17,7 @@ import type { MessageSpan } from "./trace-context.ts";
 
 type Schemas = typeof agentMessageSchemas;
 
-/** `hostId` is the one in the subject, which the NATS server lets only that host's agent use. */
+/** Handlers of agents' messages. `hostId` comes from the subject, which the NATS server lets only that host's agent use. */
 export interface AgentHandlers {
   readonly hello: (
     hostId: HostId,
@@ -35,10 +35,10 @@ export interface AgentHandlers {
   readonly spans: (hostId: HostId, otlp: Uint8Array) => Promise<void>;
 }
 
-/** Agents' messages of each kind that a replica works on at once. */
+/** Most messages of each kind that a replica handles at once. */
 const messagesMax = 1_024;
 
-/** Serves until `stop` is called, across reconnects. Resolves when the server has taken the subscriptions. */
+/** Serves until `stop` is called, across reconnects. Resolves when the NATS server has the subscriptions. */
 export async function serveAgents(bus: Bus, handlers: AgentHandlers): Promise<MessageServer> {
   const server = new MessageServer((error) => bus.emit({ type: "error", link: "control", error }));
   const add = (name: AgentMessage, answer: Answer): void => {

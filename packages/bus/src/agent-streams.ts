@@ -1,4 +1,4 @@
-/** The agent's side of the connections of clients to its sessions (protocol/stream/frame): one message a frame, over the link for bulk. */
+/** The agent's end of clients' connections to its sessions: one NATS message per frame (protocol/stream/frame), over the bulk link. */
 import { type ConnectionId, connectionIdSchema, type HostId } from "@podfleet/model/ids";
 import {
   anyToAgentStreamSubject,
@@ -24,14 +24,14 @@ export class AgentStreams {
     });
   }
 
-  /** Takes frames until `stop` is called, across reconnects. Resolves when the server has taken the subscription. */
+  /** Receives frames until `stop` is called, across reconnects. Resolves when the NATS server has the subscription. */
   static async open(bus: Bus, hostId: HostId, onFrame: StreamFrameListener): Promise<AgentStreams> {
     const streams = new AgentStreams(bus, hostId, onFrame);
     await bus.bulk.subscribed();
     return streams;
   }
 
-  /** Whether frames get through to the server at present; `send` throws when they do not. */
+  /** Whether the bulk link is up; `send` throws when it is not. */
   get connected(): boolean {
     return this.#bus.bulk.connected;
   }

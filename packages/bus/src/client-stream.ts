@@ -1,4 +1,4 @@
-/** The control plane's end of a session's connection: frames (protocol/stream) as they are, over the link for bulk. */
+/** The control plane's end of a client's connection to a session: passes frames (protocol/stream) on unread, over the bulk link. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ConnectionId, HostId } from "@podfleet/model/ids";
 import { toAgentStreamSubject, toClientStreamSubject } from "@podfleet/protocol/subject";
@@ -8,14 +8,14 @@ import type { Bus } from "./connection.ts";
 export interface ClientStreamOptions {
   readonly hostId: HostId;
   readonly connectionId: ConnectionId;
-  /** Gets each frame of the agent's, in order. */
+  /** Called with each frame from the agent, in order. */
   readonly onFrame: (frame: Uint8Array) => void;
-  /** The link went down, and frames both ways may be lost with it: nothing more comes. */
+  /** Called when the link goes down. Frames of both directions may be lost; no more frames follow. */
   readonly onLost: (error: PodfleetError) => void;
 }
 
 /**
- * Resolves when no frame of the agent's can be missed any more.
+ * Resolves when the subscription is active: no later frame from the agent is missed.
  * @throws PodfleetError UNAVAILABLE when the link is down
  */
 export async function openClientStream(
@@ -52,12 +52,12 @@ export class ClientStream {
     });
   }
 
-  /** Drops the frame when the link is down, as `onLost` has told. */
+  /** Drops the frame when the link is down, which `onLost` reports. */
   send(frame: Uint8Array): void {
     if (this.#bus.bulk.connected) this.#bus.bulk.publish(this.#toAgent, frame);
   }
 
-  /** Resolves when the NATS server has taken all that was sent before. @throws PodfleetError UNAVAILABLE */
+  /** Resolves when the NATS server has processed all that was sent before. @throws PodfleetError UNAVAILABLE */
   async flush(): Promise<void> {
     if (!this.#bus.bulk.connected) throw linkLost();
     await this.#bus.bulk.flush();

@@ -1,9 +1,9 @@
 /**
- * A process's connection to NATS: one link for control messages and one for bulk bytes, because a reader that is slow
- * on a link stalls everything that is published on it.
+ * A process's connection to NATS: one link for control messages and one for bulk bytes, because a slow reader
+ * stalls everything else on its link.
  *
- * Links reconnect for ever. A link that is down refuses requests at once and fails those under way, so no caller waits
- * for a reply that was lost with the link.
+ * Links reconnect forever. A link that goes down fails the requests under way and refuses new ones at once, so no caller waits for a
+ * reply that was lost.
  */
 import { type Link, type LinkEvent, openLink } from "./link.ts";
 
@@ -11,11 +11,11 @@ export interface BusOptions {
   readonly servers: string | readonly string[];
   /** Text of a `.creds` file. */
   readonly credentials: string;
-  /** From protocol/subject; the server refuses any other. */
+  /** The role's inbox prefix in protocol/subject; the server refuses any other. */
   readonly inboxPrefix: string;
   /** Shown in the server's list of connections. */
   readonly name: string;
-  /** How long to try before `connectBus` gives up; 10 s when absent. */
+  /** Time after which `connectBus` gives up; 10 s when absent. */
   readonly connectTimeoutMs?: number;
   readonly onEvent?: (event: BusEvent) => void;
 }
@@ -57,12 +57,12 @@ export class Bus {
     this.#listeners = listeners;
   }
 
-  /** Whether control messages get through to the server at present. */
+  /** Whether the control link is up. */
   get connected(): boolean {
     return this.control.connected;
   }
 
-  /** Calls `listener` with each later event; returns what ends that. */
+  /** Calls `listener` with each later event. @returns a function that ends this */
   onEvent(listener: (event: BusEvent) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -72,7 +72,7 @@ export class Bus {
     emit(this.#listeners, event);
   }
 
-  /** Sends what is under way and closes, within 2 s. */
+  /** Drains both links and closes them, within 2 s. */
   async close(): Promise<void> {
     await Promise.all([this.control.close(), this.bulk.close()]);
   }

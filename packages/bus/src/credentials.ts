@@ -6,7 +6,7 @@ import { type HostId, hostIdSchema } from "@podfleet/model/ids";
 
 import { keyPair, type NatsIdentity } from "./identity.ts";
 
-/** Credentials of the agent of `hostId`: it speaks for that host only. */
+/** Makes credentials of the agent of `hostId`, which can use the subjects of that host only. */
 export async function mintAgentCredentials(
   identity: NatsIdentity,
   hostId: HostId,
@@ -14,12 +14,12 @@ export async function mintAgentCredentials(
   return await mintScoped(identity, hostId, identity.agentRoleSeed);
 }
 
-/** Credentials shared by the replicas of the control plane. */
+/** Makes the credentials that the replicas of the control plane share. */
 export async function mintControlPlaneCredentials(identity: NatsIdentity): Promise<string> {
   return await mintScoped(identity, "control-plane", identity.controlPlaneRoleSeed);
 }
 
-/** Credentials of the server's system account, which may replace an account's JWT on the running server. */
+/** Makes credentials of the server's system account, which can replace an account's JWT on the running server. */
 export async function mintSystemCredentials(identity: NatsIdentity): Promise<string> {
   const user = createUser();
   const jwt = await encodeUser("system", user, keyPair(identity.systemAccountSeed), {});
@@ -46,7 +46,7 @@ export async function readCredentials(credentials: string): Promise<CredentialsH
   }
 }
 
-/** The host that `credentials` speak for. @throws PodfleetError INVALID_INPUT when they are not an agent's */
+/** The host of an agent's credentials. @throws PodfleetError INVALID_INPUT when they are not an agent's */
 export async function hostIdOfCredentials(credentials: string): Promise<HostId> {
   const { name } = await readCredentials(credentials);
   const parsed = hostIdSchema.safeParse(name);

@@ -1,4 +1,4 @@
-/** The control plane's side of requests to a host's agent. */
+/** Sends the control plane's requests to a host's agent. */
 import type { Msg } from "@nats-io/transport-node";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { HostId } from "@podfleet/model/ids";
@@ -37,8 +37,8 @@ export interface TransferChunk extends TransferReadHeaders {
 }
 
 /**
- * Every method throws the error that the agent replied with, or one with `details.delivered`, which is `false` when the
- * request has certainly not reached the agent and `"unknown"` otherwise:
+ * Every method throws the error that the agent replied with, or one of these, where `details.delivered` is `false` when the request
+ * has certainly not reached the agent and `"unknown"` otherwise:
  *
  *     HOST_UNREACHABLE  false      no agent of that host is connected
  *     HOST_UNREACHABLE  "unknown"  no reply within `timeoutMs`
@@ -67,7 +67,7 @@ export class HostClient {
     });
   }
 
-  /** Whole records of the journal file from `request.offset` on; empty when there were none within `waitMs`. */
+  /** Reads whole records of the journal file from `request.offset` on; empty when there were none within `waitMs`. */
   async readJournal(
     hostId: HostId,
     request: JournalReadRequest,
@@ -82,7 +82,7 @@ export class HostClient {
     });
   }
 
-  /** The next bytes of an open transfer, or the last ones once more. */
+  /** Reads the next bytes of an open transfer, or the last ones once more. */
   async readTransfer(
     hostId: HostId,
     request: TransferReadRequest,

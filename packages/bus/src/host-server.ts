@@ -1,4 +1,4 @@
-/** The agent's side of requests to its host. */
+/** Serves the control plane's requests in an agent. */
 import { headers, type Msg } from "@nats-io/transport-node";
 import type { HostId } from "@podfleet/model/ids";
 import type { JournalReadHeaders, JournalReadRequest } from "@podfleet/protocol/host/journal";
@@ -15,15 +15,19 @@ import { encodeJson, headerValues, parseRequest, setHeaders } from "./payload.ts
 type HostMessages = typeof hostMessages;
 
 /**
- * What an agent does for each request. A PodfleetError that a handler throws is the reply; anything else becomes INTERNAL.
- * `signal` is aborted when the server stops.
+ * Handlers of an agent's requests. A PodfleetError that a handler throws is the reply; any other error becomes INTERNAL. `signal` is
+ * aborted when the server stops.
  */
-export type HostHandlers = {
+export type HostHandlers = JsonHandlers & BulkHandlers;
+
+type JsonHandlers = {
   readonly [Name in keyof HostMessages]: (
     request: z.output<HostMessages[Name]["request"]>,
     signal: AbortSignal,
   ) => Promise<z.input<HostMessages[Name]["reply"]>>;
-} & {
+};
+
+interface BulkHandlers {
   readonly "journal.read": (
     request: JournalReadRequest,
     signal: AbortSignal,
@@ -36,9 +40,9 @@ export type HostHandlers = {
     chunk: UploadChunkHeaders & { readonly bytes: Uint8Array },
     signal: AbortSignal,
   ) => Promise<UploadChunkReply>;
-};
+}
 
-/** Requests of each kind under way at once. Long polls are cheap and many; the engine bounds what really works. */
+/** Most requests of each kind at once. Long polls are cheap and many; the engine bounds its own work. */
 const requestsMax: Readonly<Record<HostRequest, number>> = {
   do: 2_048,
   ping: 64,
@@ -66,7 +70,7 @@ const requestsMax: Readonly<Record<HostRequest, number>> = {
   "transfer.close": 128,
 };
 
-/** Serves until `stop` is called, across reconnects. Resolves when the server has taken the subscriptions. */
+/** Serves until `stop` is called, across reconnects. Resolves when the NATS server has the subscriptions. */
 export async function serveHost(
   bus: Bus,
   hostId: HostId,
@@ -86,45 +90,9 @@ export async function serveHost(
       answer,
     });
   };
-  const addJson = <Schema extends z.ZodType>(
-    name: keyof HostMessages,
-    schema: Schema,
-    handle: (request: z.output<Schema>, signal: AbortSignal) => Promise<unknown>,
-  ): void => {
-    add(name, async (message, signal) => {
-      const request = parseRequest(name, schema, () => message.json());
-      return { payload: encodeJson(await handle(request, signal)) };
-    });
-  };
-  addJson("do", hostMessages.do.request, handlers.do);
-  addJson("ping", hostMessages.ping.request, handlers.ping);
-  addJson("loops", hostMessages.loops.request, handlers.loops);
-  addJson("inspect", hostMessages.inspect.request, handlers.inspect);
-  addJson("wait", hostMessages.wait.request, handlers.wait);
-  addJson("exec.list", hostMessages["exec.list"].request, handlers["exec.list"]);
-  addJson("exec.inspect", hostMessages["exec.inspect"].request, handlers["exec.inspect"]);
-  addJson("exec.wait", hostMessages["exec.wait"].request, handlers["exec.wait"]);
-  addJson("exec.resize", hostMessages["exec.resize"].request, handlers["exec.resize"]);
-  addJson(
-    "container.resize",
-    hostMessages["container.resize"].request,
-    handlers["container.resize"],
-  );
-  addJson("session.open", hostMessages["session.open"].request, handlers["session.open"]);
-  addJson("session.list", hostMessages["session.list"].request, handlers["session.list"]);
-  addJson("session.close", hostMessages["session.close"].request, handlers["session.close"]);
-  addJson("stat", hostMessages.stat.request, handlers.stat);
-  addJson("top", hostMessages.top.request, handlers.top);
-  addJson("stats", hostMessages.stats.request, handlers.stats);
-  addJson("artifact.list", hostMessages["artifact.list"].request, handlers["artifact.list"]);
-  addJson("journal.locate", hostMessages["journal.locate"].request, handlers["journal.locate"]);
-  addJson(
-    "operation.settle",
-    hostMessages["operation.settle"].request,
-    handlers["operation.settle"],
-  );
-  addJson("transfer.open", hostMessages["transfer.open"].request, handlers["transfer.open"]);
-  addJson("transfer.close", hostMessages["transfer.close"].request, handlers["transfer.close"]);
+  for (const name of Object.keys(hostMessages) as (keyof HostMessages)[]) {
+    add(name, jsonAnswer(name, handlers));
+  }
   add("journal.read", journalAnswer(handlers));
   add("transfer.read", transferAnswer(handlers));
   add("upload.chunk", uploadAnswer(handlers));
@@ -133,6 +101,15 @@ export async function serveHost(
 }
 
 type Answer = (message: Msg, signal: AbortSignal) => Promise<Reply>;
+
+function jsonAnswer<Name extends keyof HostMessages>(name: Name, handlers: JsonHandlers): Answer {
+  const schema: z.ZodType = hostMessages[name].request;
+  return async (message, signal) => {
+    const request = parseRequest(name, schema, () => message.json());
+    const parsed = request as z.output<HostMessages[Name]["request"]>;
+    return { payload: encodeJson(await handlers[name](parsed, signal)) };
+  };
+}
 
 function journalAnswer(handlers: HostHandlers): Answer {
   const schema = hostBulkMessages["journal.read"].request;

@@ -1,14 +1,14 @@
 /**
- * Who may speak on the fleet's NATS server. An operator signs two accounts: the server's own system account and the
- * account that podfleet speaks in. That account has one scoped signing key per role; the role's permissions stand in
- * the account's JWT, so a user's JWT carries none, and it is minted without asking a server.
+ * The identity of the fleet's NATS server: who may use it. An operator signs two accounts: the server's system account and podfleet's
+ * account. The latter has one scoped signing key per role; the role's permissions are in the account's JWT, so a user's JWT carries
+ * none and is made without asking the server.
  */
 import { encodeAccount, encodeOperator, type SigningKey } from "@nats-io/jwt";
 import { createAccount, createOperator, fromSeed, type KeyPair } from "@nats-io/nkeys";
 import { natsRoles } from "@podfleet/protocol/subject";
 import { z } from "zod";
 
-/** Seeds are secret: whoever holds the file can mint any user. */
+/** The keys, with their seeds: whoever has the file can make credentials of any user. */
 export const natsIdentitySchema = z.object({
   operatorSeed: z.string().startsWith("SO"),
   systemAccountSeed: z.string().startsWith("SA"),
@@ -17,7 +17,7 @@ export const natsIdentitySchema = z.object({
   controlPlaneRoleSeed: z.string().startsWith("SA"),
   operatorJwt: z.string(),
   systemAccountJwt: z.string(),
-  /** Holds the roles and the revocations. */
+  /** The account's JWT, with the roles and the revocations. */
   accountJwt: z.string(),
   /** Revoked users' public keys with the Unix time in seconds up to which their JWTs count as revoked. */
   revocations: z.record(z.string(), z.number().int()),
@@ -51,7 +51,7 @@ export async function createIdentity(): Promise<NatsIdentity> {
   };
 }
 
-/** The identity with `userPublicKey` revoked. Takes effect on a running server by `publishAccount`. */
+/** The identity with `userPublicKey` revoked. `publishAccount` puts it into effect on a running server. */
 export async function withRevocation(
   identity: NatsIdentity,
   userPublicKey: string,
@@ -71,7 +71,7 @@ type Seeds = Pick<
   "operatorSeed" | "accountSeed" | "agentRoleSeed" | "controlPlaneRoleSeed"
 >;
 
-/** Every limit is spelled out: an absent one counts as zero, and a client that meets a zero limit hangs in its connect. */
+/** No limits. Each is spelled out: an absent limit counts as zero, and a client that meets a zero limit hangs in its connect. */
 const unlimited = {
   conn: -1,
   subs: -1,
@@ -84,8 +84,8 @@ const unlimited = {
 };
 
 /**
- * How an agent may answer a request: once, on the request's own reply subject, within a day. The server's default is two
- * minutes, and an operation may take longer.
+ * Permission of an agent to reply: once, on the request's reply subject, within a day. The server's default of two minutes is shorter
+ * than some operations.
  */
 const oneReply = { max: 1, ttl: 24 * 3600 * 1e9 };
 

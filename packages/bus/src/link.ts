@@ -1,4 +1,4 @@
-/** One NATS connection, with the errors and the bounds that the rest of the package relies on. */
+/** One NATS connection, with the errors and bounds that the rest of the package relies on. */
 import {
   connect,
   credsAuthenticator,
@@ -48,7 +48,7 @@ export interface LinkRequestOptions {
   readonly headers?: MsgHdrs;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Makes the error for a receiver that is not there (`false`) or did not answer in time (`"unknown"`). */
+  /** Makes the error for a receiver that does not exist (`false`) or did not answer in time (`"unknown"`). */
   readonly unreachable: (delivered: Delivered, cause: unknown) => PodfleetError;
 }
 
@@ -74,7 +74,7 @@ export class Link {
   readonly #connection: NatsConnection;
   readonly #emit: (event: LinkEvent) => void;
   readonly #watching: Promise<void>;
-  /** Aborted when the link goes down; a fresh one when it is up again. */
+  /** Aborted when the link goes down, and replaced when it is up again. */
   #up = new AbortController();
 
   constructor(connection: NatsConnection, emit: (event: LinkEvent) => void) {
@@ -93,8 +93,8 @@ export class Link {
 
   /**
    * Sends a request and waits for its one reply.
-   * @throws PodfleetError what `unreachable` makes; UNAVAILABLE when the link is down or goes down, also because it is closed; CANCELLED when `signal` is aborted;
-   *   INVALID_INPUT when the payload exceeds the server's limit. `details.delivered` says whether it may have arrived
+   * @throws PodfleetError the one that `unreachable` makes; UNAVAILABLE when the link is, or goes, down or closed; CANCELLED when `signal`
+   *   is aborted; INVALID_INPUT when the payload exceeds the server's limit. `details.delivered` says whether the request may have arrived
    */
   async request(subject: string, payload: Uint8Array, options: LinkRequestOptions): Promise<Msg> {
     if (options.signal?.aborted) throw cancelled(false);
@@ -121,7 +121,7 @@ export class Link {
     }
   }
 
-  /** Publishes without a reply. @throws PodfleetError UNAVAILABLE when the link is down: nothing is queued meanwhile */
+  /** Publishes without waiting for a reply. @throws PodfleetError UNAVAILABLE when the link is down: messages are not queued */
   publish(subject: string, payload: Uint8Array, headers?: MsgHdrs): void {
     if (!this.connected) throw linkDown(false);
     this.#assertFits(subject, payload);
@@ -149,13 +149,13 @@ export class Link {
     try {
       await withDeadline(flushed, closeTimeoutMs, () => linkDown("unknown"));
     } catch (error) {
-      // The connection was lost, and the answer with it.
+      // The connection was lost before the server answered.
       if (error instanceof errors.RequestError || this.#isEnding) throw linkDown("unknown");
       throw error;
     }
   }
 
-  /** Resolves when the server has taken the subscriptions made before; a link that is down takes them when it is up again. */
+  /** Resolves when the server has the subscriptions made before, or at once when the link is down: reconnecting renews them. */
   async subscribed(): Promise<void> {
     try {
       await this.flush();
@@ -219,7 +219,7 @@ export class Link {
 
 const headerRoomBytes = 4 * 1024;
 
-/** The client's own timeout does not cover all that can hang (a refused account), so each attempt has a deadline as well. */
+/** One attempt, with a deadline: the NATS client's own timeout does not cover every hang (a refused account). */
 async function attemptConnect(options: LinkOptions): Promise<NatsConnection> {
   const attempt = connect({
     servers: typeof options.servers === "string" ? options.servers : [...options.servers],

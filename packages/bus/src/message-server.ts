@@ -1,4 +1,4 @@
-/** Answers requests from a subject, each in a span of the sender's trace, and so many at a time at most. */
+/** Answers requests from subjects, each in a span of the sender's trace, a bounded number at a time. */
 import { headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import { withDeadline } from "@podfleet/base/deadline";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -16,7 +16,7 @@ export interface Route {
   readonly link: Link;
   readonly subject: string;
   readonly queue?: string;
-  /** Requests under way at once; a further one is answered with UNAVAILABLE. */
+  /** Most requests at once; a further one is answered with UNAVAILABLE. */
   readonly requestsMax: number;
   readonly span: (message: Msg) => MessageSpan;
   readonly answer: (message: Msg, signal: AbortSignal) => Promise<Reply>;
@@ -30,7 +30,7 @@ export class MessageServer {
   readonly #underWay = new Set<Promise<void>>();
   readonly #unsubscribe: (() => void)[] = [];
 
-  /** `onFailure` gets what no reply tells: defects (INTERNAL), and errors of messages that expect no reply. */
+  /** @param onFailure called with defects (INTERNAL), and with errors of messages that expect no reply */
   constructor(onFailure: (error: PodfleetError) => void) {
     this.#onFailure = onFailure;
   }
@@ -49,7 +49,7 @@ export class MessageServer {
     this.#unsubscribe.push(route.link.subscribe(route.subject, onMessage, route.queue));
   }
 
-  /** Takes no more requests, aborts the signals of those under way, and waits up to 2 s for their replies. */
+  /** Stops taking requests, aborts the signals of those under way, and waits up to 2 s for their replies. */
   async stop(): Promise<void> {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.#stopping.abort();
@@ -70,12 +70,12 @@ export class MessageServer {
   }
 }
 
-/** Carries the error as JSON and as a header, so that it serves as a reply of either kind. */
+/** An error reply, as JSON and as a header, so that it serves both JSON and binary requests. */
 function failed(error: PodfleetError): Reply {
   return { payload: encodeJson({ error: error.toWire() }), headers: errorHeaders(error) };
 }
 
-/** A reply is dropped when the link is down: the server that would take it later no longer knows the request. */
+/** Sends a reply. It is dropped when the link is down: after a reconnect the server no longer knows the request. */
 function respond(route: Route, message: Msg, reply: Reply): void {
   if (!message.reply || !route.link.connected) return;
   message.respond(reply.payload, { headers: reply.headers ?? headers() });

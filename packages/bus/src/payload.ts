@@ -1,4 +1,4 @@
-/** Payloads of messages: JSON as UTF-8, and errors in the shape that protocol/reply gives them. */
+/** Payloads of messages: JSON in UTF-8, and errors in the form of protocol/reply. */
 import { headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import { PodfleetError, wireErrorSchema } from "@podfleet/model/errors";
 import { errorHeader, errorReplySchema } from "@podfleet/protocol/reply";
@@ -8,7 +8,7 @@ export function encodeJson(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-/** @throws PodfleetError INVALID_INPUT that names the first field that is wrong */
+/** @throws PodfleetError INVALID_INPUT that names the first invalid field */
 export function parseRequest<Schema extends z.ZodType>(
   message: string,
   schema: Schema,
@@ -21,7 +21,7 @@ export function parseRequest<Schema extends z.ZodType>(
   });
 }
 
-/** @throws PodfleetError INTERNAL when the other side did not keep to the protocol */
+/** @throws PodfleetError INTERNAL when the reply does not follow the protocol */
 export function parseReply<Schema extends z.ZodType>(
   message: string,
   schema: Schema,
@@ -34,7 +34,7 @@ export function parseReply<Schema extends z.ZodType>(
   });
 }
 
-/** The value of a JSON reply. @throws PodfleetError the one that the reply holds instead */
+/** The value of a JSON reply. @throws PodfleetError the error that the reply holds instead */
 export function replyValue(reply: Msg): unknown {
   const value: unknown = reply.json();
   const failed = errorReplySchema.safeParse(value);
@@ -42,7 +42,7 @@ export function replyValue(reply: Msg): unknown {
   return value;
 }
 
-/** @throws PodfleetError the one that a binary reply's header holds instead of a body */
+/** @throws PodfleetError the error in the header of a binary reply */
 export function assertNoErrorHeader(reply: Msg): void {
   if (!reply.headers?.has(errorHeader)) return;
   throw PodfleetError.fromWire(wireErrorSchema.parse(JSON.parse(reply.headers.get(errorHeader))));
@@ -62,7 +62,7 @@ export function setHeaders(
   return carrier;
 }
 
-/** The headers named by `schema`, as strings. */
+/** The headers that `schema` names, as strings. */
 export function headerValues(message: Msg, schema: z.ZodObject): Record<string, string> {
   const carrier = message.headers;
   const present = Object.keys(schema.shape).filter((key) => carrier?.has(key));
@@ -88,7 +88,7 @@ function parse<Schema extends z.ZodType>(
   throw makeError(`${field}${issue?.message ?? "unknown reason"}`, result.error);
 }
 
-/** A header's value goes through the client as it is; JSON escapes keep it ASCII. */
+/** JSON with escapes instead of characters beyond ASCII, because NATS headers carry ASCII. */
 function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

@@ -1,4 +1,4 @@
-/** Makes a change of the identity hold on a running server: it disconnects users that are revoked. */
+/** Puts a changed identity into effect on a running server, which then disconnects revoked users. */
 import { connect, credsAuthenticator } from "@nats-io/transport-node";
 import { withDeadline } from "@podfleet/base/deadline";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -15,8 +15,8 @@ const replySchema = z.object({
 const timeoutMs = 5_000;
 
 /**
- * Hands the account's JWT to the server, which keeps it in its JWT directory. Store the identity first: the server
- * takes up a stored one only when it starts.
+ * Sends the account's JWT to the server, which keeps it in its JWT directory. Store the identity before: the server reads a stored one
+ * only when it starts.
  * @throws PodfleetError UNAVAILABLE when the server cannot be reached or refuses
  */
 export async function publishAccount(identity: NatsIdentity, servers: string): Promise<void> {

@@ -1,23 +1,23 @@
-/** The nats-server configuration that makes an identity hold. */
+/** The configuration of a nats-server that enforces an identity. */
 import { keyPair, type NatsIdentity } from "./identity.ts";
 
 export interface NatsServerConfigOptions {
   readonly identity: NatsIdentity;
   readonly host: string;
-  /** -1 lets the server choose; it then says which in a file of `portsFileDirectory`. */
+  /** -1 lets the server choose one, which it writes to a file in `portsFileDirectory`. */
   readonly port: number;
-  /** Where the server keeps account JWTs, revocations among them. */
+  /** Directory in which the server keeps account JWTs, with their revocations. */
   readonly jwtDirectory: string;
   readonly portsFileDirectory?: string;
 }
 
-/** Bytes of one message at most. */
+/** Most bytes of one message. */
 export const payloadBytesMax = 1024 * 1024;
 
 /**
- * Pings a silent client every 2 s and drops it after 2 without an answer, so that requests to a host behind a dead link
- * meet "no responders" within 8 s. A client that messages are still sent to is not pinged: those who send them often must
- * notice by the host's missing heartbeats.
+ * The server pings a silent client every 2 s and drops it after 2 pings without an answer, so that requests to a host behind a dead
+ * link get "no responders" within 8 s. It does not ping a client while it sends it messages: a frequent sender has to notice by the
+ * host's missing heartbeats.
  */
 export function renderNatsServerConfig(options: NatsServerConfigOptions): string {
   const { identity } = options;

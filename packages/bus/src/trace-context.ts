@@ -1,6 +1,6 @@
 /**
- * W3C trace context in the headers of NATS messages, and the spans of both ends of a message. A message that is sent outside
- * any span makes none: background work would otherwise bury the traces that someone asked for.
+ * W3C trace context in the headers of NATS messages, and the spans of both ends of a message. A message that is sent outside any span
+ * makes none: background work would otherwise bury the traces of callers.
  */
 import { headers, type Msg, type MsgHdrs } from "@nats-io/transport-node";
 import {
@@ -20,13 +20,13 @@ import { PodfleetError } from "@podfleet/model/errors";
 const tracer = trace.getTracer("podfleet.bus");
 
 export interface MessageSpan {
-  /** `do`, `journal.read`, `hello`: low cardinality. */
+  /** Name of the message, of low cardinality: `do`, `journal.read`, `hello`. */
   readonly message: string;
   readonly subject: string;
   readonly attributes: Attributes;
 }
 
-/** Runs `send` in a client span, and hands it headers that carry the span's context. */
+/** Runs `send` in a client span, with headers that carry the span's context. */
 export async function inSendSpan<T>(
   span: MessageSpan,
   send: (headers: MsgHdrs) => Promise<T>,
@@ -40,7 +40,7 @@ export async function inSendSpan<T>(
   });
 }
 
-/** Runs `process` in a consumer span that continues the trace of the message's headers. */
+/** Runs `process` in a consumer span that continues the trace in the message's headers. */
 export async function inProcessSpan<T>(
   span: MessageSpan,
   message: Msg,
@@ -61,7 +61,7 @@ const getter: TextMapGetter<MsgHdrs | undefined> = {
   keys: (carrier) => carrier?.keys() ?? [],
 };
 
-/** OpenTelemetry's semantic conventions for messaging. */
+/** Attributes by OpenTelemetry's semantic conventions for messaging. */
 function attributesOf(span: MessageSpan, name: string, type: string): Attributes {
   return {
     "messaging.system": "nats",
@@ -72,7 +72,8 @@ function attributesOf(span: MessageSpan, name: string, type: string): Attributes
   };
 }
 
-async function endSpan<T>(span: Span, result: Promise<T>): Promise<T> {
+/** Ends the span with the result, which passes on; a rejection marks the span as an error. */
+export async function endSpan<T>(span: Span, result: Promise<T>): Promise<T> {
   try {
     return await result;
   } catch (error) {

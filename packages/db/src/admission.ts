@@ -1,4 +1,4 @@
-/** Records operations under way together with the containers that they are about, in one statement each. */
+/** Records new operations together with their containers, each in one statement. */
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ContainerId } from "@podfleet/model/ids";
 import type { Capacity } from "@podfleet/model/resources";
@@ -19,7 +19,7 @@ import { driveLease, type NewOperation } from "./operations.ts";
 export type AdmittedOperation = Omit<NewOperation, "container" | "hostId" | "outcome">;
 
 export interface RecordedOnContainer {
-  /** See `theOneMeant`. */
+  /** The candidates for `theOneMeant`. */
   readonly found: readonly FoundContainer[];
   /** False when the reference means no container or several, or when the operation's id is taken. */
   readonly isRecorded: boolean;

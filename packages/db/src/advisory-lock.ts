@@ -25,7 +25,8 @@ export async function lockInTransaction(transaction: Database, lock: AdvisoryLoc
 }
 
 /**
- * What follows it in the transaction sees all that was committed under the lock before, also when both are sent together:
+ * The statement that takes the lock. The statements after it see all that was committed under the lock, also when they are sent
+ * together with it:
  *
  *     await Promise.all([transaction.execute(lockStatement(lock)), transaction.execute(next)]);
  */

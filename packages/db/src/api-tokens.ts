@@ -5,7 +5,7 @@ import { apiTokens } from "./schema.ts";
 
 export interface ApiTokenRow {
   readonly id: string;
-  /** Who holds it. */
+  /** The caller that holds it. */
   readonly name: string;
   readonly sha256: Uint8Array;
 }

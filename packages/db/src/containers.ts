@@ -1,4 +1,4 @@
-/** Containers as the fleet records them, with the last state that their agents reported. */
+/** Queries for containers: their records, with the last state that their agents reported. */
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
@@ -14,7 +14,7 @@ import { hostState } from "./host-state.ts";
 import { hostColumns, type ListedHost } from "./hosts.ts";
 import { containers, hosts } from "./schema.ts";
 
-/** A container without its spec, which only few need and which may be long. */
+/** A container without its spec, which may be long and which few callers need. */
 export interface ContainerRow {
   readonly id: ContainerId;
   readonly name: string;
@@ -29,12 +29,12 @@ export interface ContainerRow {
   readonly removedAt: Date | null;
 }
 
-/** Values of one filter are alternatives, except labels: a container has all of those. */
+/** The values of a filter are alternatives, except for labels, which a container must all have. */
 export interface ContainerFilters {
-  /** Not only those that run or are paused; a filter by state implies it. */
+  /** Includes containers that are neither running nor paused; a filter by state implies it. */
   readonly all: boolean;
   readonly host?: readonly string[] | undefined;
-  /** Parts of the name. */
+  /** Substrings of the name. */
   readonly name?: readonly string[] | undefined;
   /** `key` or `key=value`. */
   readonly label?: readonly string[] | undefined;
@@ -44,7 +44,7 @@ export interface ContainerFilters {
   readonly limit?: number | undefined;
 }
 
-/** Newest first. */
+/** Lists containers, newest first. */
 export async function listContainers(
   database: Database,
   filters: ContainerFilters,
@@ -53,7 +53,7 @@ export async function listContainers(
   const hostRows = await database.select(hostColumns).from(hosts);
   const byId = new Map(hostRows.map((host) => [host.id, shownHost(host)]));
   const where = and(isNull(containers.removedAt), ...conditions(filters, hostRows));
-  // Without drizzle's mapping of rows, which takes as long as Postgres does for a thousand of them.
+  // Raw SQL: drizzle's mapping of a thousand rows takes as long as the query itself.
   const { rows } = await database.execute<ListedRow>(sql`
     select id, name, host_id, image, command, labels, state, snapshot, created_at
     from ${containers} where ${where} order by created_at desc, id limit ${filters.limit ?? listMax}`);
@@ -78,11 +78,11 @@ interface ListedRow extends Record<string, unknown> {
   readonly created_at: string;
 }
 
-/** Rows of a list at most, when its caller sets no limit. */
+/** Most rows of a list whose caller sets no limit. */
 const listMax = 100_000;
 
 /**
- * The container with this name, this id, or an id that only it has with this prefix. A name goes before a prefix.
+ * The container with this name, this id or this unique prefix of an id. A name takes precedence over a prefix.
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID
  */
 export async function getContainer(database: Database, reference: string): Promise<ContainerRow> {
@@ -92,12 +92,12 @@ export async function getContainer(database: Database, reference: string): Promi
 }
 
 /**
- * The first two of the containers that a reference may mean; the first has the name, or is the only one whose id begins with
- * it, or there are two such.
+ * Selects at most two of the containers that a reference may mean. The first is the one that has the name, if there is one; two rows
+ * without it mean that an id prefix is ambiguous.
  */
 export function containersMeantBy(reference: string): SQL {
   const prefix = /^[0-9a-f]{1,64}$/.test(reference) ? reference : "";
-  // Between two bounds, which a plan for any prefix can use the index for; "g" comes after all hex digits.
+  // A range lets the prepared plan use the index for any prefix; "g" sorts after all hex digits.
   const end = prefix === "" ? "" : `${prefix}g`;
   return sql`
     select ${containerColumns}, ${hostColumnsOfContainer}
@@ -130,7 +130,7 @@ export function theOneMeant(reference: string, found: readonly FoundContainer[])
   return containerRowOf(first, host);
 }
 
-/** Those of a `ContainerRow` that are the container's own. */
+/** The columns of a `ContainerRow`, without those of its host. */
 export const containerColumns = sql.raw(`
   containers.id, containers.name, containers.image, containers.command, containers.labels, containers.state,
   containers.revision, containers.snapshot, containers.created_at as "createdAt", containers.removed_at as "removedAt"`);
@@ -179,7 +179,7 @@ export function containerRowOf(record: ContainerRecord, host: ListedHost): Conta
   };
 }
 
-/** The container with this id, removed ones too while they are kept. */
+/** The container with this id, also a removed one while its row is kept. */
 export async function findContainerById(
   database: Database,
   id: ContainerId,
@@ -188,7 +188,7 @@ export async function findContainerById(
   return row;
 }
 
-/** Of those that are on record, removed ones too while they are kept. */
+/** Names of the containers with these ids, also of removed ones while their rows are kept. */
 export async function findContainerNames(
   database: Database,
   ids: readonly ContainerId[],
@@ -212,7 +212,7 @@ export async function findContainerSpec(
   return row?.spec;
 }
 
-/** `snapshot`, when given, is newer than the row's own. */
+/** @param snapshot one that is newer than the row's own */
 export function summaryOf(row: ContainerRow, snapshot = row.snapshot): ContainerSummary {
   const { id, image, command, labels } = row;
   return {

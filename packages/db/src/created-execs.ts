@@ -1,4 +1,4 @@
-/** Exec sessions that were created apart from their start. */
+/** Queries for exec sessions that are created first and started later. */
 import type { ExecSpec, TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId, ExecId, OperationId } from "@podfleet/model/ids";
 import { and, eq, isNull, or, sql } from "drizzle-orm";
@@ -8,7 +8,7 @@ import { createdExecs, operations } from "./schema.ts";
 
 export type CreatedExecRow = typeof createdExecs.$inferSelect;
 
-/** @returns the row with this id: the new one, or one that was there */
+/** @returns the new row, or the one that has the id already */
 export async function ensureCreatedExec(
   database: Database,
   exec: { readonly id: ExecId; readonly containerId: ContainerId; readonly spec: ExecSpec },
@@ -32,7 +32,7 @@ export async function findCreatedExec(
 }
 
 /**
- * Makes `operation` the one that starts the session. The same operation may claim it again.
+ * Makes `operation` the one that starts the session. The same operation may claim the session again.
  * @returns undefined when there is no such session, or another operation has claimed it
  */
 export async function claimCreatedExec(
@@ -52,7 +52,7 @@ export async function claimCreatedExec(
   return row;
 }
 
-/** @returns false when there is no such session, or it was started */
+/** @returns false when there is no such session, or it has been started */
 export async function resizeCreatedExec(
   database: Database,
   { id, size }: { readonly id: ExecId; readonly size: TerminalSize },
@@ -65,7 +65,7 @@ export async function resizeCreatedExec(
   return resized.length > 0;
 }
 
-/** The container of a session that was started, however it was created. */
+/** The container of a session that has been started, however the session was created. */
 export async function findContainerOfExec(
   database: Database,
   id: ExecId,

@@ -1,7 +1,7 @@
 import { PodfleetError } from "@podfleet/model/errors";
 import { DatabaseError } from "pg";
 
-/** The operating error that a failed query comes down to; undefined for a defect. Drizzle and tRPC wrap it, hence the walk. */
+/** The operating error behind a failed query; undefined for a defect. Drizzle and tRPC wrap errors, so it searches the causes. */
 export function findDatabaseError(error: unknown): PodfleetError | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (isUnavailable(cause)) {
@@ -18,7 +18,7 @@ export function findDatabaseError(error: unknown): PodfleetError | undefined {
   return undefined;
 }
 
-/** Whether `error` says that a unique index has the value already. */
+/** Whether `error` is a violation of this unique constraint. */
 export function violatesUnique(error: unknown, constraint: string): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof DatabaseError && cause.code === "23505") {
@@ -28,7 +28,7 @@ export function violatesUnique(error: unknown, constraint: string): boolean {
   return false;
 }
 
-/** untranslatable_character and character_not_in_repertoire */
+/** `untranslatable_character` and `character_not_in_repertoire`. */
 const nulCodes: ReadonlySet<string> = new Set(["22P05", "22021"]);
 
 const socketCodes: ReadonlySet<string> = new Set([
@@ -40,13 +40,13 @@ const socketCodes: ReadonlySet<string> = new Set([
   "ETIMEDOUT",
 ]);
 
-/** Messages of pg that have no code. */
+/** Messages of errors that pg gives no code. */
 const connectionMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
 
 function isUnavailable(error: Error): boolean {
   const code = "code" in error ? String(error.code) : "";
-  // Class 08 is connection exceptions, 57P0x the server's end and start.
+  // Class 08: connection exceptions; 57P0x: shutdown and start-up of the server.
   if (error instanceof DatabaseError) return /^(08|57P0|53300)/.test(code);
   return (socketCodes.has(code) && "syscall" in error) || connectionMessages.test(error.message);
 }

@@ -4,7 +4,7 @@ import type { PgDatabase } from "drizzle-orm/pg-core";
 
 import { createTracedPool } from "./traced-pool.ts";
 
-/** What queries run on: the database, or a transaction on it. */
+/** The database or a transaction on it: queries take either. */
 export type Database = PgDatabase<NodePgQueryResultHKT, Record<string, never>>;
 
 export interface OpenDatabase {
@@ -15,9 +15,9 @@ export interface OpenDatabase {
 export interface DatabaseOptions {
   readonly url: string;
   readonly applicationName: string;
-  /** Connections at once at most. */
+  /** Most connections at once. */
   readonly connectionsMax?: number;
-  /** Gets the errors of idle connections: the server ended, or ended them. The next query opens a new one. */
+  /** Called when an idle connection breaks, for example because the server shuts down. The next query opens a new one. */
   readonly onIdleError: (error: Error) => void;
 }
 
@@ -31,11 +31,11 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
     statement_timeout: 15_000,
     idle_in_transaction_session_timeout: 15_000,
     keepAlive: true,
-    // Queries of one transaction that do not depend on each other's answers share a round trip.
+    // Independent queries of one transaction share a round trip.
     pipeline: true,
   });
   pool.on("error", options.onIdleError);
-  // The pool listens to idle clients only. What ends a client that is lent out fails the borrower's next query.
+  // The pool listens to idle clients only. An error of a client in use fails its user's next query.
   pool.on("connect", (client) => client.on("error", () => undefined));
   return { database: drizzle({ client: pool }), close: async () => await pool.end() };
 }

@@ -1,4 +1,3 @@
-import type { EventType } from "@podfleet/model/event";
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -26,12 +25,12 @@ async function openEvents() {
   const second = await addHost(database, "host-2");
   const web = await addContainer(database, first, "web");
   const db = await addContainer(database, second, "db");
-  const types: EventType[] = [
+  const types = [
     "container.create",
     "container.init",
     "container.start",
     "container.died",
-  ];
+  ] as const;
   const ofWeb = types.map((type, index) =>
     newEvent(index + 1, { type, time: at(index + 1), containerId: web.id }),
   );

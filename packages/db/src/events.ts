@@ -1,23 +1,23 @@
 import type { EventRecord } from "@podfleet/model/event";
 import type { EventType } from "@podfleet/model/event-type";
-import { and, desc, eq, gt, gte, inArray, like, lte, or, sql } from "drizzle-orm";
+import { and, desc, eq, gt, gte, inArray, lte, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
 import { hostIs } from "./hosts.ts";
-import { escapeLike } from "./operations.ts";
+import { concernsContainer } from "./operations.ts";
 import { events, hosts } from "./schema.ts";
 
 export interface EventFilters {
-  /** By the host's clock, both ends included. */
+  /** The bounds are inclusive and compare with the host's clock. */
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
-  /** Name, id or id prefix; of removed containers too. */
+  /** Name, id or id prefix, also of a removed container. */
   readonly container?: string | undefined;
   readonly host?: string | undefined;
   readonly types?: readonly EventType[] | undefined;
 }
 
-/** The last `limit` of those that fit, oldest first. */
+/** The newest `limit` events that match, oldest first. */
 export async function listEvents(
   database: Database,
   filters: EventFilters & { readonly limit: number },
@@ -29,7 +29,7 @@ export async function listEvents(
   return rows.toReversed().map(toRecord);
 }
 
-/** The first `limit` of those that fit and come after `position`. */
+/** The first `limit` events after `position` that match. */
 export async function listEventsAfter(
   database: Database,
   position: number,
@@ -54,12 +54,7 @@ function conditions({ since, until, container, host, types }: EventFilters) {
   return and(
     since && gte(events.time, since),
     until && lte(events.time, until),
-    container === undefined
-      ? undefined
-      : or(
-          eq(events.containerName, container),
-          like(events.containerId, `${escapeLike(container)}%`),
-        ),
+    container === undefined ? undefined : concernsContainer(events, container),
     host === undefined ? undefined : hostIs(host),
     types && inArray(events.type, [...types]),
   );

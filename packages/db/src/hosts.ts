@@ -11,8 +11,8 @@ import { replaceImages } from "./images.ts";
 import { hosts } from "./schema.ts";
 
 /**
- * Records that an agent has connected, and what its host is.
- * @returns the last of its events that is stored; 0 before the first
+ * Records the hello of an agent: its host and the images that the host holds.
+ * @returns sequence number of the host's last stored event; 0 before the first
  * @throws PodfleetError NAME_IN_USE when another host has the name
  */
 export async function registerHost(
@@ -49,7 +49,7 @@ export async function registerHost(
   }
 }
 
-/** Notes that the agents of these hosts were heard just now. */
+/** Records that the agents of these hosts were heard just now. */
 export async function touchHosts(database: Database, ids: readonly HostId[]): Promise<void> {
   await database
     .update(hosts)
@@ -82,7 +82,7 @@ export async function listHostLiveness(database: Database): Promise<HostLiveness
   return await database.select(livenessColumns).from(hosts).orderBy(hosts.name);
 }
 
-/** By name. */
+/** Lists hosts by name. */
 export async function listHosts(database: Database): Promise<HostRecord[]> {
   const rows = await selectHosts(database).orderBy(hosts.name);
   return rows.map(toRecord);
@@ -101,12 +101,12 @@ export function hostNotFound(reference: string): PodfleetError {
   });
 }
 
-/** Condition: the host has this name or id. */
+/** SQL condition: the host has this name or id. */
 export function hostIs(reference: string) {
   return or(eq(hosts.name, reference), sql`${hosts.id} = ${reference}`);
 }
 
-/** Of each host that has containers: what they have reserved, with what changes under way may add, and how many there are. */
+/** Subquery, one row per host that has containers: their number, and what they and the claims on the host reserve. */
 export const reservations = sql`(
   select containers.host_id,
     sum(containers.cpu_millis) + coalesce((
@@ -119,7 +119,7 @@ export const reservations = sql`(
   where containers.removed_at is null
   group by containers.host_id) as reserved`;
 
-/** A host without containers has no sums. */
+/** A column of `reservations`, which has no row for a host without containers. */
 function orZero(column: string): SQL<number> {
   return sql`coalesce(reserved.${sql.identifier(column)}, 0)`.mapWith(Number);
 }

@@ -5,7 +5,7 @@ import { and, eq, ne, notInArray, sql } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { hostImages, hosts } from "./schema.ts";
 
-/** Makes `images` all that the host is known to hold. */
+/** Replaces the images recorded for the host. */
 export async function replaceImages(
   database: Database,
   hostId: HostId,
@@ -18,7 +18,7 @@ export async function replaceImages(
   await upsertImages(database, hostId, images);
 }
 
-/** Adds images to what the host is known to hold. A name that one of them has is no longer another's. */
+/** Adds to the images recorded for the host. Their names are taken from its other images. */
 export async function addImages(
   database: Database,
   hostId: HostId,
@@ -49,7 +49,7 @@ async function upsertImages(
   images: readonly Image[],
 ): Promise<void> {
   if (images.length === 0) return;
-  // One statement may touch a row once: a load is told by its event and by its outcome. The last is the newest.
+  // A load is reported by its event and by its outcome, and one statement may touch a row only once. The last one is the newest.
   const newest = [...new Map(images.map((image) => [image.id, image])).values()];
   const rows = newest.map(({ id, createdAt, ...rest }) => ({
     hostId,
@@ -71,7 +71,7 @@ async function upsertImages(
     });
 }
 
-/** Each image once, with all its names and the hosts that have it; by first name. */
+/** Lists each image once, with all its names and the hosts that hold it, ordered by first name. */
 export async function listImages(database: Database): Promise<ImageRecord[]> {
   const rows = await database
     .select({ image: hostImages, host: hosts.name })

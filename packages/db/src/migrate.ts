@@ -9,17 +9,17 @@ import { Client } from "pg";
 
 import { advisoryLockNumber } from "./advisory-lock.ts";
 
-/** Beside the bundle in what ships, beside `src` in the sources. */
+/** Migrations are beside the bundle, or beside `src` when it runs from sources. */
 const folders = ["migrations", "../migrations"].map((path) => join(import.meta.dirname, path));
 
-/** Where drizzle's migrator records the migrations that a database has had. */
+/** The table in which drizzle's migrator records applied migrations. */
 const migrationsSchema = "drizzle";
 const migrationsTable = "__drizzle_migrations";
 
 const lockWaitMaxMs = 120_000;
 
 /**
- * Brings the database to the schema of this build. Harmless when it has it, and when several processes do it at once.
+ * Migrates the database to the schema of this build. Idempotent, also when several processes run it at once.
  * @throws PodfleetError SCHEMA_TOO_NEW when a newer build has migrated it; the database is left as it is
  */
 export async function migrateDatabase(url: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** The record of every mutation; model/operation has its states. */
+/** Queries for operations, the records of mutations; model/operation describes their states. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId, HostId, OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome, OperationRecord, OperationStatus } from "@podfleet/model/operation";
@@ -8,7 +8,7 @@ import { and, desc, eq, isNull, like, lt, or, sql } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { hostState } from "./host-state.ts";
 import { hostIs } from "./hosts.ts";
-import { hosts, operationHosts, operations } from "./schema.ts";
+import { type events, hosts, operationHosts, operations } from "./schema.ts";
 
 export type OperationRow = typeof operations.$inferSelect;
 
@@ -20,12 +20,12 @@ export interface NewOperation {
   readonly hostId?: HostId | undefined;
   readonly caller: string;
   readonly traceId: string | undefined;
-  /** Present for one that is refused before it is sent. */
+  /** Present when the operation is refused before it is sent. */
   readonly outcome?: OperationOutcome;
 }
 
 /**
- * Records an operation: as finished with its outcome, else as in the hands of the one who inserts it.
+ * Records an operation: as finished when it has an outcome, otherwise as driven by the caller.
  * @returns false when the id is taken
  */
 export async function insertOperation(
@@ -51,7 +51,7 @@ export async function insertOperation(
 
 /**
  * The operation with this id.
- * @throws PodfleetError CONFLICT when it was for another request
+ * @throws PodfleetError CONFLICT when it is of another request
  */
 export async function findOperation(
   database: Database,
@@ -73,13 +73,13 @@ export async function findOperation(
   );
 }
 
-/** How long one who is at an operation may be silent before others ask the host what became of it. */
+/** Time after which an operation whose driver is silent may be settled by others. */
 export const driveLeaseMs = 45_000;
 export const driveLease = sql`clock_timestamp() + make_interval(secs => ${sql.raw(String(driveLeaseMs / 1000))})`;
 
 /**
- * Takes part in an operation that is under way, before sending it to its host once more.
- * @returns the row, with its outcome when it has finished meanwhile
+ * Becomes another driver of an operation under way, which is then sent to its host once more.
+ * @returns the row, which has an outcome when the operation has finished meanwhile
  */
 export async function joinOperation(database: Database, id: OperationId): Promise<OperationRow> {
   const [joined] = await database
@@ -90,7 +90,7 @@ export async function joinOperation(database: Database, id: OperationId): Promis
   return joined ?? (await getOperationRow(database, id));
 }
 
-/** Says that its driver is still at it. */
+/** Renews the driver's lease. */
 export async function extendDrive(database: Database, id: OperationId): Promise<void> {
   await database
     .update(operations)
@@ -98,7 +98,7 @@ export async function extendDrive(database: Database, id: OperationId): Promise<
     .where(and(eq(operations.id, id), isNull(operations.finishedAt)));
 }
 
-/** Leaves an operation to whoever settles it. */
+/** Ends the driver's lease: others may settle the operation. */
 export async function releaseDrive(database: Database, id: OperationId): Promise<void> {
   await database
     .update(operations)
@@ -106,7 +106,7 @@ export async function releaseDrive(database: Database, id: OperationId): Promise
     .where(and(eq(operations.id, id), isNull(operations.finishedAt)));
 }
 
-/** Whether `id` is unfinished and nobody but the caller has ever set out to send it. Locks the row to the transaction's end. */
+/** Whether `id` is unfinished and has had no driver but the caller. Locks the row until the transaction ends. */
 export async function lockSoleAttempt(transaction: Database, id: OperationId): Promise<boolean> {
   const [row] = await transaction
     .select({ id: operations.id })
@@ -128,7 +128,7 @@ export interface UnsettledOperation {
   readonly host: { readonly id: HostId; readonly name: string };
 }
 
-/** Operations that were sent, that nobody is at, and whose host is reachable: one row per host without an outcome. */
+/** Operations that were sent, have no driver, and whose host is reachable: one row for each host without an outcome. */
 export async function listUnsettled(
   database: Database,
   limit: number,
@@ -153,7 +153,7 @@ export async function listUnsettled(
     .limit(limit);
 }
 
-/** Operations that their caller left before they were sent, for longer than `idleMs`. */
+/** Operations that were never sent and have had no driver for `idleMs`. */
 export async function listAbandoned(
   database: Database,
   limits: { readonly idleMs: number; readonly max: number },
@@ -201,7 +201,7 @@ export interface OperationHostRow {
   readonly outcome: OperationOutcome | null;
 }
 
-/** By host name. */
+/** Lists the hosts of an operation by name, with their outcomes. */
 export async function listOperationHosts(
   database: Database,
   operationId: OperationId,
@@ -216,13 +216,13 @@ export async function listOperationHosts(
 
 export interface OperationFilters {
   readonly limit: number;
-  /** Name, id or id prefix; of removed containers too. */
+  /** Name, id or id prefix, also of a removed container. */
   readonly container?: string | undefined;
   readonly host?: string | undefined;
   readonly status?: OperationStatus | undefined;
 }
 
-/** Newest first. */
+/** Lists operations, newest first. */
 export async function listOperations(
   database: Database,
   filters: OperationFilters,
@@ -231,12 +231,7 @@ export async function listOperations(
   const rows = await selectOperations(database)
     .where(
       and(
-        container === undefined
-          ? undefined
-          : or(
-              eq(operations.containerName, container),
-              like(operations.containerId, `${escapeLike(container)}%`),
-            ),
+        container === undefined ? undefined : concernsContainer(operations, container),
         host === undefined ? undefined : hostIs(host),
         status && eq(operations.status, status),
       ),
@@ -266,7 +261,18 @@ function operationNotFound(id: OperationId): PodfleetError {
   });
 }
 
-export function escapeLike(text: string): string {
+/** SQL condition: the record is about the container with this name, id or id prefix, which may be removed. */
+export function concernsContainer(
+  {
+    containerId,
+    containerName,
+  }: Pick<typeof operations | typeof events, "containerId" | "containerName">,
+  reference: string,
+) {
+  return or(eq(containerName, reference), like(containerId, `${escapeLike(reference)}%`));
+}
+
+function escapeLike(text: string): string {
   return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
 }
 

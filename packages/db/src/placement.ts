@@ -1,4 +1,4 @@
-/** The records that the creation and the change of a container read and write; all of it runs under the placement lock. */
+/** Queries for the placement of new containers and for changes of names and reservations, all under the placement lock. */
 import type { HostState } from "@podfleet/model/host";
 import type { ContainerId, HostId, ImageId, OperationId } from "@podfleet/model/ids";
 import type { Labels } from "@podfleet/model/name";
@@ -20,12 +20,12 @@ export interface PlacementHost extends ListedHost {
 }
 
 export interface PlacementRecords {
-  /** A container of the fleet has the name or is about to. */
+  /** A container has the name, or an operation has claimed it. */
   readonly isNameTaken: boolean;
   readonly hosts: PlacementHost[];
 }
 
-/** Takes the lock of placements to the end of the transaction, and reads what a new container of that name is placed by. */
+/** Takes the placement lock until the transaction ends, and reads the hosts and whether the name is taken. */
 export async function lockPlacement(
   transaction: Database,
   name: string,
@@ -56,7 +56,7 @@ interface PlacementRecord extends Record<string, unknown> {
   readonly lastSeenAt: string;
   readonly labels: Labels;
   readonly cpuMillis: number;
-  /** Numbers of 64 bits and more arrive as text. */
+  /** pg returns `bigint` and `numeric` as text. */
   readonly memoryBytes: string;
   readonly cpuReserved: string | null;
   readonly memoryReserved: string | null;
@@ -80,7 +80,7 @@ function toPlacementHost(record: PlacementRecord): PlacementHost {
   };
 }
 
-/** Whether a container of the fleet has the name or is about to; `except` aside. */
+/** Whether a container other than `except` has the name, or an operation has claimed it. */
 export async function isNameTaken(
   database: Database,
   name: string,
@@ -106,9 +106,9 @@ export async function isNameTaken(
 export interface Claim {
   readonly operationId: OperationId;
   readonly hostId: HostId;
-  /** Names that the container is to have, one after another. */
+  /** Names that the operation gives the container, one after another. */
   readonly names: readonly string[];
-  /** What it is to have reserved beyond what it has. */
+  /** Increase of the container's reservation. */
   readonly extra: Capacity;
 }
 
@@ -124,7 +124,7 @@ export async function insertClaims(
   if (rows.length > 0) await database.insert(claims).values(rows);
 }
 
-/** Where containers are; those that do not exist are left out. */
+/** Hosts of containers. Ids of containers that do not exist are left out. */
 export async function locateContainers(
   database: Database,
   ids: readonly ContainerId[],

@@ -1,7 +1,7 @@
 /**
- * What agents say, made into the fleet's records. Events and replies to requests go through the same functions, in any
- * order and as often as they like: a snapshot counts only when its revision is higher than the one recorded, an outcome
- * only while the operation has none. An agent changes records of its own host alone.
+ * The projection: applies agents' reports to the fleet's records. Events and replies go through the same functions, in any order and
+ * any number of times: a snapshot is applied only when its revision is higher than the recorded one, an outcome only while the
+ * operation has none. An agent changes records of its own host only.
  *
  * Rows are locked in one order: the host, containers, operations, and last the lock of event positions.
  */
@@ -26,9 +26,9 @@ export interface SettledOperation {
 }
 
 /**
- * Appends a host's events to the log and applies them. Those that are stored already are ignored.
- * @returns the last of the host's events that is stored. Less than the batch's first but one means a gap: nothing was
- *   stored, and the agent goes on from there. Undefined when the host is not registered
+ * Appends a host's events to the log and applies them. Events that are stored already are ignored. A batch that would leave a gap is
+ * not stored: the agent goes on after the returned number.
+ * @returns sequence number of the host's last stored event; undefined when the host is not registered
  */
 export async function applyEvents(
   database: Database,
@@ -52,7 +52,7 @@ export async function applyEvents(
   });
 }
 
-/** Records the outcome of an operation on a host, and what it says of containers and images. Takes part in a transaction that is open. */
+/** Records the outcome of an operation on a host, with its container and images. May run within a transaction. */
 export async function applyOutcome(
   database: Database,
   hostId: HostId,
@@ -62,8 +62,8 @@ export async function applyOutcome(
 }
 
 /**
- * Records an outcome that the host has told in a reply. Its events tell the same again until that is on Postgres's disk, so nobody
- * waits for the disk here.
+ * Records an outcome from a reply. The commit does not wait for Postgres's disk, because the host's events report the same outcome
+ * again until they are committed durably.
  */
 export async function applyRepliedOutcome(
   database: Database,
@@ -86,7 +86,7 @@ async function applySettled(
   }
 }
 
-/** Records a container's state that its agent gave in answer to a request, unless a newer one is on record. */
+/** Records a snapshot from a reply, unless a newer one is recorded. */
 export async function applySnapshot(
   database: Database,
   hostId: HostId,
@@ -98,7 +98,7 @@ export async function applySnapshot(
 interface Report {
   readonly settled: readonly SettledOperation[];
   readonly batch: readonly AgentEvent[];
-  /** Events of the host say the same until it is on disk. */
+  /** The host's events report the same until it is on disk. */
   readonly toldAgain?: boolean;
 }
 
@@ -127,12 +127,12 @@ function imagesIn({ outcome }: SettledOperation): readonly Image[] {
   return outcome.status === "succeeded" ? (outcome.images ?? []) : [];
 }
 
-/** Whether the container may be gone with the operation's end: a host's last word on one that is removed is "removing". */
+/** Whether the operation may have removed its container: the last state that a host reports of a removed one is "removing". */
 function mayFree({ outcome: { container } }: SettledOperation): boolean {
   return container === undefined || container.state === "removing";
 }
 
-/** Containers that may be freed, whose rows have to be locked before those of operations are. */
+/** Locks the containers that may be freed, because rows of containers are locked before those of operations. */
 async function lockContainersOf(
   transaction: Database,
   settled: readonly SettledOperation[],
@@ -153,7 +153,7 @@ async function lockContainersOf(
     .for("no key update");
 }
 
-/** The events that come right after `committedSeq`; none when the batch leaves a gap. A host's first batch may begin anywhere. */
+/** The events of the batch after `committedSeq`; none when they leave a gap. A host's first batch may begin anywhere. */
 function following(batch: readonly AgentEvent[], committedSeq: number | null): AgentEvent[] {
   const fresh = batch
     .filter(({ seq }) => seq > (committedSeq ?? 0))
@@ -174,8 +174,8 @@ interface FinishedOperation extends SettledOperation {
 }
 
 /**
- * What both replies and events say, in one statement: containers' newest states, and the outcomes of operations that were the host's
- * alone. With an operation its claims go; what came true of them is the container's by now.
+ * Records, in one statement, containers' newest snapshots and the outcomes of operations on this host alone, and drops the claims of
+ * those operations: the container's own record has the claimed name and reservation by then.
  * @returns the operations that had no outcome yet
  */
 async function record(
@@ -260,7 +260,7 @@ function updateContainers(
       ${toldAgain ? withoutWaitForDisk : sql``}`;
 }
 
-/** A condition that always holds: the transaction's end does not wait until it is on disk. What is lost by that is lost as a whole. */
+/** SQL condition, always true, that makes the transaction commit asynchronously. A crash of Postgres may lose it, but only as a whole. */
 const withoutWaitForDisk = sql`and (select set_config('synchronous_commit', 'off', true)) = 'off'`;
 
 /** Frees the names and reservations of containers. */
@@ -282,7 +282,7 @@ async function markRemoved(
     );
 }
 
-/** The container that is gone with the operation: it was removed, or its creation failed. */
+/** The container that no longer exists after the operation: it was removed, or its creation failed. */
 function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): ContainerId[] {
   const isGone =
     outcome.status === "succeeded"
@@ -291,7 +291,7 @@ function containerFreedBy({ verb, containerId, outcome }: FinishedOperation): Co
   return isGone && containerId !== null ? [containerId] : [];
 }
 
-/** Records a host's part of operations that concern several; the last part finishes the operation. */
+/** Records a host's outcome of operations on several hosts; the last one finishes the operation. */
 async function finishOnHost(
   transaction: Database,
   hostId: HostId,
@@ -333,7 +333,7 @@ async function finishWhenComplete(transaction: Database, id: OperationId): Promi
     .where(eq(operations.id, id));
 }
 
-/** Assigns their positions. */
+/** Stores events and assigns their positions. */
 async function appendEvents(
   transaction: Database,
   hostId: HostId,

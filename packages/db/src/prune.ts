@@ -6,16 +6,16 @@ import { containers, createdExecs, events, operations } from "./schema.ts";
 import { pruneSpans, type SpanBounds } from "./spans.ts";
 
 export interface RecordBounds {
-  /** Age of finished operations, events and removed containers. */
+  /** Greatest age of finished operations, events and removed containers. */
   readonly recordAgeMaxMs: number;
-  /** Of created exec sessions, started or not. */
+  /** Greatest age of created exec sessions, started or not. */
   readonly createdExecAgeMaxMs: number;
   readonly spans: SpanBounds;
 }
 
 /**
- * Drops records past their bounds.
- * @returns how many, or undefined when another replica is at it
+ * Deletes records past their bounds.
+ * @returns their number; undefined when another replica prunes
  */
 export async function pruneRecords(
   database: Database,

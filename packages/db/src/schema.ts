@@ -1,7 +1,7 @@
 /**
- * The fleet's records. Specs, placement and operations are written by the control plane; what `snapshot`, `state` and `revision` hold of a
- * container is a projection of what its agent has committed. All times but an event's are the database's own clock, so
- * replicas agree on them.
+ * The tables of the fleet's records. The control plane writes specs, placements and operations; a container's `snapshot`, `state` and
+ * `revision` are a projection of what its agent has committed. All times except an event's are of the database's clock, so replicas
+ * agree on them.
  */
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
@@ -36,7 +36,23 @@ const count = { mode: "number" } as const;
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
 
-/** What a host says of itself, without what has a column of its own. */
+/** Column: the host of a record. */
+function hostId() {
+  return text("host_id")
+    .$type<HostId>()
+    .notNull()
+    .references(() => hosts.id);
+}
+
+/** Column: the operation of a record, which is deleted with it. */
+function operationId() {
+  return uuid("operation_id")
+    .$type<OperationId>()
+    .notNull()
+    .references(() => operations.id, { onDelete: "cascade" });
+}
+
+/** Facts about a host that have no column of their own. */
 export type HostFacts = Omit<HostInfo, "id" | "name" | "labels" | "capacity">;
 
 export const hosts = pgTable("hosts", {
@@ -48,7 +64,7 @@ export const hosts = pgTable("hosts", {
   facts: jsonb().$type<HostFacts>().notNull(),
   /** Grows with each hello: of two requests with one between them, the first may have been lost with the agent. */
   helloCount: integer("sessions").notNull().default(1),
-  /** Last event that is stored; null until the first batch, which may begin anywhere. */
+  /** Sequence number of the last stored event; null until the first batch, which may begin anywhere. */
   committedSeq: bigint("committed_seq", count),
   lastSeenAt: timestamp("last_seen_at", time).notNull().defaultNow(),
   createdAt: timestamp("created_at", time).notNull().defaultNow(),
@@ -57,10 +73,7 @@ export const hosts = pgTable("hosts", {
 export const hostImages = pgTable(
   "host_images",
   {
-    hostId: text("host_id")
-      .$type<HostId>()
-      .notNull()
-      .references(() => hosts.id),
+    hostId: hostId(),
     imageId: text("image_id").$type<ImageId>().notNull(),
     names: text().array().notNull(),
     sizeBytes: bigint("size_bytes", count).notNull(),
@@ -70,18 +83,15 @@ export const hostImages = pgTable(
   (table) => [primaryKey({ columns: [table.hostId, table.imageId] })],
 );
 
-/** A removed container's row stays for a while: its last snapshot answers those who still wait for it. */
+/** Containers. The row of a removed one is kept for a while: its last snapshot answers callers that still wait for it. */
 export const containers = pgTable(
   "containers",
   {
     id: text().$type<ContainerId>().primaryKey(),
     name: text().notNull(),
-    hostId: text("host_id")
-      .$type<HostId>()
-      .notNull()
-      .references(() => hosts.id),
+    hostId: hostId(),
     spec: jsonb().$type<ContainerSpec>().notNull(),
-    /** What lists show of the spec, kept by Postgres so that they need not read the whole of it. */
+    /** Generated columns for the parts of the spec that lists show, so that a list need not read whole specs. */
     image: text()
       .notNull()
       .generatedAlwaysAs(sql`spec->>'image'`),
@@ -99,7 +109,7 @@ export const containers = pgTable(
     cpuMillis: integer("cpu_millis").notNull(),
     memoryBytes: bigint("memory_bytes", count).notNull(),
     state: text({ enum: containerStates }).notNull().default("unknown"),
-    /** Of the snapshot; 0 before the agent has reported the container. */
+    /** The snapshot's revision; 0 before the agent has reported the container. */
     revision: integer().notNull().default(0),
     snapshot: jsonb().$type<ContainerSnapshot>(),
     createdAt: timestamp("created_at", time).notNull().defaultNow(),
@@ -118,21 +128,21 @@ export const operations = pgTable(
   {
     id: uuid().$type<OperationId>().primaryKey(),
     verb: text({ enum: verbNames }).notNull(),
-    /** As the caller gave it; the same id with another request is a conflict. */
+    /** The caller's input; the same id with another request is a conflict. */
     request: jsonb().$type<Readonly<Record<string, unknown>>>().notNull(),
     status: text({ enum: operationStatuses }).notNull(),
     containerId: text("container_id").$type<ContainerId>(),
     containerName: text("container_name"),
-    /** Absent for one that concerns several hosts; those are in `operation_hosts`. */
+    /** Null for an operation on several hosts; those are in `operation_hosts`. */
     hostId: text("host_id")
       .$type<HostId>()
       .references(() => hosts.id),
     caller: text().notNull(),
     traceId: text("trace_id"),
     outcome: jsonb().$type<OperationOutcome>(),
-    /** How often somebody set out to send it. One that was never sent can be failed without asking the host. */
+    /** Number of drivers so far. An operation that was never sent can be failed without asking the host. */
     attempts: integer().notNull().default(1),
-    /** Until then somebody is at it and will record its outcome. */
+    /** End of its driver's lease; the driver records the outcome. */
     drivenUntil: timestamp("driven_until", time),
     createdAt: timestamp("created_at", time).notNull().defaultNow(),
     finishedAt: timestamp("finished_at", time),
@@ -147,14 +157,14 @@ export const operations = pgTable(
   ],
 );
 
-/** Exec sessions that were created apart from their start; their host hears of them when they are started. */
+/** Exec sessions that are created first and started later; the host learns of them when they are started. */
 export const createdExecs = pgTable(
   "created_execs",
   {
     id: text().$type<ExecId>().primaryKey(),
     containerId: text("container_id").$type<ContainerId>().notNull(),
     spec: jsonb().$type<ExecSpec>().notNull(),
-    /** The one operation that starts it; null until somebody does. */
+    /** The one operation that starts it; null before. */
     startedBy: uuid("started_by").$type<OperationId>(),
     createdAt: timestamp("created_at", time).notNull().defaultNow(),
   },
@@ -162,21 +172,15 @@ export const createdExecs = pgTable(
 );
 
 /**
- * What an operation under way may come to need for its container beyond what the container has: nobody else gets it
- * meanwhile. With the operation's end its claims go; what came true is the container's then.
+ * Claims: names and increases of reservations that an operation under way may need for its container, and that no other operation gets
+ * meanwhile. They are deleted when the operation ends; the container's own record then has its name and reservation.
  */
 export const claims = pgTable(
   "claims",
   {
-    operationId: uuid("operation_id")
-      .$type<OperationId>()
-      .notNull()
-      .references(() => operations.id, { onDelete: "cascade" }),
-    hostId: text("host_id")
-      .$type<HostId>()
-      .notNull()
-      .references(() => hosts.id),
-    /** The name that it is to have. */
+    operationId: operationId(),
+    hostId: hostId(),
+    /** The container's name-to-be. */
     name: text().unique("claims_name_unique"),
     cpuMillis: integer("cpu_millis").notNull().default(0),
     memoryBytes: bigint("memory_bytes", count).notNull().default(0),
@@ -187,32 +191,23 @@ export const claims = pgTable(
   ],
 );
 
-/** The hosts of an operation that concerns several, and what came of it on each. */
+/** The hosts of an operation on several hosts, with the outcome on each. */
 export const operationHosts = pgTable(
   "operation_hosts",
   {
-    operationId: uuid("operation_id")
-      .$type<OperationId>()
-      .notNull()
-      .references(() => operations.id, { onDelete: "cascade" }),
-    hostId: text("host_id")
-      .$type<HostId>()
-      .notNull()
-      .references(() => hosts.id),
+    operationId: operationId(),
+    hostId: hostId(),
     outcome: jsonb().$type<OperationOutcome>(),
   },
   (table) => [primaryKey({ columns: [table.operationId, table.hostId] })],
 );
 
-/** Every host's log. Positions commit in order, so a reader that goes on after one it has seen skips nothing. */
+/** The events of all hosts. Positions commit in order, so a reader that resumes after one that it has seen misses none. */
 export const events = pgTable(
   "events",
   {
     position: bigint(count).generatedAlwaysAsIdentity().primaryKey(),
-    hostId: text("host_id")
-      .$type<HostId>()
-      .notNull()
-      .references(() => hosts.id),
+    hostId: hostId(),
     seq: bigint(count).notNull(),
     type: text({ enum: eventTypes }).notNull(),
     /** The host's clock. */
@@ -229,7 +224,7 @@ export const events = pgTable(
   ],
 );
 
-/** Callers' tokens; the token itself is nowhere. */
+/** API tokens of callers, as hashes; the tokens themselves are not stored. */
 export const apiTokens = pgTable("api_tokens", {
   id: text().primaryKey(),
   name: text().notNull(),

@@ -1,17 +1,17 @@
-/** A bounded store of recent spans, so that a trace can be shown where there is no collector. */
+/** Queries for recent spans, whose number and age are bounded: `podfleet trace` works without a collector. */
 import type { SpanRecord } from "@podfleet/model/span";
 import { eq, sql } from "drizzle-orm";
 
 import type { Database } from "./database.ts";
 import { spans } from "./schema.ts";
 
-/** Stores spans; one that is there already is left as it is. */
+/** Stores spans. A span that is stored already is left as it is. */
 export async function insertSpans(
   database: Database,
   records: readonly SpanRecord[],
 ): Promise<void> {
   if (records.length === 0) return;
-  // Spans of callers may hold the one character that jsonb cannot.
+  // Spans of callers may hold NUL, which jsonb cannot store.
   const rows = JSON.stringify(records).replaceAll(String.raw`\u0000`, "");
   await database.execute(sql`
     insert into ${spans} (trace_id, span_id, record)
@@ -20,7 +20,7 @@ export async function insertSpans(
     on conflict do nothing`);
 }
 
-/** In order of their start. */
+/** Lists the spans of a trace in the order of their start. */
 export async function listSpans(database: Database, traceId: string): Promise<SpanRecord[]> {
   const rows = await database
     .select({ record: spans.record })
@@ -35,7 +35,7 @@ export interface SpanBounds {
   readonly ageMaxMs: number;
 }
 
-/** @returns how many were dropped */
+/** @returns the number of spans that were deleted */
 export async function pruneSpans(database: Database, bounds: SpanBounds): Promise<number> {
   const { rowCount } = await database.execute(sql`
     delete from ${spans}

@@ -16,9 +16,10 @@ import {
 } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { Labels } from "@podfleet/model/name";
-import type { OperationStatus, OperationVerb } from "@podfleet/model/operation";
+import type { OperationStatus } from "@podfleet/model/operation";
 import type { Capacity } from "@podfleet/model/resources";
 import type { SpanRecord } from "@podfleet/model/span";
+import type { Verb } from "@podfleet/model/verb/verbs";
 import type { TestPostgres } from "@podfleet/testkit/test-database";
 
 import { recordCreation } from "./admission.ts";
@@ -123,7 +124,7 @@ export async function addOperation(
     status = "dispatched",
   }: {
     readonly host: HostInfo;
-    readonly verb: OperationVerb;
+    readonly verb: Verb;
     readonly container?: TestContainer;
     readonly status?: Exclude<OperationStatus, "succeeded" | "failed">;
   },

@@ -1,9 +1,8 @@
 /**
- * A pg pool whose queries are spans. It is done here and not by an instrumentation because those patch modules, which a
- * bundle does not have. A query outside any span makes none: background work would otherwise fill the store of spans
- * with its own inserts.
+ * A pg pool that makes a span for each query. OpenTelemetry's instrumentation of pg would not work: it patches modules, which a bundle
+ * does not have. A query outside any span makes none: background work would otherwise fill the store of spans with its own inserts.
  *
- * A query with parameters is prepared once on each connection: parsing and planning it anew takes Postgres longer than running it.
+ * A query with parameters is prepared once per connection: parsing and planning take Postgres longer than running it.
  */
 import { type Attributes, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { Client, Pool, type PoolConfig } from "pg";
@@ -17,7 +16,7 @@ export function createTracedPool(config: PoolConfig): Pool {
 type ClientQuery = (query: unknown, values: unknown, callback: unknown) => unknown;
 
 class TracedClient extends Client {
-  // `never` satisfies each of pg's overloads; what comes back is what pg returns.
+  // `never` satisfies each of pg's overloads; the value is the one that pg returns.
   override query(query: unknown, values?: unknown, callback?: unknown): never {
     const send: ClientQuery = super.query.bind(this);
     const text = textOf(query);
@@ -30,9 +29,9 @@ class TracedClient extends Client {
   }
 }
 
-/** Names of statements by their text: the same on every connection. */
+/** Names of prepared statements by their text, the same on every connection. */
 const statementNames = new Map<string, string>();
-/** Each costs memory on every connection; texts beyond these, of long lists, are run unprepared. */
+/** Bound of prepared statements, which cost memory on every connection. Further texts, those of long lists, run unprepared. */
 const statementsMax = 200;
 
 function prepared(query: unknown, text: string): unknown {
@@ -45,7 +44,7 @@ function prepared(query: unknown, text: string): unknown {
 }
 
 class TracedPool extends Pool {
-  /** Waits for a client in the caller's own context; pg would run a queued query in that of the client's last user. */
+  /** Waits for a client in the caller's own async context; pg would run a queued query in the context of the client's last user. */
   override query(query: unknown, values?: unknown): never {
     return this.#query(query, values) as never;
   }
@@ -88,8 +87,8 @@ async function inQuerySpan(text: string, send: () => unknown): Promise<unknown> 
 }
 
 /**
- * The operation and, where there is one, the first table: `["SELECT", "containers"]`. For a statement that does several things, the
- * name in the comment that it begins with: `/* record_report *\/`.
+ * The operation and, if there is one, the first table: `["SELECT", "containers"]`. A statement that does several things begins with a
+ * comment that names it, `/* record_report *\/`, and is summarised by that name.
  */
 function summaryOf(text: string): string[] {
   const name = /^\s*\/\* (\w+) \*\//.exec(text)?.[1];

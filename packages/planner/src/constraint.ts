@@ -1,11 +1,11 @@
-/** Placement constraints in SwarmKit's form; the model's schema has checked their syntax. */
+/** Placement constraints in SwarmKit's syntax, which the model's schema has checked. */
 import { invariant } from "@podfleet/base/invariant";
 
 import type { CandidateHost } from "./candidate-host.ts";
 
 const form = /^host\.(name|id|labels\.(\S+?))\s*(==|!=)\s*(\S.*?)\s*$/;
 
-/** Why `host` does not meet `constraint`; undefined when it does. A label that is not set equals no value. */
+/** The reason why `host` does not meet `constraint`; undefined when it does. A label that is not set equals no value. */
 export function findViolation(constraint: string, host: CandidateHost): string | undefined {
   const parts = form.exec(constraint);
   invariant(parts, `constraint ${JSON.stringify(constraint)} was not checked`);

@@ -1,4 +1,4 @@
-/** Whether a host can give one of its containers more. Pure. */
+/** Decides whether a host can grow the reservation of one of its containers. Pure. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { Capacity } from "@podfleet/model/resources";
 
@@ -6,8 +6,8 @@ import type { CandidateHost } from "./candidate-host.ts";
 import { findShortage } from "./rejection.ts";
 
 /**
- * Why `host` cannot reserve `extra` for the container beyond what it has; undefined when it can. What is not to grow is not looked at,
- * so a container of a host that has become too small can still be changed.
+ * The reason why `host` cannot reserve `extra` beyond what the container has; undefined when it can. A resource that does not grow is
+ * not checked, so a container on a host that has become too small can still be changed.
  * @returns PodfleetError NO_HOST_FITS
  */
 export function findGrowthRefusal(

@@ -1,6 +1,6 @@
 /**
- * Chooses the host that a new container runs on. Pure: the same request and hosts give the same choice, whatever the
- * order of the hosts. A container that reserves nothing fits wherever its image is.
+ * Chooses the host that a new container runs on. Pure: the choice depends on the request and the hosts, not on the order of the hosts.
+ * A container that reserves nothing fits on every host that has its image.
  */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { HostId } from "@podfleet/model/ids";
@@ -15,19 +15,19 @@ import { findRejection, type Rejection } from "./rejection.ts";
 export interface PlacementRequest {
   readonly reservation: Capacity;
   readonly placement: Placement;
-  /** The reference that the spec names. */
+  /** Reference in the spec. */
   readonly image: string;
   /** Containers that must be on the same host. */
   readonly dependencies: readonly { readonly name: string; readonly hostId: HostId }[];
 }
 
 /**
- * An error is one of
+ * The chosen host, or one of these errors:
  *
  *     HOST_NOT_FOUND    the named host does not exist
  *     HOST_UNREACHABLE  the named host's agent does not answer
- *     IMAGE_NOT_FOUND   none of the hosts in question has the image, reachable or not
- *     NO_HOST_FITS      `details.hosts` says of each host why not
+ *     IMAGE_NOT_FOUND   no candidate has the image, reachable or not
+ *     NO_HOST_FITS      `details.hosts` has the reason for each host
  */
 export type PlacementDecision<Host extends CandidateHost> =
   | { readonly host: Host }
@@ -53,7 +53,7 @@ export function place<Host extends CandidateHost>(
 
 const direction: Readonly<Record<PlacementStrategy, 1 | -1>> = { spread: 1, binpack: -1 };
 
-/** By share reserved with the container on it, then by number of containers, then by name. */
+/** Orders hosts by the share that is reserved with the container placed, then by number of containers, then by name. */
 function compare(request: PlacementRequest, a: CandidateHost, b: CandidateHost): number {
   const sign = direction[request.placement.strategy];
   const byShare = sign * (reservedShare(request, a) - reservedShare(request, b));

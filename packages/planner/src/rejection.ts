@@ -1,4 +1,4 @@
-/** Why a host cannot take a container. The first reason that applies is the one given. */
+/** Reasons why a host cannot take a container. The first that applies is reported. */
 import type { HostId } from "@podfleet/model/ids";
 import { matchesImage } from "@podfleet/model/image";
 import type { Capacity } from "@podfleet/model/resources";
@@ -18,11 +18,11 @@ export type RejectionReason =
 export interface Rejection {
   readonly host: { readonly id: HostId; readonly name: string };
   readonly reason: RejectionReason;
-  /** For people: what is missing and what there is. */
+  /** Human-readable: what is missing and what there is. */
   readonly message: string;
 }
 
-/** Undefined when `host` can take the container. */
+/** The first reason why `host` cannot take the container; undefined when it can. */
 export function findRejection(
   request: PlacementRequest,
   host: CandidateHost,
@@ -52,7 +52,7 @@ function findUnfit(request: PlacementRequest, host: CandidateHost): Reason | und
   return undefined;
 }
 
-/** What `host` lacks for a reservation; undefined when it has it free. */
+/** The resource that `host` lacks for a reservation; undefined when it has enough free. */
 export function findShortage(
   reservation: Capacity,
   { capacity, reserved }: Pick<CandidateHost, "capacity" | "reserved">,

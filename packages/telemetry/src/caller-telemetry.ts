@@ -1,6 +1,6 @@
 /**
- * Tracing of a caller (the CLI, a script): spans go to the control plane over HTTP with the caller's token. Cheap to import,
- * because a command waits for it, and never in the way: what cannot be delivered soon is dropped.
+ * Tracing of a caller (the CLI, a script): spans go to the control plane over HTTP with the caller's token. It is cheap to import,
+ * because a command waits for the import, and never delays a command: spans that cannot be delivered soon are dropped.
  */
 import { setGlobalErrorHandler } from "@opentelemetry/core";
 import { JsonTraceSerializer } from "@opentelemetry/otlp-transformer";
@@ -13,13 +13,13 @@ import { installTracerProvider } from "./tracer-provider.ts";
 export interface CallerTelemetryOptions {
   readonly serviceName: string;
   readonly serviceVersion: string;
-  /** The control plane's, without a path: `http://127.0.0.1:7575`. */
+  /** URL of the control plane, without a path: `http://127.0.0.1:7575`. */
   readonly url: string;
   readonly token: string;
 }
 
 export interface CallerTelemetry {
-  /** Resolves when the spans that have ended are delivered or given up, within 500 ms. Never rejects. */
+  /** Resolves when ended spans are delivered or dropped, within 500 ms. Never rejects. */
   readonly flush: () => Promise<void>;
 }
 
@@ -65,7 +65,7 @@ class HttpSpanExporter implements SpanExporter {
   }
 
   async shutdown(): Promise<void> {
-    // Nothing is held open.
+    // No resources to release.
   }
 
   async #post(spans: ReadableSpan[]): Promise<void> {

@@ -1,4 +1,4 @@
-/** Reads spans out of an OTLP request, so that they can be stored and shown without a collector. */
+/** Decodes the spans of an OTLP request, so that they can be stored and shown without a collector. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { SpanRecord } from "@podfleet/model/span";
 import { z } from "zod";

@@ -1,6 +1,6 @@
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 
-/** Tells the SDK, which wants a callback, how an export ended. Never rejects. */
+/** Passes the result of an export to the SDK's callback. Never rejects. */
 export async function reportExport(
   exporting: Promise<void>,
   done: (result: ExportResult) => void,

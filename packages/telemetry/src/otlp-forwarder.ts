@@ -1,11 +1,11 @@
-/** Passes OTLP requests on to a collector as they came, byte for byte. */
+/** Forwards OTLP requests to a collector, byte for byte. */
 import { backoffMs } from "@podfleet/base/backoff";
 import { systemClock } from "@podfleet/base/clock";
 
 export type OtlpContentType = "application/x-protobuf" | "application/json";
 
 export interface OtlpForwarderOptions {
-  /** As OTEL_EXPORTER_OTLP_ENDPOINT: `/v1/traces` is added to it. */
+  /** Base URL, like OTEL_EXPORTER_OTLP_ENDPOINT: `/v1/traces` is appended. */
   readonly endpoint: string;
   readonly onError: (error: unknown) => void;
 }
@@ -15,8 +15,8 @@ const attemptsMax = 5;
 const attemptTimeoutMs = 5_000;
 
 /**
- * Requests wait in a queue of bounded size and go out one by one. The newest is dropped when the queue is full, and any when
- * the collector has refused it or failed for some seconds; `onError` hears of each.
+ * Requests wait in a bounded queue and are sent one by one. A request is dropped when the queue is full, when the collector refuses it,
+ * or when the collector has failed for some seconds; `onError` is called for each.
  */
 export class OtlpForwarder {
   readonly #url: string;
@@ -71,7 +71,7 @@ type Answer =
   | { readonly isTaken: true }
   | { readonly isTaken: false; readonly isRetryable: boolean; readonly error: unknown };
 
-/** Statuses that the OTLP/HTTP specification lets a client try again. */
+/** Statuses that the OTLP/HTTP specification calls retryable. */
 const retryableStatuses = [429, 502, 503, 504];
 
 async function post(url: string, body: Uint8Array, contentType: OtlpContentType): Promise<Answer> {

@@ -1,4 +1,4 @@
-/** Turns the SDK's batches into OTLP requests of bounded size and hands them to a function. */
+/** A span exporter that encodes the SDK's batches as OTLP requests of bounded size and passes them to a function. */
 import type { ExportResult } from "@opentelemetry/core";
 import { ProtobufTraceSerializer } from "@opentelemetry/otlp-transformer";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
@@ -7,7 +7,7 @@ import { systemClock } from "@podfleet/base/clock";
 
 import { reportExport } from "./export-result.ts";
 
-/** Fits a NATS message with room for its headers. */
+/** Bound of a request, so that it fits into a NATS message with its headers. */
 export const requestBytesMax = 960 * 1024;
 
 export class OtlpSpanExporter implements SpanExporter {
@@ -15,7 +15,7 @@ export class OtlpSpanExporter implements SpanExporter {
   readonly #retryMs: number;
   #retries = true;
 
-  /** @param retryMs how long a batch is tried again before it is given up */
+  /** @param retryMs how long a batch is retried before it is dropped */
   constructor(send: (otlp: Uint8Array) => Promise<void>, retryMs: number) {
     this.#send = send;
     this.#retryMs = retryMs;
@@ -25,7 +25,7 @@ export class OtlpSpanExporter implements SpanExporter {
     void reportExport(this.#exportAll(spans), done);
   }
 
-  /** From now on each batch is tried once: the process is about to end. */
+  /** Makes later batches be sent once, without retries, because the process is about to end. */
   stopRetrying(): void {
     this.#retries = false;
   }

@@ -1,6 +1,6 @@
 /**
- * Tracing of a server process: the control plane or an agent. Spans leave as OTLP protobuf by whatever way the process
- * has, in batches, soon after they end. Losing some when the way is blocked for long is accepted; holding up work is not.
+ * Tracing of a server process: the control plane or an agent. Spans are exported as OTLP protobuf by the function that the process gives,
+ * in batches, soon after they end. Spans may be lost when exports fail for long; work never waits for them.
  */
 import { setGlobalErrorHandler } from "@opentelemetry/core";
 import { withDeadline } from "@podfleet/base/deadline";
@@ -9,16 +9,16 @@ import { OtlpSpanExporter } from "./otlp-span-exporter.ts";
 import { installTracerProvider, type ProcessIdentity } from "./tracer-provider.ts";
 
 export interface TelemetryOptions extends ProcessIdentity {
-  /** Takes one ExportTraceServiceRequest as protobuf, at most `requestBytesMax` bytes. A rejection is tried again for some seconds. */
+  /** Sends one ExportTraceServiceRequest as protobuf, at most `requestBytesMax` bytes. It is retried for some seconds when it rejects. */
   readonly exportSpans: (otlp: Uint8Array) => Promise<void>;
-  /** Gets what goes wrong in tracing itself: spans that were dropped. */
+  /** Called with errors of tracing itself: spans that were dropped. */
   readonly onError: (error: unknown) => void;
 }
 
 export interface Telemetry {
   /** Resolves when the spans that have ended are exported, or 2 s have passed. */
   readonly flush: () => Promise<void>;
-  /** Exports what has ended and takes no more spans. Within 2 s. */
+  /** Exports the spans that have ended, within 2 s, and takes no more. */
   readonly shutdown: () => Promise<void>;
 }
 

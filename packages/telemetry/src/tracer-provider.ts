@@ -1,4 +1,4 @@
-/** What every process's tracing has in common: W3C trace context, spans in batches, attributes of bounded size. */
+/** The tracing set-up of every process: W3C trace context, batches of spans, bounded attributes. */
 import { context, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -8,7 +8,7 @@ import { BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentele
 export interface ProcessIdentity {
   readonly serviceName: string;
   readonly serviceVersion: string;
-  /** Tells processes of one service apart. */
+  /** Distinguishes the processes of one service. */
   readonly instanceId: string;
   /** Name of the fleet's host that the process serves. */
   readonly hostName?: string | undefined;
@@ -21,7 +21,7 @@ export interface BatchOptions {
 }
 
 const batchSpansMax = 512;
-/** Spans that wait to be exported; further ones are dropped. */
+/** Bound of the spans that wait for export; further ones are dropped. */
 const queuedSpansMax = 8_192;
 
 /** Installs the process's global tracer provider, propagator and context manager. Once per process. */

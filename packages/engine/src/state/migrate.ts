@@ -1,4 +1,4 @@
-/** Brings an engine's store to the schema of this build. A migration is one transaction, so a crash leaves whole versions. */
+/** Migrates an engine's store to the schema of this build, in transactions, so that a crash leaves no half of a migration. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
@@ -8,13 +8,13 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { type MigrationMeta, readMigrationFiles } from "drizzle-orm/migrator";
 
-/** Beside the bundle in what ships, beside `src` in the sources. */
+/** Migrations are beside the bundle, or beside `src` when it runs from sources. */
 const folders = ["migrations", "../../migrations"].map((path) => join(import.meta.dirname, path));
 
-/** Where drizzle's migrator records the migrations that a store has had. */
+/** The table in which drizzle's migrator records applied migrations. */
 const appliedTable = "__drizzle_migrations";
 
-/** The first migrations were counted by SQLite's `user_version`, without `appliedTable`. */
+/** Stores before `appliedTable` counted their migrations in SQLite's `user_version`, which reached this number. */
 const userVersionMax = 6;
 
 /** @throws PodfleetError SCHEMA_TOO_NEW when a newer build has written the store; the store is left as it is */
@@ -38,7 +38,7 @@ interface StoreVersions {
   readonly known: readonly MigrationMeta[];
 }
 
-/** Records the migrations that `user_version` counts as the migrator does, and resets `user_version`. */
+/** Moves the count in `user_version` to the migrator's table, in one transaction. */
 function adoptUserVersion(sqlite: BetterSqlite.Database, { dataRoot, known }: StoreVersions): void {
   const version = Number(sqlite.pragma("user_version", { simple: true }));
   if (version === 0) return;
