@@ -1,4 +1,4 @@
-/** Postgres' notifications that events were committed, on a connection of its own that is opened again when it is lost. */
+/** Listens for Postgres' notifications of committed events, on a connection of its own that reconnects. */
 import { Loop, type LoopFailure } from "@podfleet/base/loop";
 import { Client } from "pg";
 
@@ -15,11 +15,11 @@ interface FeedConnection {
   isLost: boolean;
 }
 
-/** From the loss of a connection to the next attempt. */
+/** Delay of the next attempt after the loss of a connection. */
 const reconnectDelayMs = 50;
 const connectTimeoutMs = 5_000;
 
-/** Wakes those that wait for events. A wake-up is a hint: after one, and after a time without any, they look for themselves. */
+/** Wakes readers that wait for events. A wake-up is a hint: a reader queries after each, and also after some time without one. */
 export class ChangeFeed {
   readonly loop: Loop;
   readonly #options: ChangeFeedOptions;
@@ -37,13 +37,13 @@ export class ChangeFeed {
     });
   }
 
-  /** After the loop was stopped: lets go of the connection and of those that wait. */
+  /** Closes the connection and wakes the readers that wait. Stop the loop before. */
   async close(): Promise<void> {
     this.#wake();
     await this.#connection?.client.end();
   }
 
-  /** Grows with each wake-up. Take it before looking, and wait from it, so that none in between is missed. */
+  /** Grows with each wake-up. Read it before a query and pass it to `changedSince`, so that no wake-up in between is missed. */
   get version(): number {
     return this.#version;
   }
@@ -66,7 +66,7 @@ export class ChangeFeed {
     signal.removeEventListener("abort", wake);
   }
 
-  /** Listens on a new connection unless there is one. The loss of that triggers the next run. */
+  /** Listens on a new connection unless there is one. Its loss triggers the next run. */
   async #connect(): Promise<void> {
     if (this.#connection?.isLost === false) return;
     await this.#connection?.client.end();

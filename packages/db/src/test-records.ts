@@ -103,7 +103,7 @@ export async function recordContainer(
   options: TestContainerOptions = {},
 ): Promise<ContainerRow | undefined> {
   const { id = newContainerId(), operation = newOperationId(), labels = {} } = options;
-  const listed = { ...host, state: "ready", sessions: 1, lastSeenAt: new Date() } as const;
+  const listed = { ...host, state: "ready", helloCount: 1, lastSeenAt: new Date() } as const;
   const spec = containerSpecSchema.parse({ image: "hello:1", command: ["serve"], labels });
   const reservation = options.reservation ?? { cpuMillis: 0, memoryBytes: 0 };
   const creation = { id: operation, verb: "container.create", request: {}, ...caller } as const;
