@@ -6,40 +6,41 @@ const sources = ["apps/*/src", "packages/*/src", "infra"];
 const setupFiles = ["packages/testkit/src/fast-check-seed.ts"];
 const suffixes = needs.map((need) => `**/*.${need}.test.ts`);
 
-/** Groups run one after the other, so that tests with time limits have the machine to themselves. */
+/**
+ * Tests that need something of the machine mostly wait for it, so more files than it has processors run side by side. Each has servers,
+ * roots, cgroups and networks of its own.
+ */
+const needing = { setupFiles, maxWorkers: 3, sequence: { groupOrder: 1 }, hookTimeout: 180_000 };
+
+/** Time limits end what hangs, on a machine that does much else too; they measure nothing. */
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: "unit",
-          include: [...sources, "test/tidy"].map((root) => `${root}/**/*.test.ts`),
-          exclude: [...suffixes, "**/node_modules/**"],
           setupFiles,
           sequence: { groupOrder: 0 },
+          include: [...sources, "test/tidy"].map((root) => `${root}/**/*.test.ts`),
+          exclude: [...suffixes, "**/node_modules/**"],
+          testTimeout: 30_000,
         },
       },
-      ...needs.map((need, index) => ({
+      ...needs.map((need) => ({
         test: {
+          ...needing,
           name: need,
-          setupFiles,
-          sequence: { groupOrder: 1 + index },
           include: sources.map((root) => `${root}/**/*.${need}.test.ts`),
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-          fileParallelism: need !== "linux",
+          testTimeout: 60_000,
         },
       })),
       {
         test: {
+          ...needing,
           name: "e2e",
-          setupFiles,
-          sequence: { groupOrder: 1 + needs.length },
           include: ["test/**/*.test.ts"],
           exclude: ["test/tidy/**", "**/node_modules/**"],
           testTimeout: 120_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
         },
       },
     ],

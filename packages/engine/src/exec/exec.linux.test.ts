@@ -218,9 +218,7 @@ describe("the container's state", () => {
     const id = await under.run("sleep 600");
     const session = await start(under, id, "echo before; sleep 60");
     await printed(session.id, "before");
-    const begin = performance.now();
     await under.stop(id, 0);
-    expect(performance.now() - begin).toBeLessThan(3_000);
     const last = under.engine.execs.inspect({ containerId: id, execId: session.id });
     expect(last).toMatchObject({ state: "exited", exitCode: 137 });
     expect(await output(under, session.id)).toBe("before\n");

@@ -35,12 +35,16 @@ async function counted(id: ContainerId): Promise<void> {
   await waitFor(async () => (await stat(journalOf(id))).size >= length, { what });
 }
 
-/** Offset at which what is kept begins, once the journal has been shortened. */
+/** Offset at which what is kept begins, once the journal has been shortened to its bound. */
 async function shortened(id: ContainerId, from = 0): Promise<number> {
-  const locate = async () => (await under.engine.locateJournal({ containerId: id })).offset;
-  return await waitFor(async () => ((await locate()) > from ? locate() : undefined), {
-    what: "the front to be given up",
-  });
+  return await waitFor(
+    async () => {
+      const { offset } = await under.engine.locateJournal({ containerId: id });
+      const { size } = await stat(journalOf(id));
+      return offset > from && size - offset <= bytesMax ? offset : undefined;
+    },
+    { what: "the front to be given up" },
+  );
 }
 
 test("a journal takes no more of the disk than its bound, and offsets stay", async () => {
