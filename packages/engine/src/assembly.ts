@@ -15,16 +15,15 @@ import { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 import { IsolatedTar } from "@podfleet/storage/rootfs/isolated-tar";
 
 import { ContainerArtifacts } from "./artifact/container-artifacts.ts";
+import { assembleContainers } from "./assembly/containers.ts";
+import { lockingMethods, stepMethods } from "./assembly/verbs.ts";
 import { readCheckpointSupport } from "./checkpoint/support.ts";
-import { ContainerCleanup } from "./container/container-cleanup.ts";
-import { ContainerSync } from "./container/container-sync.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
 import { ExitWatcher } from "./container/exit-watcher.ts";
 import { Reaper } from "./container/reaper.ts";
 import { RestartScheduler } from "./container/restart-scheduler.ts";
-import { RunRecords } from "./container/run-records.ts";
 import type { EngineOptions, EngineProblem } from "./engine-options.ts";
-import { endExecs } from "./exec/end-execs.ts";
+import { containerExecs } from "./exec/container-execs.ts";
 import { ExecControl, type ExecControlParts } from "./exec/exec-control.ts";
 import { ExecLauncher, type ExecLauncherParts } from "./exec/exec-launcher.ts";
 import { ExecSessions, type ExecSessionsParts } from "./exec/exec-sessions.ts";
@@ -36,7 +35,10 @@ import { HealthScheduler } from "./health/health-scheduler.ts";
 import type { EnginePaths } from "./host/engine-paths.ts";
 import { ImageLoading } from "./image/image-loading.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
+import { Batch } from "./operation/batch.ts";
+import { Dispatch } from "./operation/dispatch.ts";
 import { OperationRunner } from "./operation/operation-runner.ts";
+import { Steps } from "./operation/steps.ts";
 import { growingJournals } from "./output/growing.ts";
 import { ContainerFiles } from "./rootfs/container-files.ts";
 import { RootfsAccess } from "./rootfs/rootfs-access.ts";
@@ -71,7 +73,7 @@ interface Foundation {
 export async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
   const { clock, paths, store, problems } = base;
   const host = await openHost({ options, clock, paths, problems, opened });
-  const { cgroups, images, runtime } = host;
+  const { images } = host;
   const onExit = (id: ContainerId): void => reaper.exited(id);
   const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
   opened.defer(() => exits.close());
@@ -80,42 +82,29 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     ...{ clock, paths, execs },
     onFailure: (error) => problems({ error }),
   });
-  const { cgroupParent } = options;
-  const storage = new ContainerStorage(paths.containers, images);
-  const rootfsUses = new RootfsUses();
-  const runs = new RunRecords({ clock, paths, store, restartLater: (id) => restarts.schedule(id) });
-  const cleanup = new ContainerCleanup({
-    ...{ clock, paths, store, exits, runtime, storage, rootfsUses, cgroups, cgroupParent },
-    endExecs: async (id) => await endExecs({ execs, execWatcher }, id),
-  });
-  const sync = new ContainerSync({
-    ...{ clock, store, exits, runtime, runs, cleanup, cgroups, cgroupParent },
-  });
-  const locks = new ContainerLocks(clock);
-  const execMethods = assembleExecs({
-    ...{ clock, paths, store, locks, sync, execs, execWatcher, storage },
+  const sessions = new SessionStore(store);
+  const ground = {
+    ...{ clock, paths, store, exits, sessions, execs, execWatcher },
     ...host,
+    locks: new ContainerLocks(clock),
+    storage: new ContainerStorage(paths.containers, images),
+    rootfsUses: new RootfsUses(),
+    cgroupParent: options.cgroupParent,
+    containerExecs: containerExecs(execs, execWatcher),
+  };
+  const containers = assembleContainers({
+    ...ground,
+    terminalSizes: sessions,
+    restartLater: (id) => restarts.schedule(id),
   });
   const parts: EngineParts = {
-    clock,
-    paths,
-    store,
-    exits,
-    runs,
-    cleanup,
-    sync,
-    execs,
-    execWatcher,
-    ...execMethods,
-    sessions: new SessionStore(store),
+    ...ground,
+    ...containers,
+    ...assembleExecs({ ...ground, sync: containers.sync }),
     journals: boundJournals({ execs, paths, store }, options),
-    ...host,
-    locks,
-    ...assembleFiles({ paths, store, locks, storage, cleanup, rootfsUses, images }),
-    usage: new UsageReader({ clock, store, storage, cgroups, cgroupParent }),
-    checkpointSupport: readCheckpointSupport(runtime),
-    storage,
-    cgroupParent,
+    ...assembleFiles({ ...ground, cleanup: containers.cleanup }),
+    usage: new UsageReader(ground),
+    checkpointSupport: readCheckpointSupport(host.runtime),
     cleanUpLater: (id) => reaper.cleanUp(id),
     healthProbe: new HealthProbe({ directory: paths.health, clock }),
     performLater: (action) => {
@@ -129,8 +118,11 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     problems({ error, containerId });
   const reaper = new Reaper({ parts, onFailure });
   const restarts = new RestartScheduler({ parts, onFailure });
+  const steps = new Steps(stepMethods(parts), store);
+  const methods = lockingMethods(parts, new Batch({ ...parts, steps }));
   const runner = new OperationRunner({
-    parts,
+    ...{ clock, store },
+    dispatch: new Dispatch({ ...parts, steps, methods }),
     onDefect: (error, operationId) => problems({ error, operationId }),
   });
   const health = new HealthScheduler({ parts, onFailure });

@@ -15,9 +15,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { extractTar } from "@podfleet/storage/archive/extract-tar";
 import { storing } from "@podfleet/storage/file/storage-failure";
 
-import { assertCreatable, assertNew, newSnapshot } from "../container/create.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
-import { discardContainerLocked } from "../container/remove.ts";
 import { undoAfter } from "../container/undo.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { writeManifest } from "./manifest.ts";
@@ -57,7 +55,7 @@ async function takeInLocked(
   action: ImportAction & { readonly resumed: boolean },
 ): Promise<void> {
   const { containerId: id, ignoreRootfs } = action;
-  assertNew(parts, { containerId: id, name: action.name });
+  parts.creation.assertNew({ containerId: id, name: action.name });
   const { uploads } = parts.images;
   assertComplete(action, await uploads.length(action.uploadId));
   // What an attempt that was cut off has left.
@@ -95,10 +93,10 @@ function commitTakenInLocked(
   const { containerId, name } = action;
   const container = { containerId, name, spec: { ...manifest.spec, name } };
   const byId = { ...container, spec: { ...container.spec, image: manifest.imageId } };
-  const image = assertCreatable(parts, byId);
+  const image = parts.creation.assertCreatable(byId);
   const { createdAt: at, forArchive } = manifest;
   const snapshot = {
-    ...newSnapshot(parts, container, image.id),
+    ...parts.creation.newSnapshot(container, image.id),
     checkpoint: { at, forArchive },
   };
   const { spec } = container;
@@ -114,7 +112,7 @@ async function restoreNewLocked(
   try {
     await restoreLocked(parts, id, { ...action, operation });
   } catch (error) {
-    await undoAfter(error, () => discardContainerLocked(parts, id, { operation }));
+    await undoAfter(error, () => parts.removal.removeLocked(id, { operation }));
     throw error;
   }
 }

@@ -22,8 +22,8 @@ import { findStartTicks } from "@podfleet/oci/process/process-identity";
 import { readArguments } from "@podfleet/oci/process/process-table";
 import { resourceArguments } from "@podfleet/oci/runtime/runtime";
 
+import { assertDependenciesRun } from "../container/dependency.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
-import { assertDependenciesRun, createProcess } from "../container/initialize.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { criuFailure, restoreFiles } from "./criu-log.ts";
 import { findManifest } from "./manifest.ts";
@@ -105,12 +105,12 @@ async function revive(
   assertAllowed("restore", store.get(id).snapshot);
   const directory = paths.checkpoint(id);
   if (!checkpoint || !(await findManifest(directory))) throw noCheckpoint(name);
-  assertDependenciesRun(parts, id);
+  assertDependenciesRun(parts.store, id);
   if (state === "stopped") await parts.cleanup.cleanUpLocked(id, { operation });
   // On disk before the processes run, so that after a crash nobody revives them a second time.
   store.saveProcesses(id, { restoring: operation.id });
   try {
-    return await createProcess(parts, store.get(id), {
+    return await parts.containerProcesses.createLocked(store.get(id), {
       imageDirectory: join(directory, checkpointEntries.image),
       runtimeArguments: resourceArguments({ tcpEstablished, fileLocks }),
     });

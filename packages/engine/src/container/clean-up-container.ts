@@ -1,12 +1,20 @@
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
-import { identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 
 import { isRestarting } from "../state/container-process.ts";
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { startLocked } from "./start.ts";
+import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ContainerExecs } from "./container-execs.ts";
+import type { ContainerStart } from "./container-start.ts";
+
+export interface CleanUpParts {
+  readonly store: Pick<StateStore, "get" | "note" | "update">;
+  readonly containerExecs: Pick<ContainerExecs, "findAliveOf">;
+  readonly cleanup: Pick<ContainerCleanup, "discardLocked" | "unwindLocked">;
+  readonly start: Pick<ContainerStart, "startLocked">;
+}
 
 /**
  * Takes down whatever there is of a container beside its storage: created and stopped → exited, or configured when it has never run; the
@@ -14,14 +22,14 @@ import { startLocked } from "./start.ts";
  * @throws PodfleetError STATE_INVALID; EXEC_IN_USE that names the exec session whose command is alive
  */
 export async function cleanUpContainerLocked(
-  parts: EngineParts,
+  parts: CleanUpParts,
   id: ContainerId,
   { operation }: { readonly operation: OperationRef },
 ): Promise<void> {
   const { snapshot } = parts.store.get(id);
   assertAllowed("cleanup", snapshot);
   if (isRestarting(snapshot)) {
-    return await startLocked(parts, id, { operation, ends: true, byPolicy: true });
+    return await parts.start.startLocked(id, { operation, ends: true, byPolicy: true });
   }
   assertNoExecs(parts, id);
   if (snapshot.mount) {
@@ -38,16 +46,13 @@ export async function cleanUpContainerLocked(
   }
 }
 
-function assertNoExecs(parts: EngineParts, id: ContainerId): void {
-  const live = parts.execs.listOf(id).find(({ session, processes }) => {
-    const process = identityOf(session.pid, processes.startTicks);
-    return session.state === "running" && process !== undefined && isAlive(process);
-  });
-  if (!live) return;
+function assertNoExecs(parts: CleanUpParts, id: ContainerId): void {
+  const execId = parts.containerExecs.findAliveOf(id);
+  if (execId === undefined) return;
   const { name } = parts.store.get(id).snapshot;
   throw new PodfleetError(
     "EXEC_IN_USE",
-    `Cannot clean up container "${name}": the command of exec session "${live.session.id}" is alive, kill it first`,
-    { details: { container: name, execId: live.session.id } },
+    `Cannot clean up container "${name}": the command of exec session "${execId}" is alive, kill it first`,
+    { details: { container: name, execId } },
   );
 }

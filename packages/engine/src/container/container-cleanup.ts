@@ -8,6 +8,7 @@ import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storag
 import { releaseBundleMounts } from "../host/bundle-mounts.ts";
 import type { EnginePaths } from "../host/engine-paths.ts";
 import type { CommitNote, StateStore } from "../state/state-store.ts";
+import type { ContainerExecs } from "./container-execs.ts";
 import type { ExitWatcher } from "./exit-watcher.ts";
 
 export interface CleanupParts {
@@ -22,8 +23,7 @@ export interface CleanupParts {
   readonly cgroups: CgroupHierarchies;
   /** The cgroup below which each container has its own. */
   readonly cgroupParent: string;
-  /** Resolves when the end of each exec session of the container is on record. */
-  readonly endExecs: (id: ContainerId) => Promise<void>;
+  readonly containerExecs: Pick<ContainerExecs, "endAllOf">;
 }
 
 type CleanupNote = Pick<CommitNote, "operation" | "ends">;
@@ -53,8 +53,8 @@ export class ContainerCleanup {
 
   /** Removes the container from the OCI runtime, its cgroups, its mounts and its exit file; the record stays. Idempotent. */
   async discardLocked(id: ContainerId): Promise<void> {
-    const { cgroups, cgroupParent, clock, endExecs, exits, paths, runtime } = this.#parts;
-    await endExecs(id);
+    const { cgroups, cgroupParent, clock, containerExecs, exits, paths, runtime } = this.#parts;
+    await containerExecs.endAllOf(id);
     await runtime.delete(id, { force: true });
     await removeCgroup(cgroupDirectories(cgroups, `${cgroupParent}/${id}`), clock);
     await releaseBundleMounts(paths.bundle(id));

@@ -1,5 +1,6 @@
 /** Brings a container's record in line with what its processes and the OCI runtime say. */
 import type { Clock } from "@podfleet/base/clock";
+import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 import { cgroupDirectories, type CgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
 import { thawCgroup } from "@podfleet/oci/cgroup/container-cgroup";
@@ -124,4 +125,21 @@ function processesOf({ snapshot, processes }: ContainerRecord): ProcessIdentity[
   const monitor = identityOf(snapshot.monitorPid, processes.monitorStartTicks);
   const container = identityOf(snapshot.pid, processes.startTicks);
   return [monitor, container].filter((identity) => identity !== undefined);
+}
+
+/**
+ * Syncs the container with the OCI runtime as a step of its own.
+ * @throws PodfleetError STATE_INVALID
+ */
+export async function resyncContainerLocked(
+  {
+    store,
+    sync,
+  }: { readonly store: Pick<StateStore, "get" | "succeed">; readonly sync: ContainerSync },
+  id: ContainerId,
+  { operation }: { readonly operation: OperationRef },
+): Promise<void> {
+  assertAllowed("sync", store.get(id).snapshot);
+  await sync.resyncLocked(id, { operation });
+  store.succeed(id, operation);
 }

@@ -1,8 +1,9 @@
-/** Which container needs which. Pure: the graph is given by `dependenciesOf`. */
+/** Which container needs which. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import type { ContainerRecord } from "../state/container-record.ts";
+import type { StateStore } from "../state/state-store.ts";
 
 export type DependenciesOf = (id: ContainerId) => readonly ContainerId[];
 
@@ -40,6 +41,26 @@ export function dependentsOfContainer(
   records: readonly ContainerRecord[],
 ): ContainerRecord[] {
   return records.filter(({ spec }) => spec.dependencies.includes(id));
+}
+
+/** @throws PodfleetError DEPENDENCY_NOT_RUNNING that lists the dependencies that do not run, with their states */
+export function assertDependenciesRun(
+  store: Pick<StateStore, "find" | "get">,
+  id: ContainerId,
+): void {
+  const { snapshot, spec } = store.get(id);
+  const missing = spec.dependencies.flatMap((dependency) => {
+    const found = store.find(dependency)?.snapshot;
+    if (found?.state === "running") return [];
+    return [{ id: dependency, name: found?.name ?? dependency, state: found?.state ?? "removed" }];
+  });
+  if (missing.length === 0) return;
+  const list = missing.map(({ name, state }) => `"${name}" is "${state}"`).join(", ");
+  throw new PodfleetError(
+    "DEPENDENCY_NOT_RUNNING",
+    `Cannot start container "${snapshot.name}": dependencies must be "running": ${list}`,
+    { details: { container: snapshot.name, dependencies: missing } },
+  );
 }
 
 function cycle(circle: readonly ContainerId[]): PodfleetError {

@@ -27,8 +27,15 @@ import type { SessionStore } from "../state/session-store.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { UsageReader } from "../usage/usage-reader.ts";
 import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ContainerCreation } from "./container-creation.ts";
+import type { ContainerExecs } from "./container-execs.ts";
+import type { ContainerInit } from "./container-init.ts";
+import type { ContainerRemoval } from "./container-removal.ts";
+import type { ContainerStart } from "./container-start.ts";
 import type { ContainerSync } from "./container-sync.ts";
 import type { ExitWatcher } from "./exit-watcher.ts";
+import type { ProcessCreation } from "./process-creation.ts";
+import type { ProcessEnd } from "./process-end.ts";
 import type { RunRecords } from "./run-records.ts";
 
 /** What the container methods work with: one of each for an engine. */
@@ -41,6 +48,13 @@ export interface EngineParts {
   readonly runs: RunRecords;
   readonly cleanup: ContainerCleanup;
   readonly sync: ContainerSync;
+  readonly containerExecs: ContainerExecs;
+  readonly containerProcesses: ProcessCreation;
+  readonly init: ContainerInit;
+  readonly start: ContainerStart;
+  readonly ending: ProcessEnd;
+  readonly removal: ContainerRemoval;
+  readonly creation: ContainerCreation;
   readonly execs: ExecStore;
   readonly execWatcher: ExecWatcher;
   readonly execStart: ExecStart;

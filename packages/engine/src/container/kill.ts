@@ -1,12 +1,17 @@
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { sigkill } from "@podfleet/model/signal";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 import { hasProcess } from "../state/container-process.ts";
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import type { EngineParts } from "./engine-parts.ts";
 
-const sigkill = 9;
+export interface KillParts {
+  readonly store: Pick<StateStore, "get" | "update">;
+  readonly runtime: Pick<OciRuntime, "kill">;
+}
 
 /**
  * Sends a signal to the process of a running container and marks the container as stopped by its user.
@@ -14,7 +19,7 @@ const sigkill = 9;
  * could be one too many
  */
 export async function killLocked(
-  parts: EngineParts,
+  parts: KillParts,
   id: ContainerId,
   options: {
     readonly operation: OperationRef;

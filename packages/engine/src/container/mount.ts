@@ -2,10 +2,20 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import { hasProcess } from "../state/container-process.ts";
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ContainerExecs } from "./container-execs.ts";
+
+export interface MountParts {
+  readonly store: Pick<StateStore, "get" | "update">;
+  readonly storage: Pick<ContainerStorage, "mountRootfs">;
+  readonly cleanup: Pick<ContainerCleanup, "releaseRootfsLocked">;
+  readonly containerExecs: Pick<ContainerExecs, "runningOf">;
+}
 
 /**
  * Mounts the root filesystem on the host for users, once more; `mount` of the snapshot says where, and how often. It stays across
@@ -13,7 +23,7 @@ import type { EngineParts } from "./engine-parts.ts";
  * @throws PodfleetError STATE_INVALID, STORAGE_FAILED
  */
 export async function mountLocked(
-  parts: EngineParts,
+  parts: MountParts,
   id: ContainerId,
   { operation }: { readonly operation: OperationRef },
 ): Promise<void> {
@@ -34,7 +44,7 @@ export async function mountLocked(
  * @throws PodfleetError NOT_MOUNTED; STATE_INVALID when the only mount is that of the container's process; STORAGE_FAILED
  */
 export async function unmountLocked(
-  parts: EngineParts,
+  parts: MountParts,
   id: ContainerId,
   { operation, force }: { readonly operation: OperationRef; readonly force: boolean },
 ): Promise<void> {
@@ -52,13 +62,13 @@ export async function unmountLocked(
   );
 }
 
-function inUse(parts: EngineParts, { id, name, state }: ContainerSnapshot): PodfleetError {
-  const sessions = parts.execs.listOf(id).filter(({ session }) => session.state === "running");
+function inUse(parts: MountParts, { id, name, state }: ContainerSnapshot): PodfleetError {
+  const sessions = parts.containerExecs.runningOf(id);
   const execs = sessions.length === 0 ? "" : ` and it has ${sessions.length} exec sessions`;
   return new PodfleetError(
     "STATE_INVALID",
     `Cannot unmount container "${name}": its last mount is in use, its state is "${state}"${execs}, stop it first`,
-    { details: { container: name, state, execs: sessions.map(({ session }) => session.id) } },
+    { details: { container: name, state, execs: [...sessions] } },
   );
 }
 

@@ -2,9 +2,17 @@ import type { ContainerState } from "@podfleet/model/container/state";
 import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import type { ContainerSync } from "./container-sync.ts";
+
+export interface PauseParts {
+  readonly store: Pick<StateStore, "get" | "update">;
+  readonly runtime: Pick<OciRuntime, "pause" | "resume">;
+  readonly sync: Pick<ContainerSync, "syncLocked">;
+}
 
 export interface PauseOptions {
   readonly operation: OperationRef;
@@ -16,7 +24,7 @@ export interface PauseOptions {
  * @throws PodfleetError ALREADY_PAUSED, STATE_INVALID
  */
 export async function pauseLocked(
-  parts: EngineParts,
+  parts: PauseParts,
   id: ContainerId,
   options: PauseOptions,
 ): Promise<void> {
@@ -28,7 +36,7 @@ export async function pauseLocked(
  * @throws PodfleetError NOT_PAUSED
  */
 export async function unpauseLocked(
-  parts: EngineParts,
+  parts: PauseParts,
   id: ContainerId,
   options: PauseOptions,
 ): Promise<void> {
@@ -36,7 +44,7 @@ export async function unpauseLocked(
 }
 
 async function changeLocked(
-  parts: EngineParts,
+  parts: PauseParts,
   id: ContainerId,
   options: PauseOptions & {
     readonly method: "pause" | "unpause";

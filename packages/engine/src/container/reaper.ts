@@ -1,18 +1,22 @@
 import { backoffMs } from "@podfleet/base/backoff";
+import type { Clock } from "@podfleet/base/clock";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { traced } from "@podfleet/oci/process/trace";
 
+import type { ContainerLocks } from "../lock/container-locks.ts";
 /**
  * What happens to a container whose process ends by itself: the exit is committed at once, and the clean-up follows, a few
  * containers at a time; then it is removed if that was asked for. A clean-up that fails is tried again with growing
  * delays, and given up after `attemptsMax`; the container then stays `stopped`, and its next start, stop,
  * removal or sync tries again.
  */
-import { hasProcess } from "../state/container-process.ts";
+import { hasProcess, isRemovedAfterRun } from "../state/container-process.ts";
+import type { StateStore } from "../state/state-store.ts";
+import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ContainerRemoval } from "./container-removal.ts";
+import type { ContainerSync } from "./container-sync.ts";
 import { dependentsOfContainer } from "./dependency.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { discardContainerLocked, isToBeRemoved } from "./remove.ts";
 
 const concurrencyMax = 4;
 /** A clean-up begins so much later than its exit, so that those who waited for the exit are answered first. */
@@ -22,14 +26,23 @@ const backoff = { minMs: 500, maxMs: 30_000 };
 const exitMsMax = 30_000;
 const cleanupMsMax = 120_000;
 
+export interface ReaperParts {
+  readonly clock: Clock;
+  readonly store: Pick<StateStore, "find" | "get" | "list">;
+  readonly locks: Pick<ContainerLocks, "run">;
+  readonly sync: Pick<ContainerSync, "syncLocked">;
+  readonly cleanup: Pick<ContainerCleanup, "cleanUpLocked" | "discardLocked">;
+  readonly removal: Pick<ContainerRemoval, "removeLocked">;
+}
+
 export interface ReaperOptions {
-  readonly parts: EngineParts;
+  readonly parts: ReaperParts;
   /** Told of what failed for good. */
   readonly onFailure: (error: unknown, containerId: ContainerId) => void;
 }
 
 export class Reaper {
-  readonly #parts: EngineParts;
+  readonly #parts: ReaperParts;
   readonly #onFailure: ReaperOptions["onFailure"];
   readonly #stop = new AbortController();
   /** Containers whose exit is being committed. */
@@ -125,11 +138,10 @@ export class Reaper {
       if (state() === "stopped") await this.#parts.cleanup.cleanUpLocked(id);
       else if (state() === "exited" || state() === "configured")
         await this.#parts.cleanup.discardLocked(id);
-      const goes = state() === "exited" && isToBeRemoved(store.get(id));
+      const goes = state() === "exited" && isRemovedAfterRun(store.get(id));
       // One that others depend on stays, as if it had not been asked to go.
       const isNeeded = dependentsOfContainer(id, store.list()).length > 0;
-      if ((goes && !isNeeded) || state() === "removing")
-        await discardContainerLocked(this.#parts, id);
+      if ((goes && !isNeeded) || state() === "removing") await this.#parts.removal.removeLocked(id);
     });
   }
 }

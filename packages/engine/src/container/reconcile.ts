@@ -1,10 +1,22 @@
 import type { ContainerId } from "@podfleet/model/ids";
-import type { RuntimeStatus } from "@podfleet/oci/runtime/runtime";
+import type { OciRuntime, RuntimeStatus } from "@podfleet/oci/runtime/runtime";
+import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
+import type { ContainerLocks } from "../lock/container-locks.ts";
+import { hasProcess, isRemovedAfterRun } from "../state/container-process.ts";
 /** What an engine does with the containers it finds when it opens. */
-import { hasProcess } from "../state/container-process.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { isToBeRemoved } from "./remove.ts";
+import type { StateStore } from "../state/state-store.ts";
+import type { ContainerSync } from "./container-sync.ts";
+import type { RunRecords } from "./run-records.ts";
+
+export interface ReconcileParts {
+  readonly store: Pick<StateStore, "get" | "list" | "update">;
+  readonly locks: Pick<ContainerLocks, "run">;
+  readonly runtime: Pick<OciRuntime, "list">;
+  readonly storage: Pick<ContainerStorage, "isMounted">;
+  readonly runs: Pick<RunRecords, "commitUnknownExitLocked">;
+  readonly sync: Pick<ContainerSync, "correctLocked" | "loseProcessLocked" | "syncLocked">;
+}
 
 const reconcileMsMax = 60_000;
 
@@ -17,7 +29,7 @@ export type HostContinuity = "same" | "rebooted" | "lost";
 
 /** Brings every record in line with the host. Returns the containers that need cleaning up. */
 export async function reconcile(
-  parts: EngineParts,
+  parts: ReconcileParts,
   continuity: HostContinuity,
 ): Promise<Set<ContainerId>> {
   const rows = continuity === "same" ? await parts.runtime.list() : [];
@@ -36,7 +48,7 @@ export async function reconcile(
 }
 
 async function reconcileLocked(
-  parts: EngineParts,
+  parts: ReconcileParts,
   id: ContainerId,
   found: { readonly continuity: HostContinuity; readonly status: RuntimeStatus | undefined },
 ): Promise<void> {
@@ -57,7 +69,7 @@ async function reconcileLocked(
 }
 
 async function needsCleanUp(
-  parts: EngineParts,
+  parts: ReconcileParts,
   id: ContainerId,
   isKnown: boolean,
 ): Promise<boolean> {
@@ -68,7 +80,7 @@ async function needsCleanUp(
       return true;
     case "configured":
     case "exited":
-      if (isKnown || (snapshot.state === "exited" && isToBeRemoved({ snapshot, spec })))
+      if (isKnown || (snapshot.state === "exited" && isRemovedAfterRun({ snapshot, spec })))
         return true;
       return snapshot.mount === undefined && parts.storage.isMounted(id);
     default:

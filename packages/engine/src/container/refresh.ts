@@ -1,5 +1,6 @@
 import { assertAllowed, type ContainerState } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 /**
  * Making a container anew in the OCI runtime: it is taken down to `configured`, and brought back to what it was.
@@ -10,11 +11,21 @@ import type { ContainerId } from "@podfleet/model/ids";
  */
 import { hasProcess } from "../state/container-process.ts";
 import type { OperationProgress } from "../state/operation-progress.ts";
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { endLocked } from "./end-process.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { initializeLocked } from "./initialize.ts";
-import { startLocked } from "./start.ts";
+import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ContainerInit } from "./container-init.ts";
+import type { ContainerStart } from "./container-start.ts";
+import type { ProcessEnd } from "./process-end.ts";
+
+export interface RefreshParts {
+  readonly store: Pick<StateStore, "get" | "note" | "operations" | "update">;
+  readonly runtime: Pick<OciRuntime, "pause" | "resume">;
+  readonly ending: Pick<ProcessEnd, "endLocked">;
+  readonly cleanup: Pick<ContainerCleanup, "discardLocked">;
+  readonly init: Pick<ContainerInit, "initializeLocked">;
+  readonly start: Pick<ContainerStart, "startLocked">;
+}
 
 type Restored = NonNullable<OperationProgress["restores"]>;
 
@@ -24,7 +35,7 @@ type Restored = NonNullable<OperationProgress["restores"]>;
  * @throws PodfleetError STATE_INVALID, and what a start may fail with
  */
 export async function refreshLocked(
-  parts: EngineParts,
+  parts: RefreshParts,
   id: ContainerId,
   { operation }: { readonly operation: OperationRef },
 ): Promise<void> {
@@ -43,7 +54,7 @@ export async function refreshLocked(
   }
 }
 
-function noteBefore(parts: EngineParts, id: ContainerId, operation: OperationRef): Restored {
+function noteBefore(parts: RefreshParts, id: ContainerId, operation: OperationRef): Restored {
   const progress = parts.store.operations.progress(operation.id);
   if (progress.restores) return progress.restores;
   const { snapshot } = parts.store.get(id);
@@ -58,7 +69,7 @@ function stateAfter(state: ContainerState): Restored["state"] {
 }
 
 async function takeDownLocked(
-  parts: EngineParts,
+  parts: RefreshParts,
   id: ContainerId,
   operation: OperationRef,
 ): Promise<void> {
@@ -69,7 +80,7 @@ async function takeDownLocked(
     parts.store.update(id, { state: "running" }, { event: "container.unpause", operation });
   }
   if (hasProcess(snapshot)) {
-    await endLocked(parts, id, { operation, timeoutMs: spec.stopTimeoutSeconds * 1_000 });
+    await parts.ending.endLocked(id, { operation, timeoutMs: spec.stopTimeoutSeconds * 1_000 });
   }
   await parts.cleanup.discardLocked(id);
   const restarts = { restartCount: 0, restartAt: undefined, restartDelayMs: undefined };
@@ -81,7 +92,7 @@ async function takeDownLocked(
 }
 
 async function bringBackLocked(
-  parts: EngineParts,
+  parts: RefreshParts,
   id: ContainerId,
   { operation, state }: { readonly operation: OperationRef; readonly state: Restored["state"] },
 ): Promise<void> {
@@ -89,9 +100,9 @@ async function bringBackLocked(
     case "configured":
       return;
     case "created":
-      return await initializeLocked(parts, id, { operation });
+      return await parts.init.initializeLocked(id, { operation });
     case "running":
     case "paused":
-      return await startLocked(parts, id, { operation, ends: false, byPolicy: false });
+      return await parts.start.startLocked(id, { operation, ends: false, byPolicy: false });
   }
 }

@@ -2,8 +2,12 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import type { EngineParts } from "./engine-parts.ts";
+
+export interface RenameParts {
+  readonly store: Pick<StateStore, "get" | "list" | "update">;
+}
 
 export interface RenameOptions {
   readonly operation: OperationRef;
@@ -13,7 +17,7 @@ export interface RenameOptions {
 
 /** @throws PodfleetError STATE_INVALID; NAME_IN_USE when a container of the host, this one too, has the name */
 export function renameLocked(
-  parts: EngineParts,
+  parts: RenameParts,
   id: ContainerId,
   { operation, name, resumed }: RenameOptions,
 ): void {

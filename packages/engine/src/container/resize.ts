@@ -4,14 +4,18 @@ import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 import { resizeTerminal } from "@podfleet/oci/monitor/terminal";
 
-import type { EngineParts } from "./engine-parts.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
+import type { StateStore } from "../state/state-store.ts";
 
 /**
  * Sets the size of the terminal of a created or running container.
  * @throws PodfleetError CONTAINER_NOT_FOUND; STATE_INVALID, also when it has no terminal
  */
 export async function resizeContainer(
-  { paths, store }: Pick<EngineParts, "paths" | "store">,
+  {
+    paths,
+    store,
+  }: { readonly paths: Pick<EnginePaths, "bundle">; readonly store: Pick<StateStore, "get"> },
   id: ContainerId,
   size: TerminalSize,
 ): Promise<void> {

@@ -1,30 +1,41 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import type { Clock } from "@podfleet/base/clock";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { traced } from "@podfleet/oci/process/trace";
 
+import type { ContainerLocks } from "../lock/container-locks.ts";
 /**
  * Starts containers again when their restart policy says so. What is due, and when, is on record (`restartAt`), so an engine that
  * opens carries on where the one before it ended. A start that fails is one more end of a run: the policy decides again.
  */
 import { isRestarting } from "../state/container-process.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { initializeMsMax } from "./initialize.ts";
+import type { StateStore } from "../state/state-store.ts";
+import { initializeMsMax } from "./container-init.ts";
+import type { ContainerStart } from "./container-start.ts";
+import type { ContainerSync } from "./container-sync.ts";
 import { planRestart } from "./restart-plan.ts";
-import { startLocked } from "./start.ts";
 
 /** Containers started at once, such as after a reboot. */
 const concurrencyMax = 4;
 
+export interface RestartParts {
+  readonly clock: Clock;
+  readonly store: Pick<StateStore, "find" | "get" | "list" | "update">;
+  readonly locks: Pick<ContainerLocks, "run">;
+  readonly sync: Pick<ContainerSync, "syncLocked">;
+  readonly start: Pick<ContainerStart, "startLocked">;
+}
+
 export interface RestartSchedulerOptions {
-  readonly parts: EngineParts;
+  readonly parts: RestartParts;
   /** Told of defects; the container is left alone then. */
   readonly onFailure: (error: unknown, containerId: ContainerId) => void;
 }
 
 export class RestartScheduler {
-  readonly #parts: EngineParts;
+  readonly #parts: RestartParts;
   readonly #onFailure: RestartSchedulerOptions["onFailure"];
   readonly #stop = new AbortController();
   /** Runs what outlives the call that it is asked for in, apart from that call's lock and trace. */
@@ -110,14 +121,14 @@ export class RestartScheduler {
 }
 
 /** The lock may have been waited for: it is started only if that is still due. */
-async function restartDueLocked(parts: EngineParts, id: ContainerId): Promise<void> {
+async function restartDueLocked(parts: RestartParts, id: ContainerId): Promise<void> {
   if (!parts.store.find(id)) return;
   await parts.sync.syncLocked(id);
   const { snapshot } = parts.store.get(id);
   if (!isRestarting(snapshot)) return;
   if (Date.parse(snapshot.restartAt ?? "") > parts.clock.nowMs()) return;
   try {
-    await startLocked(parts, id, { ends: false, byPolicy: true });
+    await parts.start.startLocked(id, { ends: false, byPolicy: true });
   } catch (error) {
     if (!(error instanceof PodfleetError) || error.code === "INTERNAL") throw error;
     commitFailedLocked(parts, id, error);
@@ -125,7 +136,7 @@ async function restartDueLocked(parts: EngineParts, id: ContainerId): Promise<vo
 }
 
 /** Waiting for its dependencies to run does not use up what the policy allows. */
-function commitFailedLocked(parts: EngineParts, id: ContainerId, error: PodfleetError): void {
+function commitFailedLocked(parts: RestartParts, id: ContainerId, error: PodfleetError): void {
   const { snapshot, spec } = parts.store.get(id);
   const isCounted = error.code !== "DEPENDENCY_NOT_RUNNING";
   const restartCount = snapshot.restartCount + (isCounted ? 1 : 0);

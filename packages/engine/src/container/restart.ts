@@ -1,11 +1,19 @@
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { endLocked } from "./end-process.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import { assertDependenciesRun } from "./initialize.ts";
-import { startLocked } from "./start.ts";
+import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ContainerStart } from "./container-start.ts";
+import { assertDependenciesRun } from "./dependency.ts";
+import type { ProcessEnd } from "./process-end.ts";
+
+export interface RestartParts {
+  readonly store: Pick<StateStore, "find" | "get" | "note">;
+  readonly ending: Pick<ProcessEnd, "endLocked">;
+  readonly cleanup: Pick<ContainerCleanup, "cleanUpLocked">;
+  readonly start: Pick<ContainerStart, "startLocked">;
+}
 
 /**
  * configured, created, running, stopped, exited → running. One that runs is stopped first; the start's commit is what ends the
@@ -13,19 +21,19 @@ import { startLocked } from "./start.ts";
  * @throws PodfleetError STATE_INVALID, DEPENDENCY_NOT_RUNNING, and what a start may fail with; it is stopped by its user then
  */
 export async function restartLocked(
-  parts: EngineParts,
+  parts: RestartParts,
   id: ContainerId,
   options: { readonly operation: OperationRef; readonly timeoutSeconds?: number | undefined },
 ): Promise<void> {
   const { operation, timeoutSeconds } = options;
   const { snapshot, spec } = parts.store.get(id);
   assertAllowed("restart", snapshot);
-  assertDependenciesRun(parts, id);
+  assertDependenciesRun(parts.store, id);
   if (snapshot.state === "running") {
     const timeoutMs = (timeoutSeconds ?? spec.stopTimeoutSeconds) * 1_000;
-    await endLocked(parts, id, { operation, timeoutMs });
+    await parts.ending.endLocked(id, { operation, timeoutMs });
     await parts.cleanup.cleanUpLocked(id, { operation });
     parts.store.note(id, { event: "container.stop", operation });
   }
-  await startLocked(parts, id, { operation, ends: true, byPolicy: false });
+  await parts.start.startLocked(id, { operation, ends: true, byPolicy: false });
 }

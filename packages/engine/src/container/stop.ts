@@ -3,9 +3,16 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 
 import { isRestarting } from "../state/container-process.ts";
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import { endLocked } from "./end-process.ts";
-import type { EngineParts } from "./engine-parts.ts";
+import type { ContainerCleanup } from "./container-cleanup.ts";
+import type { ProcessEnd } from "./process-end.ts";
+
+export interface StopParts {
+  readonly store: Pick<StateStore, "get" | "note" | "update">;
+  readonly ending: Pick<ProcessEnd, "endLocked">;
+  readonly cleanup: Pick<ContainerCleanup, "cleanUpLocked">;
+}
 
 export interface StopOptions {
   readonly operation: OperationRef;
@@ -21,7 +28,7 @@ export interface StopOptions {
  * @throws PodfleetError ALREADY_STOPPED, STATE_INVALID
  */
 export async function stopLocked(
-  parts: EngineParts,
+  parts: StopParts,
   id: ContainerId,
   { operation, timeoutSeconds, wasRunning }: StopOptions,
 ): Promise<void> {
@@ -29,7 +36,7 @@ export async function stopLocked(
   if (!isEnded(snapshot) || !(wasRunning || isRestarting(snapshot))) {
     assertAllowed("stop", snapshot);
     const timeoutMs = (timeoutSeconds ?? spec.stopTimeoutSeconds) * 1_000;
-    await endLocked(parts, id, { operation, timeoutMs });
+    await parts.ending.endLocked(id, { operation, timeoutMs });
   }
   if (parts.store.get(id).snapshot.state === "stopped")
     await parts.cleanup.cleanUpLocked(id, { operation });

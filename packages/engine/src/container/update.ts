@@ -4,11 +4,21 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { changeResources, type ResourceChanges } from "@podfleet/model/resources";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
+import type { HostLimits } from "@podfleet/oci/spec/host-limits";
 import { updatedResources } from "@podfleet/oci/spec/resources";
 
+import type { EnginePaths } from "../host/engine-paths.ts";
 import { hasProcess } from "../state/container-process.ts";
+import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";
-import type { EngineParts } from "./engine-parts.ts";
+
+export interface UpdateParts {
+  readonly paths: Pick<EnginePaths, "bundle">;
+  readonly store: Pick<StateStore, "get" | "update">;
+  readonly runtime: Pick<OciRuntime, "update">;
+  readonly hostLimits: HostLimits;
+}
 
 export interface UpdateOptions {
   readonly operation: OperationRef;
@@ -23,7 +33,7 @@ export interface UpdateOptions {
  * when the kernel refuses a limit, and nothing has changed then
  */
 export async function updateLocked(
-  parts: EngineParts,
+  parts: UpdateParts,
   id: ContainerId,
   { operation, resources, restartPolicy }: UpdateOptions,
 ): Promise<void> {

@@ -1,9 +1,15 @@
+import type { Clock } from "@podfleet/base/clock";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { WaitCondition } from "@podfleet/model/container/wait";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
-import type { EngineParts } from "./engine-parts.ts";
+import type { StateStore } from "../state/state-store.ts";
+
+export interface WaitParts {
+  readonly clock: Clock;
+  readonly store: Pick<StateStore, "find" | "findExit" | "findRemoved" | "get" | "onChange">;
+}
 
 export interface WaitRequest {
   readonly containerId: ContainerId;
@@ -31,7 +37,7 @@ export type WaitAnswer =
  * when `signal` is aborted
  */
 export async function waitForContainer(
-  { store, clock }: Pick<EngineParts, "store" | "clock">,
+  { store, clock }: WaitParts,
   request: WaitRequest,
   signal?: AbortSignal,
 ): Promise<WaitAnswer> {
@@ -66,7 +72,7 @@ export async function waitForContainer(
   }
 }
 
-type Store = EngineParts["store"];
+type Store = WaitParts["store"];
 
 function currentSnapshot(store: Store, id: ContainerId): ContainerSnapshot {
   return store.find(id)?.snapshot ?? store.findRemoved(id) ?? store.get(id).snapshot;

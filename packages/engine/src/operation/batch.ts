@@ -10,80 +10,92 @@ import type { StepResult } from "@podfleet/model/operation";
 import type { Step } from "@podfleet/model/verb/batch-verb";
 import { traced } from "@podfleet/oci/process/trace";
 
-import type { EngineParts } from "../container/engine-parts.ts";
-import type { OperationRef } from "../state/state-store.ts";
-import { holdMsMaxOf, performStepLocked } from "./steps.ts";
+import type { ContainerSync } from "../container/container-sync.ts";
+import type { ContainerLocks } from "../lock/container-locks.ts";
+import type { OperationRef, StateStore } from "../state/state-store.ts";
+import type { Steps } from "./steps.ts";
 
 type BatchAction = ActionOf<"container.batch">;
 
-/** @throws PodfleetError when no step was begun: STATE_INVALID, LOCK_TIMEOUT */
-export async function performBatch(
-  parts: EngineParts,
-  operation: OperationRef,
-  action: BatchAction & { readonly resumed: boolean },
-): Promise<void> {
-  const { containerId: id, steps, verb } = action;
-  const holdMsMax = steps.reduce((sum, step) => sum + holdMsMaxOf(parts, id, step), 0);
-  await parts.locks.run(id, { purpose: verb, holdMsMax }, async () => {
-    await parts.sync.syncLocked(id, { operation });
-    assertAllowed("batch", parts.store.get(id).snapshot);
-    await performStepsLocked(parts, operation, action);
-    commitResultsLocked(parts, operation, action);
-  });
+export interface BatchParts {
+  readonly store: Pick<StateStore, "get" | "note" | "operations">;
+  readonly locks: Pick<ContainerLocks, "run">;
+  readonly sync: Pick<ContainerSync, "syncLocked">;
+  readonly steps: Steps;
 }
 
-async function performStepsLocked(
-  parts: EngineParts,
-  { id: operationId }: OperationRef,
-  { containerId: id, steps, continueOnError, resumed }: BatchAction & { readonly resumed: boolean },
-): Promise<void> {
-  const { operations } = parts.store;
-  const done = operations.progress(operationId).steps;
-  let mayGoOn = continueOnError || !done.some(isFailure);
-  for (const [position, step] of steps.entries()) {
-    if (position < done.length) continue;
-    if (!mayGoOn) return;
-    const operation = { id: operationId, verb: step.verb, step: position };
-    const wasCut = resumed && position === done.length;
-    const error = await attemptLocked(parts, id, { step, operation, resumed: wasCut });
-    if (!error) continue;
-    operations.finishStep(operationId, { status: "failed", verb: step.verb, error });
-    mayGoOn = continueOnError;
+export class Batch {
+  readonly #parts: BatchParts;
+
+  constructor(parts: BatchParts) {
+    this.#parts = parts;
   }
-}
 
-/** @returns why it failed */
-async function attemptLocked(
-  parts: EngineParts,
-  id: ContainerId,
-  task: { readonly step: Step; readonly operation: OperationRef; readonly resumed: boolean },
-): Promise<WireError | undefined> {
-  const { step, operation, resumed } = task;
-  const attributes = { "podfleet.container.id": id, "podfleet.batch.step": operation.step ?? 0 };
-  try {
-    await traced(step.verb, attributes, async () => {
-      await performStepLocked(parts, id, { ...task, wasRunning: resumed });
+  /** @throws PodfleetError when no step was begun: STATE_INVALID, LOCK_TIMEOUT */
+  async perform(
+    operation: OperationRef,
+    action: BatchAction & { readonly resumed: boolean },
+  ): Promise<void> {
+    const { locks, steps, store, sync } = this.#parts;
+    const { containerId: id, verb } = action;
+    const holdMsMax = action.steps.reduce((sum, step) => sum + steps.holdMsMaxOf(id, step), 0);
+    await locks.run(id, { purpose: verb, holdMsMax }, async () => {
+      await sync.syncLocked(id, { operation });
+      assertAllowed("batch", store.get(id).snapshot);
+      await this.#performStepsLocked(operation, action);
+      this.#commitResultsLocked(operation, action);
     });
-    return undefined;
-  } catch (error) {
-    const failure = PodfleetError.from(error);
-    if (failure.code === "INTERNAL") throw error;
-    return failure.toWire();
   }
-}
 
-function commitResultsLocked(
-  parts: EngineParts,
-  operation: OperationRef,
-  { containerId: id, steps }: BatchAction,
-): void {
-  const done = parts.store.operations.progress(operation.id).steps;
-  const skipped = steps
-    .slice(done.length)
-    .map(({ verb }): StepResult => ({ status: "skipped", verb }));
-  const ends = failureOf(done, parts.store.get(id).snapshot.name) ?? "succeeded";
-  const results = [...done, ...skipped];
-  parts.store.note(id, { event: "operation.finished", operation, ends, steps: results });
+  async #performStepsLocked(
+    { id: operationId }: OperationRef,
+    action: BatchAction & { readonly resumed: boolean },
+  ): Promise<void> {
+    const { containerId: id, steps, continueOnError, resumed } = action;
+    const { operations } = this.#parts.store;
+    const done = operations.progress(operationId).steps;
+    let mayGoOn = continueOnError || !done.some(isFailure);
+    for (const [position, step] of steps.entries()) {
+      if (position < done.length) continue;
+      if (!mayGoOn) return;
+      const operation = { id: operationId, verb: step.verb, step: position };
+      const wasCut = resumed && position === done.length;
+      const error = await this.#attemptLocked(id, { step, operation, resumed: wasCut });
+      if (!error) continue;
+      operations.finishStep(operationId, { status: "failed", verb: step.verb, error });
+      mayGoOn = continueOnError;
+    }
+  }
+
+  /** @returns why it failed */
+  async #attemptLocked(
+    id: ContainerId,
+    task: { readonly step: Step; readonly operation: OperationRef; readonly resumed: boolean },
+  ): Promise<WireError | undefined> {
+    const { step, operation, resumed } = task;
+    const attributes = { "podfleet.container.id": id, "podfleet.batch.step": operation.step ?? 0 };
+    try {
+      await traced(step.verb, attributes, async () => {
+        await this.#parts.steps.performLocked(id, { ...task, wasRunning: resumed });
+      });
+      return undefined;
+    } catch (error) {
+      const failure = PodfleetError.from(error);
+      if (failure.code === "INTERNAL") throw error;
+      return failure.toWire();
+    }
+  }
+
+  #commitResultsLocked(operation: OperationRef, { containerId: id, steps }: BatchAction): void {
+    const { store } = this.#parts;
+    const done = store.operations.progress(operation.id).steps;
+    const skipped = steps
+      .slice(done.length)
+      .map(({ verb }): StepResult => ({ status: "skipped", verb }));
+    const ends = failureOf(done, store.get(id).snapshot.name) ?? "succeeded";
+    const results = [...done, ...skipped];
+    store.note(id, { event: "operation.finished", operation, ends, steps: results });
+  }
 }
 
 function isFailure({ status }: StepResult): boolean {

@@ -3,6 +3,7 @@
  * repetition gets the stored outcome or joins the one under way. After a restart, those without an outcome are carried
  * on.
  */
+import type { Clock } from "@podfleet/base/clock";
 import { invariant } from "@podfleet/base/invariant";
 import type { Action } from "@podfleet/model/action";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
@@ -10,11 +11,10 @@ import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import { notDelivered, type OperationOutcome } from "@podfleet/model/operation";
 import { traced } from "@podfleet/oci/process/trace";
 
-import type { EngineParts } from "../container/engine-parts.ts";
 import type { JournalledOperation } from "../state/operation-journal.ts";
-import type { OperationRef } from "../state/state-store.ts";
+import type { OperationRef, StateStore } from "../state/state-store.ts";
 import { hashAction } from "./action-hash.ts";
-import { carryOut } from "./carry-out.ts";
+import type { Dispatch } from "./dispatch.ts";
 
 /** How long an operation's outcome is kept. An id older than that may have been forgotten, so it is refused. */
 export const outcomeKeptMs = 7 * 24 * 60 * 60 * 1_000;
@@ -32,20 +32,26 @@ export type Settlement =
   | { readonly state: "unknown" };
 
 export interface OperationRunnerOptions {
-  readonly parts: EngineParts;
+  readonly clock: Clock;
+  readonly store: StateStore;
+  readonly dispatch: Dispatch;
   /** Told of defects, which end their operation with INTERNAL. */
   readonly onDefect: (error: unknown, operationId: OperationId) => void;
 }
 
 export class OperationRunner {
-  readonly #parts: EngineParts;
+  readonly #clock: Clock;
+  readonly #store: StateStore;
+  readonly #dispatch: Dispatch;
   readonly #onDefect: OperationRunnerOptions["onDefect"];
   readonly #running = new Map<OperationId, Promise<OperationOutcome>>();
   /** `abandoned`: the store is about to be closed under what is still under way. */
   #phase: "open" | "closing" | "abandoned" = "open";
 
   constructor(options: OperationRunnerOptions) {
-    this.#parts = options.parts;
+    this.#clock = options.clock;
+    this.#store = options.store;
+    this.#dispatch = options.dispatch;
     this.#onDefect = options.onDefect;
   }
 
@@ -55,21 +61,21 @@ export class OperationRunner {
    */
   async perform({ operationId: id, action }: OperationRequest): Promise<OperationOutcome> {
     const actionHash = hashAction(action);
-    const known = this.#parts.store.operations.find(id);
+    const known = this.#store.operations.find(id);
     if (known) return await this.#repeat(id, known, actionHash);
     if (this.#phase !== "open") throw closing(id);
-    const startedAtMs = this.#parts.clock.nowMs();
+    const startedAtMs = this.#clock.nowMs();
     if (isForgettable(id, startedAtMs)) return failed(tooOld(id));
-    this.#parts.store.operations.begin({ id, action, actionHash, startedAtMs });
+    this.#store.operations.begin({ id, action, actionHash, startedAtMs });
     return await this.#launch(id, { action, resumed: false });
   }
 
   /** What became of an operation. `unknown` is recorded first, so that it has no effect if it arrives later. */
   settle(id: OperationId): Settlement {
-    const known = this.#parts.store.operations.find(id);
+    const known = this.#store.operations.find(id);
     if (known?.status === "finished") return { state: "finished", outcome: known.outcome };
     if (known?.status === "running") return { state: "running" };
-    if (!known) this.#parts.store.operations.refuse(id, this.#parts.clock.nowMs());
+    if (!known) this.#store.operations.refuse(id, this.#clock.nowMs());
     return { state: "unknown" };
   }
 
@@ -79,7 +85,7 @@ export class OperationRunner {
    */
   resume(onEnd: (id: ContainerId) => void): Set<ContainerId> {
     const containers = new Set<ContainerId>();
-    for (const { id, action } of this.#parts.store.operations.unfinished()) {
+    for (const { id, action } of this.#store.operations.unfinished()) {
       const containerId = "containerId" in action ? action.containerId : undefined;
       if (containerId) containers.add(containerId);
       this.#launch(id, { action, resumed: true })
@@ -93,7 +99,7 @@ export class OperationRunner {
   async close(): Promise<void> {
     this.#phase = "closing";
     const timer = new AbortController();
-    const expiry = this.#parts.clock.sleep(drainMsMax, timer.signal);
+    const expiry = this.#clock.sleep(drainMsMax, timer.signal);
     // Safe to ignore: the sleep rejects only because it is ended below.
     expiry.catch(() => undefined);
     await Promise.race([Promise.allSettled(this.#running.values()), expiry]);
@@ -135,14 +141,14 @@ export class OperationRunner {
     };
     const operation = { id, verb };
     try {
-      await traced(verb, attributes, () => carryOut(this.#parts, operation, task));
+      await traced(verb, attributes, () => this.#dispatch.carryOut(operation, task));
     } catch (error) {
       if (this.#phase === "abandoned") throw closing(id, error);
       const failure = PodfleetError.from(error);
       if (failure.code === "INTERNAL") this.#onDefect(error, id);
       this.#commitFailure(operation, containerId, failure.toWire());
     }
-    const ended = this.#parts.store.operations.find(id);
+    const ended = this.#store.operations.find(id);
     invariant(ended?.status === "finished", `operation ${id} has committed its outcome`);
     return ended.outcome;
   }
@@ -153,10 +159,10 @@ export class OperationRunner {
     error: WireError,
   ): void {
     const note = { event: "operation.finished", operation, ends: error } as const;
-    if (containerId && this.#parts.store.find(containerId) && isFailedStart(operation, error)) {
-      this.#parts.store.update(containerId, { error: error.message }, note);
+    if (containerId && this.#store.find(containerId) && isFailedStart(operation, error)) {
+      this.#store.update(containerId, { error: error.message }, note);
     } else {
-      this.#parts.store.note(containerId, note);
+      this.#store.note(containerId, note);
     }
   }
 }

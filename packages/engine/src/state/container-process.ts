@@ -1,5 +1,5 @@
 /** What a container's record says of its process and its monitor. */
-import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
+import { type ContainerSnapshot, isCheckpointed } from "@podfleet/model/container/snapshot";
 import { identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 
 import type { ContainerRecord } from "./container-record.ts";
@@ -18,4 +18,12 @@ export function isRestarting({ restartAt }: Pick<ContainerSnapshot, "restartAt">
 export function isMonitorAlive({ snapshot, processes }: ContainerRecord): boolean {
   const monitor = identityOf(snapshot.monitorPid, processes.monitorStartTicks);
   return monitor !== undefined && isAlive(monitor);
+}
+
+/** Whether it is removed when its run has ended. A checkpoint is not the end of it: a restore goes on. */
+export function isRemovedAfterRun({
+  spec,
+  snapshot,
+}: Pick<ContainerRecord, "spec" | "snapshot">): boolean {
+  return spec.autoRemove && !isCheckpointed(snapshot);
 }
