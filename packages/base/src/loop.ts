@@ -21,7 +21,7 @@ export interface LoopOptions {
   readonly intervalMs?: number;
   /** Gives up when the signal is aborted. */
   readonly run: (signal: AbortSignal) => LoopResult | void | Promise<LoopResult | void>;
-  /** Told of failures 1, 2, 4, 8 and so on in a row, so that a lasting one does not fill the log. */
+  /** Reports failures 1, 2, 4, 8 and so on of a row, so that a lasting one does not fill the log. */
   readonly onFailure: (failure: LoopFailure) => void;
   /** Delay after a failure; its default depends on the interval. */
   readonly backoff?: BackoffOptions;

@@ -65,7 +65,7 @@ interface Foundation {
   readonly paths: EnginePaths;
   readonly store: StateStore;
   readonly problems: ProblemReport;
-  /** Gets what is opened, to be closed again. */
+  /** Resources that close with the engine are added here. */
   readonly opened: DisposableStack;
 }
 

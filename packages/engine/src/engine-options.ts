@@ -22,7 +22,7 @@ export interface EngineOptions {
   readonly toolDirectories?: readonly string[];
   /** The longest that a call of the OCI runtime may take; 30 s when absent. */
   readonly runtimeTimeoutMs?: number;
-  /** Of one journal, on disk; 1 GiB when absent. Its front is given up beyond that. */
+  /** Bytes that one journal may take on disk; 1 GiB when absent. Beyond that its oldest records are dropped. */
   readonly journalBytesMax?: number;
   readonly clock?: Clock;
   readonly onProblem?: (problem: EngineProblem) => void;

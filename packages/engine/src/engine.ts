@@ -61,7 +61,7 @@ export interface ContainerInspection {
   readonly container: ContainerSnapshot;
   readonly spec: ContainerSpec;
   readonly asOf: string;
-  /** Of a container with a healthcheck. */
+  /** Present for a container with a healthcheck. */
   readonly healthLog?: HealthLog;
   readonly paths: ContainerPaths;
 }
@@ -314,7 +314,7 @@ function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): Ho
   return last === undefined || existsSync(paths.exits) ? "same" : "lost";
 }
 
-/** An earlier engine may have ended before it has moved them. */
+/** Moves the monitors that an earlier engine started into their cgroup, if it ended before it did. */
 function gatherMonitors({ execs, monitorCgroup, store }: EngineParts): void {
   const running = store.list().filter(({ snapshot }) => hasProcess(snapshot));
   const executing = execs.list().filter(({ session }) => session.state === "running");
@@ -329,7 +329,7 @@ function gatherMonitors({ execs, monitorCgroup, store }: EngineParts): void {
   for (const monitor of monitors) if (monitor) monitorCgroup.joinSoon(monitor);
 }
 
-/** Of the containers that have a process, and of those whose processes may have been revived without the record's knowing. */
+/** Process ids of containers and monitors on record, and of monitors whose restore may have ended without a commit. */
 async function recordedPids(store: StateStore, paths: EnginePaths): Promise<Set<number>> {
   const pids = await Promise.all(
     store.list().map(async ({ snapshot, processes }) => {

@@ -37,7 +37,7 @@ function describe(issue: Issue, parent: Path, input: unknown): FieldError[] {
   }
 }
 
-/** Of a union's branches, the one that got furthest says best what was meant. */
+/** Picks the branch of a union that got furthest: it says best what was meant. */
 function describeUnion(
   issue: Extract<Issue, { code: "invalid_union" }>,
   path: Path,

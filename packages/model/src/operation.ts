@@ -25,7 +25,7 @@ export const stepResultSchema = z.discriminatedUnion("status", [
   z.object({
     status: z.literal("succeeded"),
     verb: verbSchema,
-    /** As the step left it. */
+    /** The container after the step. */
     container: containerSnapshotSchema,
     exec: execSessionSchema.optional(),
   }),
@@ -45,9 +45,9 @@ export const operationOutcomeSchema = z.discriminatedUnion("status", [
     images: z.array(imageSchema).optional(),
     /** The exec session as the operation left it. */
     exec: execSessionSchema.optional(),
-    /** Of a healthcheck that was run. */
+    /** Result of a healthcheck that was run. */
     health: healthResultSchema.optional(),
-    /** Of a batch, one for each step. */
+    /** Results of a batch, one for each step. */
     steps: z.array(stepResultSchema).optional(),
   }),
   z.object({
@@ -55,7 +55,7 @@ export const operationOutcomeSchema = z.discriminatedUnion("status", [
     error: wireErrorSchema,
     /** The container as the failure left it. */
     container: containerSnapshotSchema.optional(),
-    /** Of a batch that began. */
+    /** Results of a batch that began. */
     steps: z.array(stepResultSchema).optional(),
   }),
 ]);

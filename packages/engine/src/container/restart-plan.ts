@@ -1,7 +1,7 @@
 /** When a restart policy starts a container again. Pure. */
 import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
 
-/** Of the first restart; it doubles from run to run. */
+/** Delay of the first restart; it doubles from run to run. */
 const delayMsMin = 100;
 const delayMsMax = 60_000;
 /** A run of this length was no failure to start: the delay begins anew after it. */

@@ -35,7 +35,7 @@ export interface OperationRunnerOptions {
   readonly clock: Clock;
   readonly store: StateStore;
   readonly dispatch: Dispatch;
-  /** Told of defects, which end their operation with INTERNAL. */
+  /** Reports defects, which end their operation with INTERNAL. */
   readonly onDefect: (error: unknown, operationId: OperationId) => void;
 }
 

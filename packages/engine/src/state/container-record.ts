@@ -22,7 +22,7 @@ export const containerProcessesSchema = z.object({
           step: z.number().int().optional(),
         })
         .optional(),
-      /** That is all that is left for the operation, or its step, to do. */
+      /** The start is all that is left for the operation, or its step, to do. */
       ends: z.boolean(),
       /** By the restart policy, not by a user. */
       byPolicy: z.boolean(),
@@ -42,6 +42,6 @@ export interface ContainerRecord {
   readonly spec: ContainerSpec;
   readonly snapshot: ContainerSnapshot;
   readonly processes: ContainerProcesses;
-  /** Of a container with a healthcheck that has been started. */
+  /** Present once a container with a healthcheck has been started. */
   readonly healthLog?: HealthLog | undefined;
 }

@@ -3,9 +3,9 @@ import { z } from "zod";
 
 /** How far an operation has come, where its next attempt could not tell otherwise. */
 export const operationProgressSchema = z.object({
-  /** Of a batch: results of the steps that have ended. */
+  /** Results of the steps of a batch that have ended. */
   steps: z.array(stepResultSchema).default([]),
-  /** Of a refresh, also as a step: what the container is brought back to. */
+  /** The state that a refresh brings the container back to. */
   restores: z
     .object({
       state: z.enum(["configured", "created", "running", "paused"]),

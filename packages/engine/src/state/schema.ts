@@ -65,7 +65,7 @@ export const sessions = sqliteTable("sessions", {
 
 /** Journals whose front was given up; of the others all is kept. */
 export const journals = sqliteTable("journals", {
-  /** Of the container or exec session. */
+  /** Id of the container or exec session. */
   id: text().primaryKey(),
   /** Offset of the first record that is kept. */
   keptFrom: integer("kept_from").notNull(),

@@ -38,7 +38,7 @@ import { SessionTable } from "./session-table.ts";
 /** The operation on whose behalf a change is made. */
 export interface OperationRef {
   readonly id: OperationId;
-  /** Of the step, when it is one of a batch. */
+  /** Verb of the step, when it is one of a batch. */
   readonly verb: Verb;
   /** Position of the step in its batch. */
   readonly step?: number | undefined;
@@ -78,7 +78,7 @@ export interface SideChange {
 }
 
 interface CommitChange extends SideChange {
-  /** As it is after the change. */
+  /** The snapshot after the change. */
   readonly snapshot: ContainerSnapshot | undefined;
 }
 

@@ -51,7 +51,7 @@ export const containerInspectSchema = z.object({
   /** `agent`: read from the host now. `record`: the host did not answer; this is what it last reported. */
   source: z.enum(["agent", "record"]),
   asOf: z.iso.datetime(),
-  /** Of a container with a healthcheck, when read from the host. */
+  /** Present for a container with a healthcheck, when read from the host. */
   healthLog: healthLogSchema.optional(),
   paths: containerPathsSchema.optional(),
 });

@@ -60,7 +60,7 @@ export const containerSnapshotSchema = z.object({
   createdAt: z.iso.datetime(),
   startedAt: z.iso.datetime().optional(),
   finishedAt: z.iso.datetime().optional(),
-  /** Why the last start failed. */
+  /** Reason why the last start failed. */
   error: z.string().optional(),
 });
 export type ContainerSnapshot = z.infer<typeof containerSnapshotSchema>;

@@ -12,7 +12,7 @@ export const containerProcessSchema = z.object({
   ppid: count,
   hostPid: count,
   uid: count,
-  /** As the container's /etc/passwd names it; the number when it does not. */
+  /** User name by the container's /etc/passwd; the number when it has none. */
   user: z.string(),
   gid: count,
   /** proc_pid_stat(5): `R`, `S`, `D`, `Z`, `T`... */
@@ -47,7 +47,7 @@ export const containerUsageSchema = z.object({
   pidsLimit: count.optional(),
   blockReadBytes: count,
   blockWriteBytes: count,
-  /** Of all interfaces but the loopback; absent without a network of its own. */
+  /** Sums over all interfaces but the loopback; absent without a network of its own. */
   network: z.object({ receivedBytes: count, sentBytes: count }).optional(),
 });
 export type ContainerUsage = z.infer<typeof containerUsageSchema>;
