@@ -48,7 +48,7 @@ export async function* followLogChunks(
   );
 }
 
-/** The chunks of a subscription to output. */
+/** Yields the chunks of a subscription to output. */
 export async function* subscribeToChunks(
   connection: Connection,
   request: SubscriptionRequest,
@@ -59,7 +59,7 @@ export async function* subscribeToChunks(
   }
 }
 
-/** The offset after everything that the container has written by now. */
+/** @returns the offset after the container's output so far */
 export async function journalEnd(connection: Connection, container: string): Promise<number> {
   let end = 0;
   const request = { path: "containers.logs", input: { container, tail: 1 } };

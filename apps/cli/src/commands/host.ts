@@ -63,7 +63,7 @@ function hostColumns(nowMs: number): Columns<HostRecord> {
 export function hostInspectCommand(shell: Shell): Command {
   return verb(shell, {
     name: "inspect",
-    description: "Show all about hosts as JSON",
+    description: "Show all details of hosts as JSON",
     examples: ["host inspect host-1", "host inspect host-1 host-2"],
   })
     .argument("<host...>", "names or ids")

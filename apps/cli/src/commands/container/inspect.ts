@@ -14,7 +14,7 @@ interface InspectFlags {
 export function inspectCommand(shell: Shell): Command {
   return verb(shell, {
     name: "inspect",
-    description: "Show all about containers as JSON",
+    description: "Show all details of containers as JSON",
     examples: ["inspect web", "inspect --format State.Status,State.ExitCode,Host.Name job"],
   })
     .option("-f, --format <format>", "json, or a list of fields such as State.Pid", "json")

@@ -81,7 +81,7 @@ function stateOf(session: ListedSession, nowMs: number): string {
 export function sessionInspectCommand(shell: Shell): Command {
   return verb(shell, {
     name: "inspect",
-    description: "Show all about sessions as JSON",
+    description: "Show all details of sessions as JSON",
     examples: ["session inspect 01936f2e-7b1c-7cc3-98c4-dc0c0c07398f"],
   })
     .argument("<session...>", "ids or id prefixes")
