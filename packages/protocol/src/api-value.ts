@@ -1,6 +1,6 @@
 /**
- * Values as they cross the tRPC API. A value that JSON keeps as it is travels as it is; any other goes through devalue, which
- * keeps Uint8Array, Date and undefined, and takes several times as long. Both sides of the API use this one transformer.
+ * The transformer of values of the tRPC API, used by both sides. A value that JSON preserves is sent as it is; any other is encoded by
+ * devalue, which preserves Uint8Array, Date and undefined and takes several times as long.
  */
 import { parse, stringify } from "devalue";
 
@@ -9,7 +9,7 @@ export type SerializedValue = string | { readonly json: unknown };
 export const apiTransformer = {
   serialize: (value: unknown): SerializedValue =>
     isJson(value) ? { json: value } : stringify(value),
-  /** @throws Error when it has neither form */
+  /** @throws Error when the value has neither form */
   deserialize: (serialized: unknown): unknown => {
     if (typeof serialized === "string") return parse(serialized);
     if (isEnvelope(serialized)) return serialized.json;
@@ -21,7 +21,7 @@ function isEnvelope(value: unknown): value is { readonly json: unknown } {
   return typeof value === "object" && value !== null && "json" in value;
 }
 
-/** An absent property and one that is undefined are the same to every schema of the API, so the latter does not count. */
+/** Whether JSON preserves the value. Undefined properties are ignored: every schema of the API takes them as absent. */
 function isJson(value: unknown): boolean {
   switch (typeof value) {
     case "string":

@@ -1,4 +1,4 @@
-/** Every message by the request it belongs to: what `bus` types its calls with, and what the hash test covers. */
+/** The schemas of all messages by request. `bus` types its calls with them, and a test hashes them. */
 import { eventsReplySchema, eventsRequestSchema } from "./agent/events.ts";
 import { heartbeatSchema } from "./agent/heartbeat.ts";
 import { helloReplySchema, helloRequestSchema } from "./agent/hello.ts";
@@ -51,7 +51,7 @@ import {
 } from "./host/usage.ts";
 import { waitReplySchema, waitRequestSchema } from "./host/wait.ts";
 
-/** Control plane to agent, JSON both ways. */
+/** Requests from the control plane to an agent, with JSON in both directions. */
 export const hostMessages = {
   do: { request: doRequestSchema, reply: doReplySchema },
   ping: { request: pingRequestSchema, reply: pingReplySchema },
@@ -76,17 +76,17 @@ export const hostMessages = {
   "transfer.close": { request: transferCloseRequestSchema, reply: transferCloseReplySchema },
 } as const;
 
-/** Control plane to agent, with a binary body one way. */
+/** Requests from the control plane to an agent, with a binary body in one direction. */
 export const hostBulkMessages = {
-  /** JSON request; the reply has these headers and raw bytes. */
+  /** The request is JSON; the reply has these headers and raw bytes. */
   "journal.read": { request: journalReadRequestSchema, replyHeaders: journalReadHeadersSchema },
-  /** JSON request; the reply has these headers and raw bytes. */
+  /** The request is JSON; the reply has these headers and raw bytes. */
   "transfer.read": { request: transferReadRequestSchema, replyHeaders: transferReadHeadersSchema },
-  /** These headers and raw bytes; JSON reply. */
+  /** The request has these headers and raw bytes; the reply is JSON. */
   "upload.chunk": { requestHeaders: uploadChunkHeadersSchema, reply: uploadChunkReplySchema },
 } as const;
 
-/** Agent to control plane. `spans` is OTLP protobuf (ExportTraceServiceRequest) as it is. */
+/** Messages from an agent to the control plane. The further one, `spans`, is an ExportTraceServiceRequest of OTLP as protobuf. */
 export const agentMessageSchemas = {
   hello: { request: helloRequestSchema, reply: helloReplySchema },
   events: { request: eventsRequestSchema, reply: eventsReplySchema },

@@ -1,8 +1,8 @@
 import { wireErrorSchema } from "@podfleet/model/errors";
-/** A JSON reply is a value or an error of the registry. A binary reply carries an error in this shape too, with the header `error`. */
+/** A JSON reply: a value or an error. A binary reply carries an error in this shape too, with the header `error`. */
 import { z } from "zod";
 
 export const errorReplySchema = z.object({ error: wireErrorSchema });
 
-/** Header of a binary reply that holds an error instead: its JSON. */
+/** Header of a binary reply that holds an error instead of bytes; its value is the error as JSON. */
 export const errorHeader = "Podfleet-Error";

@@ -1,5 +1,5 @@
 /**
- * Every NATS subject. The version is part of each, so two versions never read each other's messages.
+ * All NATS subjects. The protocol's version is part of each, so that two versions never read each other's messages.
  *
  *     pf.v1.host.<hostId>.<request>      control plane → agent, request/reply
  *     pf.v1.agent.<hostId>.<message>     agent → control plane; the server lets an agent publish under its own id only
@@ -58,7 +58,7 @@ export function toAgentStreamSubject(hostId: HostId, connectionId: ConnectionId)
   return `${root}.host.${hostId}.stream.${connectionId}`;
 }
 
-/** What an agent subscribes to: frames of every connection to its sessions. */
+/** Subscription of an agent: frames of all connections to its sessions. */
 export function anyToAgentStreamSubject(hostId: HostId): string {
   return `${root}.host.${hostId}.stream.*`;
 }
@@ -67,22 +67,22 @@ export function toClientStreamSubject(hostId: HostId, connectionId: ConnectionId
   return `${root}.agent.${hostId}.stream.${connectionId}`;
 }
 
-/** The connection that a subject of either direction is about. */
+/** The connection id in a stream subject of either direction. */
 export function connectionIdOfSubject(subject: string): string {
   return subject.split(".")[5] ?? "";
 }
 
-/** What the control plane subscribes to: the message from every agent. */
+/** Subscription of the control plane: the message from every agent. */
 export function anyAgentSubject(message: AgentMessage): string {
   return `${root}.agent.*.${message}`;
 }
 
-/** The host that a subject made by `agentSubject` speaks for; the NATS server has enforced it. */
+/** The host id in a subject made by `agentSubject`; the NATS server lets only that host's agent publish there. */
 export function hostIdOfSubject(subject: string): string {
   return subject.split(".")[3] ?? "";
 }
 
-/** Control-plane replicas share agents' messages through this queue group. */
+/** Queue group through which control-plane replicas share agents' messages. */
 export const controlPlaneQueue = "control-plane";
 
 /**

@@ -1,7 +1,7 @@
 import { agentEventSchema } from "@podfleet/model/event";
 /**
- * `events`: the next entries of the host's log, in order. The agent keeps them until the reply says that they are
- * committed, and sends them again when none comes. The receiver ignores entries that it already has.
+ * `events`: the next events of the host, in order. The agent keeps them until the reply says that they are committed, and sends them
+ * again when there is no reply. The receiver ignores events that it already has.
  */
 import { z } from "zod";
 

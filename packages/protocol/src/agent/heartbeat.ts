@@ -2,9 +2,9 @@
 import { z } from "zod";
 
 export const heartbeatSchema = z.object({
-  /** Containers by state. */
+  /** Number of containers by state. */
   containers: z.record(z.string(), z.number().int().min(0)),
-  /** Last event of the host's log. */
+  /** Sequence number of the host's last event. */
   seq: z.number().int().min(0),
 });
 export type Heartbeat = z.infer<typeof heartbeatSchema>;

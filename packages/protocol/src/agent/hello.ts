@@ -1,14 +1,14 @@
 import { hostInfoSchema } from "@podfleet/model/host";
 import { imageSchema } from "@podfleet/model/image";
 /**
- * `hello`: an agent has connected. Sent until the control plane answers, and again after each reconnect. The reply names the last event
- * that Postgres holds, so the agent goes on from there. A name that another host has is refused with NAME_IN_USE.
+ * `hello`: an agent has connected. It is sent until the control plane replies, and again after each reconnect. The reply names the last
+ * event in Postgres; the agent goes on after it. A name that another host has is refused with NAME_IN_USE.
  */
 import { z } from "zod";
 
 export const helloRequestSchema = z.object({
   host: hostInfoSchema,
-  /** All images that the host holds. */
+  /** Images of the host. */
   images: z.array(imageSchema),
 });
 export type HelloRequest = z.infer<typeof helloRequestSchema>;

@@ -2,9 +2,9 @@ import { actionSchema } from "@podfleet/model/action";
 import { operationIdSchema } from "@podfleet/model/ids";
 import { operationOutcomeSchema } from "@podfleet/model/operation";
 /**
- * `do`: perform one operation on the host. The agent journals it before it acts, acts once, and replies with the outcome. A
- * duplicate of a finished operation gets the stored outcome; a duplicate of a running one waits for it. A request
- * with the id of another request is CONFLICT. The sender may send it again at any time.
+ * `do`: performs one operation on the host. The agent journals it before it acts, acts once, and replies with the outcome. A
+ * duplicate of a finished operation gets the stored outcome; a duplicate of a running one waits for it. Another request
+ * with the same id gets CONFLICT. The sender may retry at any time.
  */
 import { z } from "zod";
 

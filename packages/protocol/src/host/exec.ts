@@ -1,15 +1,15 @@
 import { execSessionSchema, terminalSizeSchema } from "@podfleet/model/exec";
 import { containerIdSchema, execIdSchema } from "@podfleet/model/ids";
 /**
- * A container's exec sessions, as last committed; none of these takes the container's lock. Sessions of a container that was removed
- * not long ago still answer. Starting, killing and removing one are operations (`do`); its output is read with
+ * `exec.*`: a container's exec sessions as last committed. These requests take no lock of the container, and also work for a container
+ * that was removed not long ago. Starting, killing and removing a session are operations (`do`); its output is read with
  * `journal.locate` and `journal.read`.
  */
 import { z } from "zod";
 
 export const execListRequestSchema = z.object({ containerId: containerIdSchema });
 
-/** Oldest first; those that have ended too, as long as they are kept. */
+/** Sessions, oldest first, with the ended ones that are still kept. */
 export const execListReplySchema = z.object({ sessions: z.array(execSessionSchema) });
 
 const onSession = { containerId: containerIdSchema, execId: execIdSchema };
@@ -18,7 +18,7 @@ export const execInspectRequestSchema = z.object(onSession);
 
 export const execInspectReplySchema = z.object({ session: execSessionSchema });
 
-/** A long poll for the end of the session: the agent answers as soon as it has ended, and with the session as it is after `timeoutMs`. */
+/** A long poll: the agent answers when the session has ended, or after `timeoutMs` with the session as it is. */
 export const execWaitRequestSchema = z.object({
   ...onSession,
   timeoutMs: z.number().int().min(0).max(60_000),
@@ -26,7 +26,7 @@ export const execWaitRequestSchema = z.object({
 
 export const execWaitReplySchema = z.object({ session: execSessionSchema });
 
-/** Sets the size of the session's terminal. */
+/** `exec.resize`: sets the size of the session's terminal. */
 export const execResizeRequestSchema = z.object({ ...onSession, size: terminalSizeSchema });
 
 export const execResizeReplySchema = z.object({});

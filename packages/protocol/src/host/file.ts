@@ -1,4 +1,4 @@
-/** What is at a path in a container's root filesystem, which is mounted for the time of the answer when it is not. */
+/** `stat`: the file at a path in a container's root filesystem, which the agent mounts for this if necessary. */
 import { containerPathSchema, fileStatSchema } from "@podfleet/model/file";
 import { containerIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
@@ -8,5 +8,5 @@ export const statRequestSchema = z.object({
   path: containerPathSchema,
 });
 
-/** Without `stat` there is nothing at the path. */
+/** `stat` is absent when nothing is at the path. */
 export const statReplySchema = z.object({ stat: fileStatSchema.optional() });

@@ -3,7 +3,7 @@ import { containerPathsSchema } from "@podfleet/model/container/record";
 import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { containerIdSchema } from "@podfleet/model/ids";
-/** `inspect`: the last committed snapshot and spec. It takes no lock, so it answers while the container is being worked on. */
+/** `inspect`: the last committed snapshot and spec. It takes no lock, so it answers during an operation on the container. */
 import { z } from "zod";
 
 export const inspectRequestSchema = z.object({ containerId: containerIdSchema });
@@ -13,7 +13,7 @@ export const inspectReplySchema = z.object({
   container: containerSnapshotSchema,
   spec: containerSpecSchema,
   asOf: z.iso.datetime(),
-  /** Of a container with a healthcheck. */
+  /** Present for a container with a healthcheck. */
   healthLog: healthLogSchema.optional(),
   paths: containerPathsSchema,
 });

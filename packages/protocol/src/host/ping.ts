@@ -1,4 +1,4 @@
-/** `ping`: is the agent there. It answers with an empty object, and sends a heartbeat. */
+/** `ping`: checks that the agent answers. It replies with an empty object and sends a heartbeat. */
 import { z } from "zod";
 
 export const pingRequestSchema = z.object({});

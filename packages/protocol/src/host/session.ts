@@ -1,8 +1,8 @@
 import { connectionIdSchema, containerIdSchema, sessionIdSchema } from "@podfleet/model/ids";
 /**
- * Sessions of a host (model/session). `session.open` makes one or, when there is one of that id, resumes it; either way `connectionId`
- * becomes its only connection, and one that it had before is told so and dropped. The agent has sent nothing on the connection's
- * subject before it answers. Frames (stream/frame) go both ways from then on.
+ * `session.*`: the sessions of a host (model/session). `session.open` makes a session or resumes the one with that id. `connectionId`
+ * becomes its only connection; an earlier one is told so and dropped. The agent sends frames (stream/frame) on the connection's subject
+ * only after it has replied; from then on they go in both directions.
  */
 import { commandExitSchema, sessionSchema, sessionSpecSchema } from "@podfleet/model/session";
 import { z } from "zod";
@@ -14,11 +14,11 @@ export const sessionOpenRequestSchema = z.object({
   /** The caller whom the control plane has authenticated. */
   caller: z.string(),
   spec: sessionSpecSchema,
-  /** There must be such a session: it has been open before. */
+  /** The session must exist: it is resumed, not made. */
   resume: z.boolean().default(false),
-  /** The client has the output up to here; when absent it goes on after what it had acknowledged. */
+  /** Offset up to which the client has the output; when absent, output begins after what the client has acknowledged. */
   offset: z.number().int().min(0).optional(),
-  /** Credit for the beginning, in bytes of the journal after that offset. */
+  /** Initial credit, in bytes of the journal after that offset. */
   window: z.number().int().min(0),
 });
 export type SessionOpenRequest = z.infer<typeof sessionOpenRequestSchema>;
@@ -30,11 +30,11 @@ export const sessionOpenReplySchema = z.object({
   /** Absent when the command takes no input from this session. */
   input: z
     .object({
-      /** The agent has all input before this byte; the client sends the rest, again where it must. */
+      /** Input byte up to which the agent has all input; the client sends the rest, again if necessary. */
       seq: z.number().int().min(0),
-      /** The client may send up to here. */
+      /** Input byte up to which the client may send. */
       limit: z.number().int().min(0),
-      /** The end of input has arrived. */
+      /** The agent has received the end of input. */
       ended: z.boolean(),
     })
     .optional(),
@@ -44,16 +44,16 @@ export type SessionOpenReply = z.infer<typeof sessionOpenReplySchema>;
 export const sessionListRequestSchema = z.object({
   containerId: containerIdSchema.optional(),
   sessionId: sessionIdSchema.optional(),
-  /** Those that have ended too, as long as they are kept. */
+  /** Includes ended sessions that are still kept. */
   all: z.boolean().default(false),
 });
 
-/** Oldest first. */
+/** Sessions, oldest first. */
 export const sessionListReplySchema = z.object({
   sessions: z.array(sessionSchema.extend({ exit: commandExitSchema.optional() })),
 });
 
-/** Ends the session; its client is told. The command runs on. Harmless when it has ended. */
+/** `session.close`: ends the session and tells its client; the command runs on. Idempotent. */
 export const sessionCloseRequestSchema = z.object({ sessionId: sessionIdSchema });
 
 export const sessionCloseReplySchema = z.object({ session: sessionSchema });

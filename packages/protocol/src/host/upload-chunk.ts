@@ -1,8 +1,8 @@
 import { operationIdSchema } from "@podfleet/model/ids";
 /**
- * `upload.chunk`: one piece of an archive that an operation will name, its bytes as the payload. The agent appends it when
- * `offset` is the length it holds, ignores one it already has, and replies with the length it holds then. Sent on the
- * connection for bulk. An upload without a chunk for ten minutes is dropped.
+ * `upload.chunk`: one piece of an archive that a later operation names; the payload is its bytes. The agent appends a chunk whose
+ * `offset` is the length that it has, ignores one that it has already, and replies with the length that it has then. Chunks use the
+ * bulk link. An upload that gets no chunk for ten minutes is dropped.
  */
 import { z } from "zod";
 

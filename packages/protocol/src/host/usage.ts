@@ -1,11 +1,11 @@
-/** What a running container's processes are, and what they use: read from the kernel at each request. */
+/** `top` and `stats`: the processes of a running container and their resource usage, read from the kernel at each request. */
 import { containerProcessSchema, containerUsageSchema } from "@podfleet/model/container/usage";
 import { containerIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
 
 export const topRequestSchema = z.object({ containerId: containerIdSchema });
 
-/** By pid. */
+/** Ordered by pid. */
 export const topReplySchema = z.object({ processes: z.array(containerProcessSchema) });
 
 export const statsRequestSchema = z.object({ containerId: containerIdSchema });

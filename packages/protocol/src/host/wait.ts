@@ -2,15 +2,15 @@ import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
 import { waitConditionSchema } from "@podfleet/model/container/wait";
 import { containerIdSchema } from "@podfleet/model/ids";
 /**
- * `wait`: a long poll for the end of a run, or for a state. The agent answers as soon as it is met, and `pending` after
- * `timeoutMs`; the asker then asks again with the same `run`, so a restart cannot race it.
+ * `wait`: a long poll for the end of a run, or for a state. The agent replies when the condition is met, or with `pending` after
+ * `timeoutMs`. The caller then asks again with the same `run`, so that it does not miss the end when the container is restarted.
  */
 import { z } from "zod";
 
 export const waitRequestSchema = z.object({
   containerId: containerIdSchema,
   condition: waitConditionSchema,
-  /** The run to wait for; the agent chooses it at the first ask and names it in the reply. */
+  /** The run to wait for; absent in the first request, for which the agent chooses it and names it in the reply. */
   run: z.number().int().min(0).optional(),
   timeoutMs: z.number().int().min(0).max(60_000),
 });
