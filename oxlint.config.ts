@@ -179,7 +179,7 @@ export default defineConfig({
       rules: { "max-params": ["error", { max: 4 }] },
     },
     {
-      files: [...tests, "packages/testkit/**", "test/**"],
+      files: [...tests, "packages/testkit/**", "packages/simulator/**", "test/**"],
       rules: { "max-lines": "off", "max-lines-per-function": "off", "max-params": "off" },
     },
     {

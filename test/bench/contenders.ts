@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { busyboxArchive } from "@podfleet/testkit/busybox-image";
-import type { Fleet, FleetHost } from "@podfleet/testkit/fleet";
 
+import type { Fleet, FleetHost } from "../fleet/fleet.ts";
 import type { Contender } from "./contender.ts";
 import { openFloor } from "./floor.ts";
 import { openPodfleet } from "./podfleet.ts";

@@ -6,10 +6,10 @@
 import { existsSync, watch } from "node:fs";
 import { join } from "node:path";
 
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
-import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
+import { EngineUnderTest } from "@podfleet/engine/test-engine";
 
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, type FleetHost, startFleet } from "../fleet/fleet.ts";
 import { takeTurn } from "./contender.ts";
 import { openContenders } from "./contenders.ts";
 import { judge, Samples } from "./measure.ts";

@@ -5,11 +5,11 @@
  */
 import { readFile } from "node:fs/promises";
 
-import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
-import { removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
-import { SimulatedAgent } from "@podfleet/testkit/simulated-agent";
+import { SimulatedAgent } from "@podfleet/simulator/simulated-agent";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
+import { removeContainers, runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, type FleetHost, startFleet } from "../fleet/fleet.ts";
 import { type Contender, takeTurn } from "./contender.ts";
 import { openContenders } from "./contenders.ts";
 import { judge, Samples } from "./measure.ts";

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Fleet } from "@podfleet/testkit/fleet";
+import type { Fleet } from "../fleet/fleet.ts";
 
 /** In MiB. */
 export interface Memory {

@@ -1,6 +1,5 @@
 /** podfleet itself: through the API, the control plane, NATS and an agent. */
-import type { Fleet, FleetHost } from "@podfleet/testkit/fleet";
-
+import type { Fleet, FleetHost } from "../fleet/fleet.ts";
 import { command } from "./contender.ts";
 import type { Contender } from "./contender.ts";
 

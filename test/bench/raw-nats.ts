@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 import { type Bus, connectBus } from "@podfleet/bus/connection";
+import type { TestNatsServer } from "@podfleet/bus/test-nats-server";
 import { PodfleetError } from "@podfleet/model/errors";
 import { type HostId, newConnectionId, newHostId } from "@podfleet/model/ids";
 import {
@@ -11,7 +12,6 @@ import {
   hostSubject,
   toClientStreamSubject,
 } from "@podfleet/protocol/subject";
-import type { TestNatsServer } from "@podfleet/testkit/nats-server";
 
 import type { BulkRequest } from "./raw-nats-peer.ts";
 

@@ -5,9 +5,9 @@
  * while 4 GiB flow, and while a client does not read.
  */
 import { busyboxArchive } from "@podfleet/testkit/busybox-image";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
 
+import { removeContainers, runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 import { judge, Samples } from "./measure.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { startPodman } from "./podman.ts";

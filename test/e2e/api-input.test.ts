@@ -1,9 +1,10 @@
 import { createClient } from "@podfleet/client/client";
 /** What the API says to input that is wrong: a code, and a message that names the field, the value and what is allowed. */
 import { PodfleetError } from "@podfleet/model/errors";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

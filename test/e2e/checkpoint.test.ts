@@ -1,10 +1,11 @@
 import { stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { outputOf, removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+
+import { outputOf, removeContainers, runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 beforeAll(async () => {

@@ -1,10 +1,11 @@
 /** The Docker API byte by byte, over TCP with a token and over the Unix socket, on a container of the third host. */
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import { type DockerAddress, DockerWire, type WireRequest } from "@podfleet/testkit/docker-wire";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 let tcp: DockerAddress;

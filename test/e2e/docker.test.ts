@@ -3,12 +3,13 @@ import { once } from "node:events";
 
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import { findDockerClis } from "@podfleet/testkit/docker-cli";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import type { TestTerminal } from "@podfleet/testkit/test-terminal";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { execa, execaSync } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 const programs = findDockerClis();
 const ctrlP = "\u0010";

@@ -3,10 +3,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { execIdSchema, newOperationId } from "@podfleet/model/ids";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

@@ -3,8 +3,9 @@ import { lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 let folder: string;

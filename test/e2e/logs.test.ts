@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import type { LogRecord } from "@podfleet/client/logs";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

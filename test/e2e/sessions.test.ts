@@ -1,9 +1,10 @@
-/** Sessions, by the CLI: who is attached to what, and how to come back. */
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import type { TestTerminal } from "@podfleet/testkit/test-terminal";
 import { eventually, waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { runContainer } from "../fleet/fleet-container.ts";
+/** Sessions, by the CLI: who is attached to what, and how to come back. */
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

@@ -4,10 +4,11 @@ import { mkdtemp, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { testEffort } from "@podfleet/testkit/effort";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

@@ -2,9 +2,10 @@
 import { trace } from "@opentelemetry/api";
 import type { SpanRecord } from "@podfleet/model/span";
 import { startCallerTelemetry } from "@podfleet/telemetry/caller-telemetry";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

@@ -11,12 +11,12 @@ import { join } from "node:path";
 import { systemClock } from "@podfleet/base/clock";
 import type { Client } from "@podfleet/client/client";
 import { testEffort } from "@podfleet/testkit/effort";
-import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
 import { SeededRandom, printedSeed } from "@podfleet/testkit/seed";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { type Fleet, type FleetHost, startFleet } from "../fleet/fleet.ts";
 import { Life, lifecycles } from "./lifecycles.ts";
 
 const rounds = 8 * testEffort;

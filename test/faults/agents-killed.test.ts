@@ -1,8 +1,9 @@
-/** kill -9 of every agent: containers go on, and the restarted agents have them again. The bench says how soon. */
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { outputOf, runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { outputOf, runContainer } from "../fleet/fleet-container.ts";
+/** kill -9 of every agent: containers go on, and the restarted agents have them again. The bench says how soon. */
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

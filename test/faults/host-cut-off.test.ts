@@ -3,10 +3,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { PodfleetError } from "@podfleet/model/errors";
-import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
-import { outputOf, runContainer } from "@podfleet/testkit/fleet-container";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { outputOf, runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, type FleetHost, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 let cut: FleetHost;

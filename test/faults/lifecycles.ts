@@ -3,7 +3,8 @@ import type { ApiInputs } from "@podfleet/client/api";
 import type { Client } from "@podfleet/client/client";
 import { persist, retrying } from "@podfleet/client/retrying";
 import { type ErrorCode, hasCode } from "@podfleet/model/errors";
-import { outputOf } from "@podfleet/testkit/fleet-container";
+
+import { outputOf } from "../fleet/fleet-container.ts";
 
 type Wish = Partial<ApiInputs["containers"]["create"]["spec"]>;
 type Steps = ApiInputs["containers"]["batch"]["steps"];

@@ -1,9 +1,10 @@
 /** Two replicas of the control plane share the work and take nothing twice. */
 import { hasCode } from "@podfleet/model/errors";
 import { newOperationId } from "@podfleet/model/ids";
-import { type Fleet, startFleet } from "@podfleet/testkit/fleet";
-import { removeContainers, runContainer } from "@podfleet/testkit/fleet-container";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { removeContainers, runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;
 

@@ -1,8 +1,9 @@
 /** What may happen to a fleet while sessions are open. Each leaves the fleet to recover by itself, and resolves without waiting for that. */
 import { testEffort } from "@podfleet/testkit/effort";
-import type { Fleet, FleetHost } from "@podfleet/testkit/fleet";
 import type { SeededRandom } from "@podfleet/testkit/seed";
 import type { TestProcess } from "@podfleet/testkit/test-process";
+
+import type { Fleet, FleetHost } from "../fleet/fleet.ts";
 
 export interface FaultTargets {
   readonly fleet: Fleet;

@@ -13,14 +13,14 @@ import type { JournalStream } from "@podfleet/base/journal-record";
 import type { SessionOptions, SessionStream } from "@podfleet/client/session";
 import { newSessionId } from "@podfleet/model/ids";
 import { testEffort } from "@podfleet/testkit/effort";
-import { type Fleet, type FleetHost, startFleet } from "@podfleet/testkit/fleet";
-import { runContainer } from "@podfleet/testkit/fleet-container";
 import { SeededRandom, printedSeed } from "@podfleet/testkit/seed";
 import { TestProcess } from "@podfleet/testkit/test-process";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { MemoryWatch } from "../bench/memory-watch.ts";
+import { runContainer } from "../fleet/fleet-container.ts";
+import { type Fleet, type FleetHost, startFleet } from "../fleet/fleet.ts";
 import { ExpectedOutput, numbered, repeated } from "./expected-output.ts";
 import { faults } from "./session-faults.ts";
 import { readRecording } from "./session-recorder.ts";

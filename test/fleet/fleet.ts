@@ -7,21 +7,21 @@ import { openAsBlob } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { startNatsServer, type TestNatsServer } from "@podfleet/bus/test-nats-server";
 import { type Client, createClient } from "@podfleet/client/client";
 import { type HostId, newHostId } from "@podfleet/model/ids";
+import { endRemains } from "@podfleet/oci/cgroup/test-remains";
+import { busyboxArchive } from "@podfleet/testkit/busybox-image";
+import { freePort } from "@podfleet/testkit/free-port";
+import { createTempRoot } from "@podfleet/testkit/temp-root";
+import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
+import { createTestNetwork, type TestHostNetwork } from "@podfleet/testkit/test-network";
+import { TestProcess } from "@podfleet/testkit/test-process";
+import { TestTerminal, type TestTerminalOptions } from "@podfleet/testkit/test-terminal";
+import { waitFor } from "@podfleet/testkit/wait-for";
 import { execa } from "execa";
 
-import { buildApps } from "../../../scripts/build.ts";
-import { busyboxArchive } from "./busybox-image.ts";
-import { freePort } from "./free-port.ts";
-import { startNatsServer, type TestNatsServer } from "./nats-server.ts";
-import { endRemains } from "./remains.ts";
-import { createTempRoot } from "./temp-root.ts";
-import { startTestPostgres, type TestPostgres } from "./test-database.ts";
-import { createTestNetwork, type TestHostNetwork } from "./test-network.ts";
-import { TestProcess } from "./test-process.ts";
-import { TestTerminal, type TestTerminalOptions } from "./test-terminal.ts";
-import { waitFor } from "./wait-for.ts";
+import { buildApps } from "../../scripts/build.ts";
 
 export interface FleetOptions {
   /** 3 when absent. */
@@ -281,7 +281,7 @@ async function makeCommand(root: string): Promise<string> {
   return folder;
 }
 
-const apps = join(import.meta.dirname, "../../../apps");
+const apps = join(import.meta.dirname, "../../apps");
 
 /** Arguments of Node, as set-up has them. A source map would take an agent more memory than all the rest does. */
 const programs = {

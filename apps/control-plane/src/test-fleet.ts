@@ -1,13 +1,13 @@
 import type { AppRouter } from "@podfleet/api/router";
 /** For tests: Postgres and NATS, replicas of the control plane on them, simulated agents, and calls over HTTP. */
 import { connectBus } from "@podfleet/bus/connection";
+import { startNatsServer, type TestNatsServer } from "@podfleet/bus/test-nats-server";
 import { type Database, openDatabase } from "@podfleet/db/database";
 import { migrateDatabase } from "@podfleet/db/migrate";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import { apiTransformer } from "@podfleet/protocol/api-value";
 import { controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
-import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
-import { SimulatedAgent, type SimulatedAgentOptions } from "@podfleet/testkit/simulated-agent";
+import { SimulatedAgent, type SimulatedAgentOptions } from "@podfleet/simulator/simulated-agent";
 import { startTestPostgres, type TestPostgres } from "@podfleet/testkit/test-database";
 import type { inferRouterInputs, inferRouterOutputs } from "@trpc/server";
 import { pino } from "pino";

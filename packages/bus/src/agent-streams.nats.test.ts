@@ -2,13 +2,13 @@ import { setImmediate } from "node:timers/promises";
 
 import { newConnectionId, newHostId } from "@podfleet/model/ids";
 import { agentInboxPrefix, controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
-import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { AgentStreams, type StreamFrameListener } from "./agent-streams.ts";
 import { openClientStream } from "./client-stream.ts";
 import { type Bus, connectBus } from "./connection.ts";
+import { startNatsServer, type TestNatsServer } from "./test-nats-server.ts";
 
 const hostId = newHostId();
 const stack = new AsyncDisposableStack();

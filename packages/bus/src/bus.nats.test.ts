@@ -8,7 +8,6 @@ import {
   controlPlaneInboxPrefix,
   hostSubject,
 } from "@podfleet/protocol/subject";
-import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
 import { startSpanRecorder } from "@podfleet/testkit/span-recorder";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -21,6 +20,7 @@ import { HostClient } from "./host-client.ts";
 import { type HostHandlers, serveHost } from "./host-server.ts";
 import { withRevocation } from "./identity.ts";
 import { publishAccount } from "./revocation.ts";
+import { startNatsServer, type TestNatsServer } from "./test-nats-server.ts";
 
 let nats: TestNatsServer;
 const opened: { close: () => Promise<void> }[] = [];

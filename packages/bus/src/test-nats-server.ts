@@ -1,24 +1,17 @@
-/** A real nats-server in operator mode on a port of its own. */
+/** For tests: a real nats-server in operator mode. */
 import { join } from "node:path";
 
-import { mintAgentCredentials, mintControlPlaneCredentials } from "@podfleet/bus/credentials";
-import { createIdentity, type NatsIdentity } from "@podfleet/bus/identity";
-import { renderNatsServerConfig } from "@podfleet/bus/server-config";
 import type { HostId } from "@podfleet/model/ids";
+import { type NatsProcess, startNatsProcess } from "@podfleet/testkit/nats-process";
 
-import * as launcher from "../../../infra/nats-server.ts";
-import { freePort } from "./free-port.ts";
-import { createTempRoot } from "./temp-root.ts";
+import { mintAgentCredentials, mintControlPlaneCredentials } from "./credentials.ts";
+import { createIdentity, type NatsIdentity } from "./identity.ts";
+import { renderNatsServerConfig } from "./server-config.ts";
 
-export interface TestNatsServer extends AsyncDisposable {
-  readonly url: string;
+export interface TestNatsServer extends NatsProcess {
   readonly identity: NatsIdentity;
   readonly agentCredentials: (hostId: HostId) => Promise<string>;
   readonly controlPlaneCredentials: () => Promise<string>;
-  /** Ends the server with SIGKILL. */
-  readonly kill: () => Promise<void>;
-  /** Starts it again at the same address, with the JWTs that it had. */
-  readonly restart: () => Promise<void>;
 }
 
 export interface TestNatsServerOptions {
@@ -29,27 +22,14 @@ export interface TestNatsServerOptions {
 export async function startNatsServer(
   options: TestNatsServerOptions = {},
 ): Promise<TestNatsServer> {
-  const host = options.host ?? "127.0.0.1";
-  const root = await createTempRoot("nats");
   const identity = await createIdentity();
-  const port = await freePort(host);
-  const jwtDirectory = join(root.path, "jwt");
-  const config = renderNatsServerConfig({ identity, host, port, jwtDirectory });
-  const start = async (): Promise<launcher.NatsServer> =>
-    await launcher.startNatsServer({ directory: root.path, host, port, config, mode: "attached" });
-  let server = await start();
+  const server = await startNatsProcess(options.host ?? "127.0.0.1", ({ folder, ...address }) =>
+    renderNatsServerConfig({ identity, ...address, jwtDirectory: join(folder, "jwt") }),
+  );
   return {
-    url: server.url,
+    ...server,
     identity,
     agentCredentials: async (hostId) => await mintAgentCredentials(identity, hostId),
     controlPlaneCredentials: async () => await mintControlPlaneCredentials(identity),
-    kill: async () => await launcher.killNatsServer(server.pid),
-    restart: async () => {
-      server = await start();
-    },
-    [Symbol.asyncDispose]: async () => {
-      await launcher.stopNatsServer(server.pid);
-      await root[Symbol.asyncDispose]();
-    },
   };
 }

@@ -12,8 +12,6 @@ import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import type { ErrorCode } from "@podfleet/model/errors";
 import { type ContainerId, type ExecId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import { busyboxArchive } from "@podfleet/testkit/busybox-image";
-import { performAndCrash } from "@podfleet/testkit/crashing-engine";
-import { createVerb, EngineUnderTest, type Verb } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { testRuntime } from "@podfleet/testkit/test-runtime";
 import { waitFor } from "@podfleet/testkit/wait-for";
@@ -21,6 +19,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { newExecId, output, start as startExec, startVerb } from "./exec/test-exec.ts";
 import { archiveOf, send } from "./rootfs/test-transfer.ts";
+import { performAndCrash } from "./test-crashing-engine.ts";
+import { createVerb, EngineUnderTest, type Verb } from "./test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -8,8 +8,6 @@ import { dirname, join } from "node:path";
 import type { Action } from "@podfleet/model/action";
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
-import { performAndCrash } from "@podfleet/testkit/crashing-engine";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { FailPoints } from "@podfleet/testkit/fail-points";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { testRuntime } from "@podfleet/testkit/test-runtime";
@@ -18,6 +16,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { OperationRequest } from "./operation/operation-runner.ts";
 import { given, type Method, methods, whens } from "./test-crash-methods.ts";
+import { performAndCrash } from "./test-crashing-engine.ts";
+import { EngineUnderTest } from "./test-engine.ts";
 
 interface Row extends Method {
   readonly id: ContainerId;

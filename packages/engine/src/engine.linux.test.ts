@@ -11,8 +11,6 @@ import { type ContainerId, newContainerId, newOperationId } from "@podfleet/mode
 import type { OperationOutcome } from "@podfleet/model/operation";
 import { endProcess, findStartTicks, isAlive } from "@podfleet/oci/process/process-identity";
 import { runtimeNames } from "@podfleet/oci/runtime/runtime";
-import { type CrashPlan, performAndCrash } from "@podfleet/testkit/crashing-engine";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -21,6 +19,8 @@ import { Engine } from "./engine.ts";
 import { hashAction } from "./operation/action-hash.ts";
 import type { OperationRequest } from "./operation/operation-runner.ts";
 import { StateStore } from "./state/state-store.ts";
+import { type CrashPlan, performAndCrash } from "./test-crashing-engine.ts";
+import { EngineUnderTest } from "./test-engine.ts";
 
 let under: EngineUnderTest;
 /** Runs through all that is done to the engine. */

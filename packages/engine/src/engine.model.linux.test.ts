@@ -12,13 +12,13 @@ import { execSpecSchema } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 import { runtimeNames } from "@podfleet/oci/runtime/runtime";
 import { testEffort } from "@podfleet/testkit/effort";
-import { EngineUnderTest, type Verb as EngineVerb } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
 import { newExecId } from "./exec/test-exec.ts";
+import { EngineUnderTest, type Verb as EngineVerb } from "./test-engine.ts";
 import {
   type Command,
   created,

@@ -2,10 +2,10 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import type { ErrorCode } from "@podfleet/model/errors";
-import type { Verb } from "@podfleet/testkit/engine-under-test";
 import { testRuntime } from "@podfleet/testkit/test-runtime";
 
 import { newExecId, startVerb } from "./exec/test-exec.ts";
+import type { Verb } from "./test-engine.ts";
 
 export const given = {
   configured: { script: "echo run; sleep 600 & wait", enter: [] },

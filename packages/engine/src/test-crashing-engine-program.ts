@@ -6,10 +6,11 @@
 import { writeFileSync, writeSync } from "node:fs";
 
 import { type Clock, systemClock } from "@podfleet/base/clock";
-import { Engine } from "@podfleet/engine/engine";
 import { actionSchema } from "@podfleet/model/action";
 import { operationIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
+
+import { Engine } from "./engine.ts";
 
 const planSchema = z.object({
   options: z.object({
@@ -43,6 +44,7 @@ class DeadlyClock implements Clock {
   }
 
   async sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+    // oxlint-disable-next-line no-restricted-properties -- it is the engine that sleeps
     await systemClock.sleep(durationMs, signal);
   }
 

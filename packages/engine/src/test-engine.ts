@@ -7,8 +7,6 @@ import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
 import { type JournalStream, parseJournal } from "@podfleet/base/journal-record";
-import { Engine } from "@podfleet/engine/engine";
-import type { EngineOptions, EngineProblem } from "@podfleet/engine/engine-options";
 import type { Action } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { type ContainerSpecInput, containerSpecSchema } from "@podfleet/model/container/spec";
@@ -18,10 +16,12 @@ import { type ContainerId, newContainerId, newOperationId } from "@podfleet/mode
 import type { OperationOutcome } from "@podfleet/model/operation";
 import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
 import { removeCgroup } from "@podfleet/oci/cgroup/container-cgroup";
+import { busyboxArchive, type BusyboxArchiveOptions } from "@podfleet/testkit/busybox-image";
+import { createTempRoot, type TempRoot } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
 
-import { busyboxArchive, type BusyboxArchiveOptions } from "./busybox-image.ts";
-import { createTempRoot, type TempRoot } from "./temp-root.ts";
-import { waitFor } from "./wait-for.ts";
+import type { EngineOptions, EngineProblem } from "./engine-options.ts";
+import { Engine } from "./engine.ts";
 
 type ActionOn = Extract<Action, { containerId: ContainerId }>;
 /** An action without the id of its container. */

@@ -7,12 +7,12 @@ import { once } from "node:events";
 import { writeSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 
-import { Engine } from "@podfleet/engine/engine";
 import { containerIdSchema, sessionIdSchema } from "@podfleet/model/ids";
 import { sessionSpecSchema } from "@podfleet/model/session";
+import { SeededRandom } from "@podfleet/testkit/seed";
 import { z } from "zod";
 
-import { SeededRandom } from "./seed.ts";
+import { Engine } from "./engine.ts";
 
 const planSchema = z.object({
   options: z.object({

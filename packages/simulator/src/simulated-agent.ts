@@ -2,13 +2,13 @@
 import { AgentClient } from "@podfleet/bus/agent-client";
 import { type Bus, connectBus } from "@podfleet/bus/connection";
 import { type HostHandlers, serveHost } from "@podfleet/bus/host-server";
+import type { TestNatsServer } from "@podfleet/bus/test-nats-server";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { heartbeatIntervalMs, type HostInfo } from "@podfleet/model/host";
 import { type HostId, newHostId } from "@podfleet/model/ids";
 import type { LoopStatus } from "@podfleet/model/loop-status";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
 
-import type { TestNatsServer } from "./nats-server.ts";
 import { SimulatedHost, simulatedImage } from "./simulated-host.ts";
 import { SimulatedSessions } from "./simulated-sessions.ts";
 

@@ -1,10 +1,10 @@
 import type { Clock } from "@podfleet/base/clock";
 import { systemClock } from "@podfleet/base/clock";
 import { type Bus, connectBus } from "@podfleet/bus/connection";
+import { startNatsServer, type TestNatsServer } from "@podfleet/bus/test-nats-server";
+import { EngineUnderTest } from "@podfleet/engine/test-engine";
 import { type ContainerId, newHostId } from "@podfleet/model/ids";
 import { agentInboxPrefix, controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
-import { startNatsServer, type TestNatsServer } from "@podfleet/testkit/nats-server";
 import { printedSeed } from "@podfleet/testkit/seed";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import fc from "fast-check";

@@ -1,9 +1,9 @@
 import { appRouter } from "@podfleet/api/router";
 import { newOperationId } from "@podfleet/model/ids";
 import { apiTransformer } from "@podfleet/protocol/api-value";
+import { simulatedImage } from "@podfleet/simulator/simulated-host";
 import { decodeSpans } from "@podfleet/telemetry/decode-spans";
 import { startTelemetry } from "@podfleet/telemetry/telemetry";
-import { simulatedImage } from "@podfleet/testkit/simulated-host";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

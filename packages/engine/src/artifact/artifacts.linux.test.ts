@@ -5,10 +5,10 @@ import { join } from "node:path";
 
 import { actionSchema } from "@podfleet/model/action";
 import { newContainerId, newOperationId } from "@podfleet/model/ids";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { receive, send } from "../rootfs/test-transfer.ts";
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import type { Action } from "@podfleet/model/action";
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
-import { performAndCrash } from "@podfleet/testkit/crashing-engine";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { performAndCrash } from "../test-crashing-engine.ts";
+import { EngineUnderTest } from "../test-engine.ts";
 
 let engine: EngineUnderTest;
 beforeAll(async () => {

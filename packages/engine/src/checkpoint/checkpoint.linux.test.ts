@@ -3,15 +3,10 @@ import { join } from "node:path";
 
 import { type ContainerId, newContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
-import {
-  createVerb,
-  EngineUnderTest,
-  failureOf,
-  type Verb,
-} from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { exec } from "../exec/test-exec.ts";
+import { createVerb, EngineUnderTest, failureOf, type Verb } from "../test-engine.ts";
 
 let engine: EngineUnderTest;
 let other: EngineUnderTest;

@@ -2,9 +2,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EngineUnderTest } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 beforeAll(async () => {

@@ -3,8 +3,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { ContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

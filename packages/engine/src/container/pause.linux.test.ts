@@ -4,10 +4,10 @@ import { join } from "node:path";
 import type { ContainerId } from "@podfleet/model/ids";
 import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
 import { runtimeNames } from "@podfleet/oci/runtime/runtime";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { startFailure } from "../exec/test-exec.ts";
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 const pause = { verb: "container.pause" } as const;
 const unpause = { verb: "container.unpause" } as const;

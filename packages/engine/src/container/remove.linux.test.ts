@@ -5,8 +5,9 @@ import { join } from "node:path";
 
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import { newContainerId, newOperationId } from "@podfleet/model/ids";
-import { createVerb, EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { createVerb, EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -10,12 +10,12 @@ import { type ExecSession, execSpecSchema } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 import { newOperationId } from "@podfleet/model/ids";
 import { findStartTicks } from "@podfleet/oci/process/process-identity";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { newExecId, start } from "../exec/test-exec.ts";
 import { StateStore } from "../state/state-store.ts";
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -5,13 +5,13 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ErrorCode } from "@podfleet/model/errors";
 import { execSpecSchema } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest, type Verb } from "@podfleet/testkit/engine-under-test";
 import { FailPoints } from "@podfleet/testkit/fail-points";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { newExecId } from "../exec/test-exec.ts";
+import { EngineUnderTest, type Verb } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -1,13 +1,13 @@
 import { readdir } from "node:fs/promises";
 
 import { newContainerId, newOperationId, operationIdSchema } from "@podfleet/model/ids";
-import { createVerb, EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { exec } from "../exec/test-exec.ts";
 import { receive } from "../rootfs/test-transfer.ts";
+import { createVerb, EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -2,11 +2,12 @@ import { readFile } from "node:fs/promises";
 import { constants } from "node:os";
 
 import { newContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { HeldClock } from "@podfleet/testkit/held-clock";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

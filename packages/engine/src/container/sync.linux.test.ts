@@ -5,8 +5,9 @@ import { invariant } from "@podfleet/base/invariant";
 import type { ContainerId } from "@podfleet/model/ids";
 import { findStartTicks, isAlive } from "@podfleet/oci/process/process-identity";
 import { findTool, runCommand } from "@podfleet/oci/process/run-command";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EngineUnderTest } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

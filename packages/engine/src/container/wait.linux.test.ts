@@ -1,8 +1,8 @@
 import { newContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { exec } from "../exec/test-exec.ts";
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -2,12 +2,12 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
-import { performAndCrash } from "@podfleet/testkit/crashing-engine";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { performAndCrash } from "../test-crashing-engine.ts";
+import { EngineUnderTest } from "../test-engine.ts";
 import { ended, exec, newExecId, output, start, startVerb } from "./test-exec.ts";
 
 let under: EngineUnderTest;

@@ -4,9 +4,9 @@ import { join } from "node:path";
 
 import type { ContainerId } from "@podfleet/model/ids";
 import { runtimeNames } from "@podfleet/oci/runtime/runtime";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { EngineUnderTest } from "../test-engine.ts";
 import { ended, exec, start, startFailure } from "./test-exec.ts";
 
 describe.each(runtimeNames)("%s", (runtime) => {

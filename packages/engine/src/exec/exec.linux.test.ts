@@ -2,11 +2,11 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { ContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 import { ended, exec, newExecId, output, start, startFailure, startVerb } from "./test-exec.ts";
 
 let under: EngineUnderTest;

@@ -10,8 +10,9 @@ import {
   execSpecSchema as schema,
 } from "@podfleet/model/exec";
 import { type ContainerId, type ExecId, execIdSchema } from "@podfleet/model/ids";
-import { type EngineUnderTest, failureOf, type Verb } from "@podfleet/testkit/engine-under-test";
 import type { z } from "zod";
+
+import { type EngineUnderTest, failureOf, type Verb } from "../test-engine.ts";
 
 export type ExecInput = Partial<z.input<typeof execSpecSchema>>;
 

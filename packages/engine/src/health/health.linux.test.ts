@@ -3,10 +3,11 @@ import { join } from "node:path";
 
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import type { ContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -2,9 +2,10 @@ import { execSpecSchema } from "@podfleet/model/exec";
 import { newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome, StepResult } from "@podfleet/model/operation";
 import type { Step } from "@podfleet/model/verb/batch-verb";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

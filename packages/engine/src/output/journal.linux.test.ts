@@ -2,8 +2,9 @@ import { appendFile } from "node:fs/promises";
 
 import { parseJournal } from "@podfleet/base/journal-record";
 import { type ContainerId, newContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EngineUnderTest } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

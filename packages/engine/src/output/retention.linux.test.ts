@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { parseJournal } from "@podfleet/base/journal-record";
 import { headBytes } from "@podfleet/journal/record/compact";
 import type { ContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { exec } from "../exec/test-exec.ts";
 import { TestSession } from "../session/test-session.ts";
+import { EngineUnderTest } from "../test-engine.ts";
 
 const bytesMax = 1024 ** 2;
 /** What a file system may need beside the bytes. */

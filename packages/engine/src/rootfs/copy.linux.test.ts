@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 import { newOperationId } from "@podfleet/model/ids";
-import { EngineUnderTest, failureOf } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { EngineUnderTest, failureOf } from "../test-engine.ts";
 import { archiveOf, entriesOf, receive, send } from "./test-transfer.ts";
 
 let under: EngineUnderTest;

@@ -1,8 +1,8 @@
 import type { FileChange } from "@podfleet/model/file";
 import type { ContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { EngineUnderTest } from "../test-engine.ts";
 import { receive } from "./test-transfer.ts";
 
 let under: EngineUnderTest;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import type { ContainerId } from "@podfleet/model/ids";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { EngineUnderTest } from "../test-engine.ts";
 import { entriesOf, receive } from "./test-transfer.ts";
 
 const run = promisify(execFile);

@@ -5,8 +5,9 @@ import { text } from "node:stream/consumers";
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferRequest } from "@podfleet/model/transfer";
-import type { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { extract, type Header, pack } from "tar-stream";
+
+import type { EngineUnderTest } from "../test-engine.ts";
 
 const never = new AbortController().signal;
 

@@ -6,10 +6,10 @@ import { sendSignal } from "@podfleet/oci/process/process-identity";
 import { listProcesses } from "@podfleet/oci/process/process-table";
 import { toolEnvironment } from "@podfleet/oci/process/run-command";
 import { openPipe, spawnProcess } from "@podfleet/oci/process/spawn-process";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { EngineUnderTest } from "../test-engine.ts";
 import { TestSession } from "./test-session.ts";
 
 let under: EngineUnderTest;

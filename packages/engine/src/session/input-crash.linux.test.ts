@@ -1,11 +1,11 @@
 /** The agent is killed while sessions write; whatever it was at, every byte of theirs reaches the command once. */
 import { newSessionId } from "@podfleet/model/ids";
 import { testEffort } from "@podfleet/testkit/effort";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { SeededRandom, printedSeed } from "@podfleet/testkit/seed";
-import { inputOf, testInput, writeAndCrash } from "@podfleet/testkit/writing-engine";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { EngineUnderTest } from "../test-engine.ts";
+import { inputOf, testInput, writeAndCrash } from "../test-writing-engine.ts";
 import { TestSession } from "./test-session.ts";
 
 let under: EngineUnderTest;

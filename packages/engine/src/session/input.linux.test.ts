@@ -2,11 +2,11 @@ import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { exec, start } from "../exec/test-exec.ts";
+import { EngineUnderTest } from "../test-engine.ts";
 import { TestSession } from "./test-session.ts";
 
 let under: EngineUnderTest;

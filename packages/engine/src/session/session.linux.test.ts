@@ -3,11 +3,11 @@ import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
 import { type ContainerId, newSessionId } from "@podfleet/model/ids";
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { exec, start, startVerb } from "../exec/test-exec.ts";
+import { EngineUnderTest } from "../test-engine.ts";
 import { TestSession } from "./test-session.ts";
 
 let under: EngineUnderTest;

@@ -3,10 +3,10 @@ import type { Gap } from "@podfleet/journal/record/follower";
 import type { PodfleetError } from "@podfleet/model/errors";
 import { type ContainerId, newSessionId, type SessionId } from "@podfleet/model/ids";
 import { type CommandExit, sessionSpecSchema } from "@podfleet/model/session";
-import type { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import type { z } from "zod";
 
+import type { EngineUnderTest } from "../test-engine.ts";
 import type { Attachment } from "./attachment.ts";
 
 export interface TestOpening {

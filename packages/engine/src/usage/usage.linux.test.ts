@@ -1,6 +1,7 @@
-import { EngineUnderTest } from "@podfleet/testkit/engine-under-test";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { EngineUnderTest } from "../test-engine.ts";
 
 let under: EngineUnderTest;
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { hasErrno } from "@podfleet/base/errno";
-import { thawCgroup } from "@podfleet/oci/cgroup/container-cgroup";
+import { waitFor } from "@podfleet/testkit/wait-for";
 
-import { waitFor } from "./wait-for.ts";
+import { thawCgroup } from "./container-cgroup.ts";
 
 export interface ContainerHost {
   readonly dataRoot: string;

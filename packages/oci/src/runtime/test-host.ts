@@ -9,13 +9,13 @@ import { type ContainerId, newContainerId, newOperationId } from "@podfleet/mode
 import { ImageStore } from "@podfleet/storage/image/image-store";
 import { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 import { busyboxArchive } from "@podfleet/testkit/busybox-image";
-import { endRemains } from "@podfleet/testkit/remains";
 import { createTempRoot } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
 import { writeBundle } from "../bundle/bundle.ts";
 import { readCgroupHierarchies } from "../cgroup/cgroup.ts";
 import { HoldingCgroup } from "../cgroup/holding-cgroup.ts";
+import { endRemains } from "../cgroup/test-remains.ts";
 import { readHostLimits } from "../host/host-limits.ts";
 import { createWithMonitor, type MonitoredProcess } from "../monitor/monitor.ts";
 import { containerCommand } from "../spec/spec.ts";
