@@ -39,7 +39,7 @@ import { Batch } from "./operation/batch.ts";
 import { Dispatch } from "./operation/dispatch.ts";
 import { OperationRunner } from "./operation/operation-runner.ts";
 import { Steps } from "./operation/steps.ts";
-import { growingJournals } from "./output/growing.ts";
+import { growingJournals, type GrowingJournalSources } from "./output/growing-journals.ts";
 import { ContainerFiles } from "./rootfs/container-files.ts";
 import { RootfsAccess } from "./rootfs/rootfs-access.ts";
 import { RootfsStreams } from "./rootfs/rootfs-streams.ts";
@@ -189,7 +189,7 @@ async function openHost({ options, clock, paths, problems, opened }: Omit<Founda
 }
 
 function boundJournals(
-  parts: Pick<EngineParts, "execs" | "paths" | "store">,
+  parts: GrowingJournalSources & { readonly store: Pick<StateStore, "journalTable"> },
   { journalBytesMax, onProblem }: EngineOptions,
 ): JournalRetention {
   return new JournalRetention({

@@ -50,7 +50,7 @@ async function performThroughCrash(action: Action, crash: Crash) {
   return await under.engine.perform(request);
 }
 
-/** What comes of an operation that an engine journalled and then did nothing for. */
+/** Resumes an operation that an engine has recorded and done nothing for. */
 async function resume(action: Action): Promise<OperationOutcome> {
   const request: OperationRequest = { operationId: newOperationId(), action };
   await under.close();

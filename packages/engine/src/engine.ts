@@ -2,8 +2,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 
 import { systemClock } from "@podfleet/base/clock";
-import { type JournalPosition, locateJournal } from "@podfleet/journal/record/locate";
-import { type JournalPiece, readJournal } from "@podfleet/journal/record/read";
+import type { JournalPiece } from "@podfleet/journal/record/read";
 import type { Artifact } from "@podfleet/model/artifact";
 import type { HealthLog } from "@podfleet/model/container/healthcheck";
 import type { ContainerPaths } from "@podfleet/model/container/record";
@@ -44,7 +43,7 @@ import type {
   OperationRunner,
   Settlement,
 } from "./operation/operation-runner.ts";
-import { findJournal, type JournalReference } from "./output/journal-source.ts";
+import { type JournalRequest, type JournalSearch, OutputReader } from "./output/output-reader.ts";
 import type { ContainerFiles } from "./rootfs/container-files.ts";
 import { Sessions } from "./session/sessions.ts";
 /**
@@ -66,14 +65,6 @@ export interface ContainerInspection {
   readonly paths: ContainerPaths;
 }
 
-export interface JournalRequest extends JournalReference {
-  /** A record boundary: 0, a located offset, or the `next` of an earlier read. */
-  readonly offset: number;
-  /** At least one record's length, 16 KiB. */
-  readonly bytesMax: number;
-  readonly waitMs: number;
-}
-
 export class Engine {
   /** The host's events, until someone else has stored them. */
   readonly outbox: Pick<Outbox, "lastSeq" | "after" | "commit" | "onAppend">;
@@ -82,6 +73,7 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #facts: HostFacts;
   readonly #runner: OperationRunner;
+  readonly #output: OutputReader;
   readonly #transfers: Transfers;
   /** What goes on beside the calls, in the order in which it is ended. */
   readonly #activities: readonly { close(): Promise<void> }[];
@@ -92,10 +84,11 @@ export class Engine {
     const { parts, reaper, restarts, health, runner } = assembly;
     this.outbox = parts.store.outbox;
     this.execs = parts.execSessions;
-    this.sessions = new Sessions(parts, (error) => problems({ error }));
+    this.sessions = new Sessions({ ...parts, onFailure: (error) => problems({ error }) });
     this.#parts = parts;
     this.#facts = facts;
     this.#runner = runner;
+    this.#output = new OutputReader(parts);
     this.#transfers = new Transfers({
       clock: parts.clock,
       onFailure: (error) => problems({ error }),
@@ -213,27 +206,14 @@ export class Engine {
     return await waitForContainer(this.#parts, request, signal);
   }
 
-  /**
-   * Where in a journal a reader begins who wants the last `tail` lines, or what was written from `since` on.
-   * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND
-   */
-  async locateJournal(
-    request: Omit<JournalPosition, "keptFrom"> & Omit<JournalReference, "descriptor">,
-  ): Promise<{ offset: number }> {
-    const { containerId, execId, ...position } = request;
-    const { path, keptFrom } = findJournal(this.#parts, { containerId, execId });
-    return { offset: await locateJournal(path, { ...position, keptFrom: keptFrom() }) };
+  /** See `OutputReader.locate`. */
+  async locateJournal(search: JournalSearch): Promise<{ offset: number }> {
+    return await this.#output.locate(search);
   }
 
-  /**
-   * Records of a journal from `offset` on; waits for some when there are none yet and a run may add to them. The journals of a
-   * removed container and its sessions can be read for ten more minutes.
-   * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; INVALID_INPUT when `offset` is not a record boundary
-   */
+  /** See `OutputReader.read`. */
   async readJournal(request: JournalRequest, signal?: AbortSignal): Promise<JournalPiece> {
-    const { path, ...growth } = findJournal(this.#parts, request);
-    const { offset, bytesMax, waitMs } = request;
-    return await readJournal(path, { offset, bytesMax, waitMs, ...growth }, signal);
+    return await this.#output.read(request, signal);
   }
 
   /** Takes the next piece of an archive; returns the length that the upload has then. */

@@ -1,5 +1,5 @@
 /**
- * Operations take effect exactly once. Each is journalled before it acts; its outcome is committed with its last change. A
+ * Operations take effect exactly once. Each is recorded before it acts; its outcome is committed with its last change. A
  * repetition gets the stored outcome or joins the one under way. After a restart, those without an outcome are carried
  * on.
  */
@@ -11,7 +11,7 @@ import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import { notDelivered, type OperationOutcome } from "@podfleet/model/operation";
 import { traced } from "@podfleet/oci/process/trace";
 
-import type { JournalledOperation } from "../state/operation-journal.ts";
+import type { OperationRecord } from "../state/operation-records.ts";
 import type { OperationRef, StateStore } from "../state/state-store.ts";
 import { hashAction } from "./action-hash.ts";
 import type { Dispatch } from "./dispatch.ts";
@@ -109,7 +109,7 @@ export class OperationRunner {
 
   async #repeat(
     id: OperationId,
-    known: JournalledOperation,
+    known: OperationRecord,
     actionHash: string,
   ): Promise<OperationOutcome> {
     if (known.status === "refused") return failed(givenUp(id));

@@ -1,16 +1,19 @@
 import type { JournalReadOptions } from "@podfleet/journal/record/read";
+import type { JournalRetention } from "@podfleet/journal/retention/retention";
 import { PodfleetError } from "@podfleet/model/errors";
 import { firstExtraDescriptor } from "@podfleet/model/exec";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 
-import type { EngineParts } from "../container/engine-parts.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
 import { hasProcess, isRestarting } from "../state/container-process.ts";
+import type { ExecStore } from "../state/exec-store.ts";
+import type { StateStore } from "../state/state-store.ts";
 
 export interface JournalReference {
   readonly containerId: ContainerId;
-  /** The journal of this session instead of the container's own. */
+  /** The exec session whose journal it is, instead of the container's. */
   readonly execId?: ExecId | undefined;
-  /** What the session's command writes to this descriptor beside the standard ones, which is bytes without records. */
+  /** A further descriptor of the exec session's command, whose output is in a file of its own, as bytes without records. */
   readonly descriptor?: number | undefined;
 }
 
@@ -21,14 +24,21 @@ export interface JournalSource extends Pick<
   readonly path: string;
 }
 
+export interface JournalSources {
+  readonly execs: Pick<ExecStore, "find" | "get" | "onChange">;
+  readonly journals: Pick<JournalRetention, "keptFrom">;
+  readonly paths: Pick<EnginePaths, "execDescriptor" | "execJournal" | "journal">;
+  readonly store: Pick<StateStore, "find" | "findRemoved" | "get" | "onChange">;
+}
+
 /**
- * Where output is, and how long it may grow. That of a removed container and its sessions is there for ten more minutes.
+ * Finds a journal and how long it may grow. The journals of a removed container and its exec sessions are kept for ten more minutes.
  * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; INVALID_INPUT for a descriptor that the session does not have
  */
-export function findJournal(parts: EngineParts, reference: JournalReference): JournalSource {
+export function findJournal(sources: JournalSources, reference: JournalReference): JournalSource {
   const { containerId: id, execId, descriptor } = reference;
-  const { journals, paths, store } = parts;
-  if (execId !== undefined) return findExecJournal(parts, { ...reference, execId });
+  const { journals, paths, store } = sources;
+  if (execId !== undefined) return findExecJournal(sources, { ...reference, execId });
   if (descriptor !== undefined) throw noDescriptor(descriptor, 0);
   if (!store.find(id) && !store.findRemoved(id)) store.get(id);
   return {
@@ -43,7 +53,7 @@ export function findJournal(parts: EngineParts, reference: JournalReference): Jo
 }
 
 function findExecJournal(
-  { execs, journals, paths }: EngineParts,
+  { execs, journals, paths }: JournalSources,
   { containerId, execId, descriptor }: JournalReference & { readonly execId: ExecId },
 ): JournalSource {
   const { spec } = execs.get(containerId, execId).session;

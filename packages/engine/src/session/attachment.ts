@@ -1,6 +1,6 @@
 /**
- * A client's hold on a session, through which it reads and writes. A session has one at a time. It never waits for output: its holder is
- * told when there is something to do.
+ * The connection of a client to a session, through which the client reads output and writes input. A session has one attachment at a
+ * time. An attachment never waits for output: it calls its holder when there may be some.
  */
 import { systemClock } from "@podfleet/base/clock";
 import type { OutputPiece } from "@podfleet/journal/record/compact";
@@ -17,16 +17,16 @@ import type { SessionTarget } from "./session-target.ts";
 export interface Holder {
   /** Bytes left free before the bytes of each piece of output. */
   readonly headroom: number;
-  /** There may be output to read, more input may be taken, or the command may have ended. */
+  /** Called when there may be output to read or room for input, or when the command may have ended. */
   readonly onChange: () => void;
-  /** The hold is over, and why: somebody else has taken the session, or it has ended. */
+  /** Called when the attachment ends: the session was taken over, or has ended. */
   readonly onEnd: (error: PodfleetError) => void;
 }
 
-/** What becomes of the session by what its client does. */
+/** Updates the session's record. */
 export interface AttachmentOwner {
   readonly acknowledged: (offset: number) => void;
-  /** The command never ran, and will not. */
+  /** Called when the command never ran and never will. */
   readonly gone: () => void;
   readonly resized: (size: TerminalSize) => void;
   readonly left: (how: "exited" | "detached" | "lost") => void;
@@ -37,17 +37,17 @@ export interface AttachmentOptions {
   readonly target: SessionTarget;
   readonly holder: Holder;
   readonly owner: AttachmentOwner;
-  /** Where output begins. */
+  /** Offset in the journal at which output begins. */
   readonly offset: number;
-  /** When that is known already. */
+  /** Where and how the command has ended, when that is known already. */
   readonly commandEnd: CommandEnd | undefined;
   /** Undefined for a session that does not write. */
   readonly input: SessionInput | undefined;
 }
 
-/** How long input that was taken before a change of the terminal's size is given to reach the command before it. */
-const inputPassedMsMax = 100;
-/** The monitor reads input and sizes from different places: so long it is given to take the one before the other. */
+/** How long a change of the terminal's size waits for input that was taken before it. */
+const inputFlushMsMax = 100;
+/** How long conmon, which reads input and sizes from different files, may take to apply a size before the input that follows. */
 const settleMs = 5;
 
 export class Attachment {
@@ -79,50 +79,50 @@ export class Attachment {
     this.#unsubscribe = target.subscribe(holder.onChange);
   }
 
-  /** The part of the output that is next and not kept any more. It comes before what is read after it. */
+  /** Skips and returns the next part of the output when it is not kept any more. */
   takeGap(): Gap | undefined {
     if (this.#isOver) return undefined;
     return this.#follower.takeGap(this.#findEnd()?.offset);
   }
 
   /**
-   * Output after that read before, up to offset `limit`; none when there is none, or its holder has no hold any more. The bytes are
-   * good until the next turn of the event loop.
+   * Reads the next output, up to offset `limit`; returns none when there is none or the attachment has ended. The bytes are valid until
+   * the next turn of the event loop.
    */
   readSoon(limit: number): OutputPiece[] {
     return this.#isOver ? [] : this.#follower.readSoon(this.#bounded(limit));
   }
 
-  /** There was more than the last read has brought. */
+  /** True when the last read did not reach the end: the next one should be `readBehind`. */
   get isBehind(): boolean {
     return this.#follower.isBehind;
   }
 
-  /** The same as `readSoon` for a holder that is behind; one at a time. `limit` may grow meanwhile. */
+  /** Reads as `readSoon` does, but more and by another thread; one read at a time. `limit` may grow meanwhile. */
   async readBehind(limit: () => number): Promise<OutputPiece[]> {
     if (this.#isOver) return [];
     return await this.#follower.readBehind(() => this.#bounded(limit()));
   }
 
-  /** How the command has ended, once all of its output has been read. */
+  /** Returns how the command has ended, once all of its output was read. */
   findEnd(): CommandEnd | undefined {
     const end = this.#isOver ? undefined : this.#findEnd();
     return end && this.#follower.offset >= end.offset ? end : undefined;
   }
 
-  /** The client has all output before `offset`. */
+  /** Records that the client has all output before `offset`. */
   acknowledge(offset: number): void {
     if (!this.#isOver) this.#options.owner.acknowledged(offset);
   }
 
   /**
-   * Sets the size of the command's terminal, after what was written before and before what is written when it has resolved; harmless
-   * when there is no terminal, or none any more.
+   * Sets the size of the command's terminal, after the input that was written before, and before input that is written once this has
+   * resolved. Does nothing when there is no terminal.
    */
   async resize(size: TerminalSize): Promise<void> {
     if (this.#isOver || !this.session.tty) return;
     this.#options.owner.resized(size);
-    await this.input?.passed(inputPassedMsMax);
+    await this.input?.flushed(inputFlushMsMax);
     try {
       await resizeTerminal(this.target.bundle, size);
       await systemClock.sleep(settleMs);
@@ -131,27 +131,27 @@ export class Attachment {
     }
   }
 
-  /** Something has changed for its holder that it does not see itself. */
+  /** Calls the holder: there may be room for input. */
   changed(): void {
     if (!this.#isOver) this.#options.holder.onChange();
   }
 
-  /** The client has taken the exit: the session has ended. */
+  /** Ends the session: the client has received the command's exit. */
   finish(): void {
     this.#leave("exited");
   }
 
-  /** The client has left on purpose. */
+  /** Ends the attachment: the client has left on purpose. */
   detach(): void {
     this.#leave("detached");
   }
 
-  /** The client is gone. */
+  /** Ends the attachment: the connection to the client is lost. */
   lose(): void {
     this.#leave("lost");
   }
 
-  /** Takes the hold away. */
+  /** Ends the attachment and tells its holder why. */
   end(error: PodfleetError): void {
     if (this.#isOver) return;
     this.#close();
@@ -170,7 +170,7 @@ export class Attachment {
     this.#unsubscribe();
   }
 
-  /** What comes after the end is the output of the next run. */
+  /** Limits a read to the output of this run; that of the next run may follow in the journal. */
   #bounded(limit: number): number {
     return Math.min(limit, this.#findEnd()?.offset ?? Number.POSITIVE_INFINITY);
   }

@@ -1,17 +1,23 @@
+import type { Action } from "@podfleet/model/action";
 import type { Session } from "@podfleet/model/session";
+import { sigkill } from "@podfleet/model/signal";
 
-import type { EngineParts } from "../container/engine-parts.ts";
 import type { SessionInputs } from "./session-inputs.ts";
 import type { SessionTarget } from "./session-target.ts";
 
 const sighup = 1;
-const sigkill = 9;
 
-/** Does to the command what was agreed on for the case that no client comes back; nothing when the client left on purpose. */
+export interface UnattendedCommand {
+  readonly target: SessionTarget;
+  readonly inputs: Pick<SessionInputs, "find">;
+  /** Begins an operation of the engine's own. */
+  readonly performLater: (action: Action) => void;
+}
+
+/** Does to the command what `onDisconnect` says, unless the client has detached. */
 export function endUnattended(
-  { performLater }: Pick<EngineParts, "performLater">,
   { containerId, spec, detached }: Session,
-  { target, inputs }: { readonly target: SessionTarget; readonly inputs: SessionInputs },
+  { target, inputs, performLater }: UnattendedCommand,
 ): void {
   const { action } = spec.onDisconnect;
   if (action === "keep" || detached || target.state().is !== "running") return;

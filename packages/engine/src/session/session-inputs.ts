@@ -1,40 +1,50 @@
 /**
- * Who writes to which command. The input of a command ends when a session that writes has ended its input and none is left that may
- * still write; a terminal's does not end.
+ * The standard inputs of running commands, and the sessions that write to them. A command's input ends when a session has ended its input
+ * and no other session may still write. The input of a terminal does not end.
  */
 import { basename, dirname, join } from "node:path";
 
+import type { Clock } from "@podfleet/base/clock";
 import { CommandInput, inputFile } from "@podfleet/journal/input/command-input";
-import { type Feeder, findFeeders } from "@podfleet/journal/input/feeder";
+import {
+  findForwarders,
+  type ForwarderCgroup,
+  type InputForwarder,
+} from "@podfleet/journal/input/input-forwarder";
 import { containerIdSchema, execIdSchema, type SessionId } from "@podfleet/model/ids";
 import type { Session } from "@podfleet/model/session";
 
-import type { EngineParts } from "../container/engine-parts.ts";
-import { type SessionTarget, targetOf } from "./session-target.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
+import type { SessionStore } from "../state/session-store.ts";
+import { type SessionTarget, type SessionTargetSources, targetOf } from "./session-target.ts";
 
-export interface SessionInputsOptions {
-  readonly parts: EngineParts;
-  /** More can be written to the command of this target. */
+export interface SessionInputsParts extends SessionTargetSources {
+  readonly clock: Clock;
+  readonly paths: SessionTargetSources["paths"] & Pick<EnginePaths, "bundles" | "execBundles">;
+  readonly sessions: Pick<SessionStore, "find" | "list">;
+  /** The cgroup that forwarders run in. */
+  readonly monitorCgroup: ForwarderCgroup;
+  /** Called when more can be written to the command of the target with this key. */
   readonly onRoom: (key: string) => void;
   readonly onFailure: (error: unknown) => void;
 }
 
 export class SessionInputs {
-  readonly #options: SessionInputsOptions;
-  /** Of commands that run, by their targets' keys; undefined when it failed. */
+  readonly #parts: SessionInputsParts;
+  /** Inputs of running commands, by the keys of their targets; undefined for an input that could not be opened. */
   readonly #inputs = new Map<string, CommandInput | undefined>();
-  /** Feeders that an earlier engine has left, by their files. */
-  readonly #feeders: Map<string, Feeder>;
+  /** Forwarders that an earlier engine has left, by their input files. */
+  readonly #forwarders: Map<string, InputForwarder>;
   readonly #closing = new Set<Promise<void>>();
 
-  constructor(options: SessionInputsOptions) {
-    const { paths } = options.parts;
-    this.#options = options;
-    this.#feeders = findFeeders([paths.bundles, paths.execBundles]);
-    for (const file of this.#feeders.keys()) this.#adopt(file);
+  constructor(parts: SessionInputsParts) {
+    const { paths } = parts;
+    this.#parts = parts;
+    this.#forwarders = findForwarders([paths.bundles, paths.execBundles]);
+    for (const file of this.#forwarders.keys()) this.#adopt(file);
   }
 
-  /** The input of a command; undefined unless it runs and has one. */
+  /** Returns the input of a command; undefined unless the command runs and has one. */
   find(target: SessionTarget): CommandInput | undefined {
     if (this.#inputs.has(target.key)) return this.#inputs.get(target.key);
     if (!target.stdin || target.state().is !== "running") return undefined;
@@ -49,25 +59,24 @@ export class SessionInputs {
     return input;
   }
 
-  /** Ends the command's input when nobody is left who may write. */
-  conclude(target: SessionTarget): void {
+  /** Ends the command's input when a session has ended its own and no other session may still write. */
+  endIfDone(target: SessionTarget): void {
     const input = target.tty ? undefined : this.#inputs.get(target.key);
     if (!input || input.ended.length === 0) return;
     const ended = new Set<SessionId>(input.ended);
     if (this.writers(target).every(({ id }) => ended.has(id))) input.finish();
   }
 
-  /** Sessions that have not ended and may write to the command. */
+  /** Lists the sessions that have not ended and may write to the command. */
   writers(target: SessionTarget): Session[] {
-    const { parts } = this.#options;
-    return parts.sessions
+    return this.#parts.sessions
       .list()
       .map(({ session }) => session)
       .filter(({ end, spec }) => end === undefined && spec.input !== "none")
-      .filter((session) => targetOf(parts, session).key === target.key);
+      .filter((session) => targetOf(this.#parts, session).key === target.key);
   }
 
-  /** The feeders go on. */
+  /** Closes the inputs; the forwarders outlive the engine. */
   async close(): Promise<void> {
     for (const input of this.#inputs.values()) if (input) this.#close(input, false);
     this.#inputs.clear();
@@ -75,17 +84,17 @@ export class SessionInputs {
   }
 
   #open(target: SessionTarget): CommandInput | undefined {
-    const { parts, onRoom, onFailure } = this.#options;
+    const { clock, monitorCgroup, sessions, onRoom, onFailure } = this.#parts;
     const file = join(target.bundle, inputFile);
-    const feeder = this.#feeders.get(file);
-    this.#feeders.delete(file);
+    const forwarder = this.#forwarders.get(file);
+    this.#forwarders.delete(file);
     try {
       return new CommandInput({
         bundle: target.bundle,
-        clock: parts.clock,
-        cgroup: parts.monitorCgroup,
-        feeder,
-        isKept: (id) => parts.sessions.find(id) !== undefined,
+        clock,
+        cgroup: monitorCgroup,
+        forwarder,
+        isKept: (id) => sessions.find(id) !== undefined,
         onRoom: () => onRoom(target.key),
         onFailure,
       });
@@ -98,28 +107,28 @@ export class SessionInputs {
   #close(input: CommandInput, commandEnded: boolean): void {
     const closing = input
       .close({ commandEnded })
-      .catch(this.#options.onFailure)
+      .catch(this.#parts.onFailure)
       .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
 
-  /** Takes over the feeder of a command that runs; others are ended. */
+  /** Takes over the forwarder of a running command, or ends that of another one. */
   #adopt(file: string): void {
     const target = this.#targetOfBundle(dirname(file));
-    if (target && this.find(target)) return this.conclude(target);
-    this.#feeders.get(file)?.end();
-    this.#feeders.delete(file);
+    if (target && this.find(target)) return this.endIfDone(target);
+    this.#forwarders.get(file)?.end();
+    this.#forwarders.delete(file);
   }
 
   #targetOfBundle(bundle: string): SessionTarget | undefined {
-    const { parts } = this.#options;
-    if (dirname(bundle) === parts.paths.bundles) {
+    const { execs, paths, store } = this.#parts;
+    if (dirname(bundle) === paths.bundles) {
       const containerId = containerIdSchema.parse(basename(bundle));
-      const run = parts.store.find(containerId)?.snapshot.run;
-      return run === undefined ? undefined : targetOf(parts, { containerId, run, spec: {} });
+      const run = store.find(containerId)?.snapshot.run;
+      return run === undefined ? undefined : targetOf(this.#parts, { containerId, run, spec: {} });
     }
     const execId = execIdSchema.parse(basename(bundle));
-    const session = parts.execs.find(execId)?.session;
-    return session && targetOf(parts, { ...session, spec: { execId } });
+    const session = execs.find(execId)?.session;
+    return session && targetOf(this.#parts, { ...session, spec: { execId } });
   }
 }

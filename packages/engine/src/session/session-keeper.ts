@@ -1,24 +1,25 @@
 /**
- * What happens to sessions while time passes: those that nobody came back to end, what is known of the others is committed, and ended
- * ones are forgotten.
+ * Ends sessions whose clients did not come back in time, commits what was noted of the others, and forgets those that ended long
+ * enough ago.
  */
+import type { Clock } from "@podfleet/base/clock";
 import { pause } from "@podfleet/base/pause";
 import type { Session } from "@podfleet/model/session";
 
-import type { EngineParts } from "../container/engine-parts.ts";
 import type { SessionRecord } from "../state/session-record.ts";
-import { targetOf } from "./session-target.ts";
+import type { SessionStore } from "../state/session-store.ts";
+import { type SessionTargetSources, targetOf } from "./session-target.ts";
 
-/** What a client has acknowledged is on record at most so much later. */
+/** How much later an acknowledgement of a client is committed at most. */
 const intervalMs = 1_000;
-/** How long an ended session can be asked about. */
+/** How long an ended session is kept. */
 const keptMs = 10 * 60_000;
 
 export interface SessionKeeperOptions {
-  readonly parts: Pick<
-    EngineParts,
-    "clock" | "execs" | "journals" | "paths" | "sessions" | "store"
-  >;
+  readonly parts: SessionTargetSources & {
+    readonly clock: Clock;
+    readonly sessions: Pick<SessionStore, "commitNoted" | "forget" | "list" | "note">;
+  };
   readonly end: (session: Session, how: "expired" | "gone") => void;
   readonly onFailure: (error: unknown) => void;
 }

@@ -1,11 +1,11 @@
-/** Why a session cannot be opened, resumed or gone on with. */
+/** The checks and errors of a session that cannot be opened, resumed or continued. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { SessionId } from "@podfleet/model/ids";
 import type { Session } from "@podfleet/model/session";
 
 import type { SessionOpening } from "./sessions.ts";
 
-/** @throws PodfleetError FORBIDDEN for another caller's; INVALID_INPUT when it is about another command; SESSION_ENDED */
+/** @throws PodfleetError FORBIDDEN for a session of another caller; INVALID_INPUT for one of another command; SESSION_ENDED */
 export function assertResumable(
   session: Session,
   { caller, containerId, spec }: SessionOpening,
@@ -21,17 +21,17 @@ export function assertResumable(
   if (session.containerId !== containerId || session.spec.execId !== spec.execId) {
     throw new PodfleetError(
       "INVALID_INPUT",
-      `Cannot open session "${id}": it is about another command, must be one that was never used`,
+      `Cannot open session "${id}": its id is in use for another command, must be a new one`,
       { details: { field: "session", sessionId: id } },
     );
   }
   if (session.end !== undefined) throw sessionEnded(session);
 }
 
-/** Sessions of a host that have not ended. Each may keep files open. */
+/** Sessions of a host that have not ended, at most. Each may keep files open. */
 const openMax = 4_096;
 
-/** @throws PodfleetError UNAVAILABLE when no further one may be opened */
+/** @throws PodfleetError UNAVAILABLE when the host has too many open sessions */
 export function assertRoom(open: readonly Session[]): void {
   if (open.length < openMax) return;
   throw new PodfleetError(
@@ -40,7 +40,7 @@ export function assertRoom(open: readonly Session[]): void {
   );
 }
 
-/** @throws PodfleetError SESSION_IN_USE when one of them or this one is to have the input to itself */
+/** @throws PodfleetError SESSION_IN_USE when this session or one of the others wants the input exclusively */
 export function assertInputFree({ spec }: Pick<Session, "spec">, others: readonly Session[]): void {
   if (spec.input === "none") return;
   const other = others.find(({ spec: { input } }) => [input, spec.input].includes("exclusive"));
@@ -57,7 +57,7 @@ const endings: Readonly<Record<NonNullable<Session["end"]>, string>> = {
   exited: "its command has ended and its exit was delivered",
   closed: "it was closed",
   expired: "no client came back in time",
-  gone: "what it was about was removed",
+  gone: "its container or exec session was removed",
 };
 
 export function sessionEnded({ id, end = "closed" }: Session): PodfleetError {
@@ -67,7 +67,11 @@ export function sessionEnded({ id, end = "closed" }: Session): PodfleetError {
 }
 
 export function takenOver(id: SessionId): PodfleetError {
-  return new PodfleetError("SESSION_IN_USE", `Session "${id}" goes on over another connection`, {
-    details: { sessionId: id },
-  });
+  return new PodfleetError(
+    "SESSION_IN_USE",
+    `Session "${id}" was taken over by another connection`,
+    {
+      details: { sessionId: id },
+    },
+  );
 }

@@ -1,16 +1,19 @@
+/** The target of a session, whose output it reads: one run of a container, or an exec session. */
 import { wholeJournalLength } from "@podfleet/journal/record/whole-length";
-/** What a session is about: one run of a container, or an exec session. */
+import type { JournalRetention } from "@podfleet/journal/retention/retention";
 import type { ContainerId, ExecId } from "@podfleet/model/ids";
 import type { CommandExit, Session } from "@podfleet/model/session";
 
-import type { EngineParts } from "../container/engine-parts.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
+import type { ExecStore } from "../state/exec-store.ts";
 import type { CommandEnd } from "../state/session-record.ts";
+import type { StateStore } from "../state/state-store.ts";
 
 /**
  * waiting  the command does not run yet
- * running  it runs, or is paused
- * ended    it has ended, and its output is in the journal up to `end.offset`
- * gone     it never ran, and will not: what it was part of is removed
+ * running  the command runs, or is paused
+ * ended    the command has ended, and its output is in the journal up to `end.offset`
+ * gone     the command never ran, and will not: its container or exec session was removed
  */
 export type TargetState =
   | { readonly is: "waiting" | "running" | "gone" }
@@ -20,30 +23,44 @@ export interface SessionTarget {
   /** The same for sessions of one target. */
   readonly key: string;
   readonly journal: string;
-  /** Where what is kept of it begins. */
+  /** Returns the offset at which the kept part of the journal begins. */
   readonly keptFrom: () => number;
-  /** Where the command's monitor works. */
+  /** Working directory of the command's monitor. */
   readonly bundle: string;
   /** The command has a standard input. */
   readonly stdin: boolean;
   readonly tty: boolean;
   readonly state: () => TargetState;
-  /** Calls the listener when `state` may have changed; returns what ends that. */
+  /** Calls the listener when `state` may have changed, until the returned function is called. */
   readonly subscribe: (listener: () => void) => () => void;
 }
 
-type Parts = Pick<EngineParts, "execs" | "journals" | "paths" | "store">;
-type Subject = Pick<Session, "containerId" | "run"> & {
+export interface SessionTargetSources {
+  readonly execs: Pick<ExecStore, "find" | "onChange">;
+  readonly journals: Pick<JournalRetention, "keptFrom">;
+  readonly paths: Pick<EnginePaths, "bundle" | "execBundle" | "execJournal" | "journal">;
+  readonly store: Pick<StateStore, "find" | "findExit" | "findRemoved" | "onChange">;
+}
+
+type TargetReference = Pick<Session, "containerId" | "run"> & {
   readonly spec: Pick<Session["spec"], "execId">;
 };
 
-export function targetOf(parts: Parts, { containerId, run, spec }: Subject): SessionTarget {
+/** Finds the target of a session, which may be removed already. */
+export function targetOf(
+  sources: SessionTargetSources,
+  { containerId, run, spec }: TargetReference,
+): SessionTarget {
   return spec.execId === undefined
-    ? runTarget(parts, containerId, run)
-    : execTarget(parts, spec.execId);
+    ? runTarget(sources, containerId, run)
+    : execTarget(sources, spec.execId);
 }
 
-function runTarget({ journals, paths, store }: Parts, id: ContainerId, run: number): SessionTarget {
+function runTarget(
+  { journals, paths, store }: SessionTargetSources,
+  id: ContainerId,
+  run: number,
+): SessionTarget {
   const journal = paths.journal(id);
   const state = (): TargetState => {
     const present = store.find(id)?.snapshot;
@@ -66,7 +83,7 @@ function runTarget({ journals, paths, store }: Parts, id: ContainerId, run: numb
   };
 }
 
-function execTarget({ execs, journals, paths }: Parts, id: ExecId): SessionTarget {
+function execTarget({ execs, journals, paths }: SessionTargetSources, id: ExecId): SessionTarget {
   const journal = paths.execJournal(id);
   const state = (): TargetState => {
     const session = execs.find(id)?.session;

@@ -1,14 +1,19 @@
-/** The sessions of a host: see model/session. None of it takes a container's lock. */
 import { existsSync } from "node:fs";
 
+import type { Clock } from "@podfleet/base/clock";
+import type { ForwarderCgroup } from "@podfleet/journal/input/input-forwarder";
 import { assertBoundary } from "@podfleet/journal/record/boundary";
 import { wholeJournalLength } from "@podfleet/journal/record/whole-length";
+import type { Action } from "@podfleet/model/action";
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import type { CommandExit, Session, SessionSpec } from "@podfleet/model/session";
 import { traced } from "@podfleet/oci/process/trace";
 
-import type { EngineParts } from "../container/engine-parts.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
+import type { ExecStore } from "../state/exec-store.ts";
+import type { SessionStore } from "../state/session-store.ts";
+import type { StateStore } from "../state/state-store.ts";
 import { Attachment, type AttachmentOwner, type Holder } from "./attachment.ts";
 import { endUnattended } from "./end-unattended.ts";
 import { SessionInput } from "./session-input.ts";
@@ -21,45 +26,54 @@ import {
   sessionEnded,
   takenOver,
 } from "./session-refusal.ts";
-import { type SessionTarget, targetOf } from "./session-target.ts";
+import { type SessionTarget, type SessionTargetSources, targetOf } from "./session-target.ts";
 
 export interface SessionOpening {
   readonly sessionId: SessionId;
   readonly containerId: ContainerId;
   readonly caller: string;
   readonly spec: SessionSpec;
-  /** There must be such a session. */
+  /** The session must exist already. */
   readonly resume: boolean;
-  /** The client has the output up to here; when absent it goes on after what it had acknowledged. */
+  /** The client has the output before this offset; what it has acknowledged when absent. */
   readonly offset?: number | undefined;
 }
 
 export interface SessionFilter {
   readonly containerId?: ContainerId | undefined;
   readonly sessionId?: SessionId | undefined;
-  /** Those that have ended too. */
+  /** Ended sessions too. */
   readonly all: boolean;
 }
 
+export interface SessionsParts extends SessionTargetSources {
+  readonly clock: Clock;
+  readonly store: SessionTargetSources["store"] & Pick<StateStore, "get">;
+  readonly execs: SessionTargetSources["execs"] & Pick<ExecStore, "get">;
+  readonly paths: SessionTargetSources["paths"] & Pick<EnginePaths, "bundles" | "execBundles">;
+  readonly sessions: SessionStore;
+  /** The cgroup that outlives the agent. */
+  readonly monitorCgroup: ForwarderCgroup;
+  /** Begins an operation of the engine's own. */
+  readonly performLater: (action: Action) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** Opens, lists and ends the sessions of a host; see model/session. No method takes a container's lock. */
 export class Sessions {
-  readonly #parts: EngineParts;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #parts: SessionsParts;
   readonly #attachments = new Map<SessionId, Attachment>();
   readonly #inputs: SessionInputs;
   readonly #keeper: SessionKeeper;
 
-  constructor(parts: EngineParts, onFailure: (error: unknown) => void) {
+  constructor(parts: SessionsParts) {
+    const { onFailure } = parts;
     this.#parts = parts;
-    this.#onFailure = onFailure;
     for (const { session } of parts.sessions.list()) {
       if (session.connected) parts.sessions.note(session.id, { changes: this.#disconnected() });
     }
     parts.sessions.commitNoted();
-    this.#inputs = new SessionInputs({
-      parts,
-      onRoom: (key) => this.#changed(key),
-      onFailure,
-    });
+    this.#inputs = new SessionInputs({ ...parts, onRoom: (key) => this.#changed(key) });
     this.#keeper = new SessionKeeper({
       parts,
       end: (session, how) => void this.#end(session, how),
@@ -68,10 +82,10 @@ export class Sessions {
   }
 
   /**
-   * Makes a session, or resumes the one of that id; the attachment that it has had ends with SESSION_IN_USE.
+   * Makes a session, or resumes the one of that id, whose present attachment then ends with SESSION_IN_USE.
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND; STATE_INVALID when the container has no such run; SESSION_IN_USE when
-   * another session has the input to itself; UNAVAILABLE when there are too many; SESSION_NOT_FOUND, SESSION_ENDED; FORBIDDEN for another caller's; INVALID_INPUT for an
-   * offset that is no record boundary
+   * another session has the input to itself; UNAVAILABLE when the host has too many sessions; SESSION_NOT_FOUND, SESSION_ENDED;
+   * FORBIDDEN for a session of another caller; INVALID_INPUT for an offset that is no record boundary
    */
   async open(opening: SessionOpening, holder: Holder): Promise<Attachment> {
     const attributes = {
@@ -81,7 +95,7 @@ export class Sessions {
     return await traced("session.open", attributes, async () => this.#open(opening, holder));
   }
 
-  /** Oldest first. */
+  /** Lists sessions, oldest first. */
   list({ containerId, sessionId, all }: SessionFilter): (Session & { exit?: CommandExit })[] {
     return this.#parts.sessions
       .list()
@@ -94,13 +108,13 @@ export class Sessions {
       }));
   }
 
-  /** Ends the session; the command runs on. Harmless when it has ended. @throws PodfleetError SESSION_NOT_FOUND */
+  /** Ends the session, unless it has ended; the command runs on. @throws PodfleetError SESSION_NOT_FOUND */
   end(id: SessionId): Session {
     const { session } = this.#parts.sessions.get(id);
     return session.end === undefined ? this.#end(session, "closed") : session;
   }
 
-  /** Ends what goes on here; sessions and feeders outlive it. */
+  /** Ends the attachments; the sessions and the forwarders of input outlive the engine. */
   async close(): Promise<void> {
     await this.#keeper.close();
     for (const attachment of this.#attachments.values()) attachment.lose();
@@ -129,7 +143,7 @@ export class Sessions {
     });
     this.#attachments.set(session.id, attachment);
     if (isNew && session.spec.terminalSize) {
-      attachment.resize(session.spec.terminalSize).catch(this.#onFailure);
+      attachment.resize(session.spec.terminalSize).catch(this.#parts.onFailure);
     }
     return attachment;
   }
@@ -157,7 +171,7 @@ export class Sessions {
 
   #inputOf(session: Session, target: SessionTarget): SessionInput | undefined {
     if (session.spec.input === "none" || !target.stdin) return undefined;
-    return new SessionInput({ session, target, inputs: this.#inputs });
+    return new SessionInput(session, target, this.#inputs);
   }
 
   #ownerOf(session: Session, target: SessionTarget): AttachmentOwner {
@@ -167,7 +181,7 @@ export class Sessions {
       acknowledged: (acknowledged) => sessions.note(id, { changes: { acknowledged } }),
       gone: () => void this.#end(session, "gone"),
       resized: (terminalSize) => {
-        // The next run is made with it, when there is no terminal yet.
+        // Without a terminal yet, the next run is created with the size.
         if (target.state().is !== "waiting") return;
         sessions.note(id, { changes: { spec: { ...spec, terminalSize } } });
       },
@@ -186,12 +200,15 @@ export class Sessions {
     const target = targetOf(this.#parts, session);
     const state = target.state();
     if (state.is === "ended") this.#parts.sessions.note(id, { commandEnd: state.end });
-    if (end === "expired") endUnattended(this.#parts, session, { target, inputs: this.#inputs });
+    if (end === "expired") {
+      const { performLater } = this.#parts;
+      endUnattended(session, { target, inputs: this.#inputs, performLater });
+    }
     const left = session.connected ? this.#disconnected() : {};
     const ended = this.#parts.sessions.update(id, { ...left, end, endedAt: this.#now() });
     this.#attachments.get(id)?.end(sessionEnded(ended));
     this.#attachments.delete(id);
-    if (session.spec.input !== "none") this.#inputs.conclude(target);
+    if (session.spec.input !== "none") this.#inputs.endIfDone(target);
     return ended;
   }
 

@@ -1,5 +1,5 @@
 import type { Gap } from "@podfleet/journal/record/follower";
-/** What tests of sessions share: a client of the engine's own that takes what there is and acknowledges it. */
+/** A client of the engine's sessions, for tests: it reads all output and acknowledges it. */
 import type { PodfleetError } from "@podfleet/model/errors";
 import { type ContainerId, newSessionId, type SessionId } from "@podfleet/model/ids";
 import { type CommandExit, sessionSpecSchema } from "@podfleet/model/session";
@@ -19,11 +19,11 @@ export interface TestOpening {
 export class TestSession {
   readonly attachment: Attachment;
   error: PodfleetError | undefined;
-  /** Output as it came. */
+  /** Output in the order in which it came. */
   readonly stdout: Buffer[] = [];
   readonly stderr: Buffer[] = [];
   readonly gaps: Gap[] = [];
-  /** Up to where output was read. */
+  /** Offset up to which output was read. */
   offset: number;
   exit: CommandExit | undefined;
   onChange: () => void = () => undefined;
@@ -63,7 +63,7 @@ export class TestSession {
     return session;
   }
 
-  /** Writes when there is room, and resolves when it was taken. */
+  /** Writes as room allows, and resolves when all was taken. */
   async write(data: string | Buffer): Promise<void> {
     const bytes = Buffer.from(data);
     const { input } = this.attachment;
@@ -91,7 +91,7 @@ export class TestSession {
     return this.attachment.session.id;
   }
 
-  /** Takes what there is, `step` bytes of the journal at a time. */
+  /** Reads all output that there is, `step` bytes of the journal at a time. */
   read(step = Number.POSITIVE_INFINITY): void {
     for (;;) {
       const gap = this.attachment.takeGap();
@@ -124,7 +124,7 @@ export class TestSession {
     await waitFor(() => this.text().includes(text), { what: `"${text}" in "${this.text()}"` });
   }
 
-  /** Resolves with how the command has ended, when all of its output is there. */
+  /** Resolves with the command's exit when all of its output was read. */
   async ended(): Promise<CommandExit> {
     this.onChange = () => this.read();
     this.read();

@@ -63,7 +63,7 @@ export const sessions = sqliteTable("sessions", {
   commandEnd: text("command_end", { mode: "json" }).$type<CommandEnd>(),
 });
 
-/** Journals whose front was given up; of the others all is kept. */
+/** The journals of which only the end is kept; all others are kept whole. */
 export const journals = sqliteTable("journals", {
   /** Id of the container or exec session. */
   id: text().primaryKey(),
@@ -74,11 +74,11 @@ export const journals = sqliteTable("journals", {
 export const operationStatuses = ["running", "finished", "refused"] as const;
 
 /**
- * The journal of operations.
+ * The records of operations.
  *
- * running   journalled, without an outcome
- * finished  `outcome` is what came of it
- * refused   it was asked about before it arrived and was given up: it never takes effect
+ * running   the operation has no outcome yet
+ * finished  `outcome` is on record
+ * refused   its outcome was asked for before the operation arrived: it never takes effect
  */
 export const operations = sqliteTable(
   "operations",

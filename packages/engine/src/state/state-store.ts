@@ -30,7 +30,7 @@ import { Database } from "./database.ts";
 import { EventTable } from "./event-table.ts";
 import { ExecTable } from "./exec-table.ts";
 import { JournalTable } from "./journal-table.ts";
-import { OperationJournal } from "./operation-journal.ts";
+import { OperationRecords } from "./operation-records.ts";
 import { Outbox } from "./outbox.ts";
 import { meta } from "./schema.ts";
 import { SessionTable } from "./session-table.ts";
@@ -84,7 +84,7 @@ interface CommitChange extends SideChange {
 
 export class StateStore {
   readonly outbox: Outbox;
-  readonly operations: OperationJournal;
+  readonly operations: OperationRecords;
   readonly execTable: ExecTable;
   readonly sessionTable: SessionTable;
   readonly journalTable: JournalTable;
@@ -98,7 +98,7 @@ export class StateStore {
     this.#database = database;
     this.#clock = clock;
     this.#table = new ContainerTable(database);
-    this.operations = new OperationJournal(database);
+    this.operations = new OperationRecords(database);
     this.execTable = new ExecTable(database);
     this.sessionTable = new SessionTable(database);
     this.journalTable = new JournalTable(database);

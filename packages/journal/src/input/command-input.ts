@@ -1,7 +1,7 @@
 /**
- * The standard input of one command while it runs: whoever writes to it, each byte arrives once, in the order in which it was taken,
- * whether or not the agent lives on. In the monitor's bundle, `input` holds the bytes and `input.ledger` says whose they are; the
- * feeder passes them on. What was passed on is punched out of the file's front.
+ * The standard input of one running command. Bytes of several sessions are delivered once each, in the order in which they were taken,
+ * also when the agent is killed. In the monitor's bundle, `input` holds the bytes and `input.ledger` the sessions that wrote them; the
+ * forwarder sends them to the monitor. Space of bytes that were forwarded is freed by punching holes into the file.
  */
 import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -12,40 +12,40 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { SessionId } from "@podfleet/model/ids";
 import { punchHole } from "@podfleet/oci/process/punch-hole";
 
-import { Feeder, type FeederCgroup } from "./feeder.ts";
-import { InputLedger } from "./ledger.ts";
+import { type ForwarderCgroup, InputForwarder } from "./input-forwarder.ts";
+import { InputLedger } from "./input-ledger.ts";
 import { writeWhole } from "./write-whole.ts";
 
 export const inputFile = "input";
-/** How much may be taken that was not passed on yet. */
+/** The most bytes that are taken before they are forwarded. */
 const windowBytes = 256 * 1024;
-/** The front is given back in parts of at least this. */
-const punchBytes = 256 * 1024;
-/** From the file to the monitor, when nothing is in the way. */
+/** The least that is freed at once. */
+const freeBytesMin = 256 * 1024;
+/** How long forwarded bytes take to reach the monitor when the command reads them. */
 const settleMs = 5;
-/** How soon it is looked again whether more was passed on, while somebody waits for it; it doubles up to the other. */
+/** The delays between polls of the forwarder, doubled from the first to the second. */
 const pollMsMin = 1;
 const pollMsMax = 64;
 
 export interface CommandInputOptions {
   readonly bundle: string;
   readonly clock: Clock;
-  readonly cgroup: FeederCgroup;
-  /** The one that an earlier engine has left. */
-  readonly feeder: Feeder | undefined;
-  /** Whether the session is on record. */
+  readonly cgroup: ForwarderCgroup;
+  /** The command's forwarder, when an earlier engine has started it. */
+  readonly forwarder: InputForwarder | undefined;
+  /** Tells whether the session is on record. */
   readonly isKept: (session: SessionId) => boolean;
-  /** More can be taken than before. */
+  /** Called when sessions may write more than before. */
   readonly onRoom: () => void;
   readonly onFailure: (error: unknown) => void;
 }
 
 export interface InputPosition {
-  /** How many bytes of the session's were taken. */
+  /** Number of bytes that were taken from the session. */
   readonly seq: number;
-  /** It may write up to here. */
+  /** Number of bytes that the session may have written. */
   readonly limit: number;
-  /** It takes no more. */
+  /** No more bytes are taken from the session. */
   readonly ended: boolean;
 }
 
@@ -53,17 +53,17 @@ export class CommandInput {
   readonly #options: CommandInputOptions;
   readonly #file: number;
   readonly #ledger: InputLedger;
-  /** Undefined when there was one that has ended, and the command's input with it. */
-  #feeder: Feeder | undefined;
+  /** Undefined when it has ended, and with it the command's input. */
+  #forwarder: InputForwarder | undefined;
   readonly #limits = new Map<SessionId, number>();
   readonly #stop = new AbortController();
   #length: number;
-  #passedOn = 0;
-  #punched = 0;
+  #forwarded = 0;
+  #freed = 0;
   #isEnding = false;
   #wroteAtMs = 0;
-  /** Of what was passed on, how much those who write were told of. */
-  #told = 0;
+  /** The value of `#forwarded` when `onRoom` was called last. */
+  #reported = 0;
   #polling: Promise<void> | undefined;
 
   constructor(options: CommandInputOptions) {
@@ -73,34 +73,35 @@ export class CommandInput {
     this.#length = fstatSync(this.#file).size;
     this.#ledger = InputLedger.open(`${path}.ledger`, this.#length, options.isKept);
     const isNew = this.#length === 0 && !this.#ledger.closed;
-    this.#feeder = options.feeder ?? (isNew ? Feeder.start(path, options.cgroup) : undefined);
-    if (this.#ledger.closed) this.#feeder?.end();
-    this.#passedOn = this.#feeder?.passedOn() ?? 0;
-    this.#told = this.#passedOn;
+    this.#forwarder =
+      options.forwarder ?? (isNew ? InputForwarder.start(path, options.cgroup) : undefined);
+    if (this.#ledger.closed) this.#forwarder?.end();
+    this.#forwarded = this.#forwarder?.bytesForwarded() ?? 0;
+    this.#reported = this.#forwarded;
   }
 
-  /** Sessions that have ended their input. */
+  /** The sessions that have ended their input. */
   get ended(): SessionId[] {
     return this.#ledger.ended();
   }
 
   position(session: SessionId): InputPosition {
     const { seq, ended } = this.#ledger.find(session);
-    const room = Math.max(0, this.#passedOn + windowBytes - this.#length);
+    const room = Math.max(0, this.#forwarded + windowBytes - this.#length);
     const limit = Math.max(this.#limits.get(session) ?? 0, seq + room);
     this.#limits.set(session, limit);
     return { seq, limit, ended: ended || this.#isOver };
   }
 
   /**
-   * Takes the bytes that are new; `seq` is the number of the session's bytes before them. What is written after the end of the
-   * command's input is dropped.
-   * @throws PodfleetError UNAVAILABLE for bytes that leave a hole; INVALID_INPUT beyond the limit, or after the session's end of
-   * input; STORAGE_FAILED
+   * Takes those of the bytes that were not taken before; `seq` is the number of the session's bytes before them. Drops what is written
+   * after the end of the command's input.
+   * @throws PodfleetError UNAVAILABLE when bytes before them are missing; INVALID_INPUT beyond the limit, or after the session's end
+   * of input; STORAGE_FAILED
    */
   write(session: SessionId, seq: number, bytes: Uint8Array): void {
     const { seq: have, ended } = this.#ledger.find(session);
-    if (seq > have) throw hole(have, seq);
+    if (seq > have) throw missing(have, seq);
     const fresh = bytes.subarray(have - seq);
     if (fresh.length === 0 || this.#isOver) return;
     if (ended) throw refused("its end was sent before");
@@ -117,53 +118,53 @@ export class CommandInput {
       this.#ledger.reload(this.#length);
       throw error;
     }
-    if (this.#length - this.#passedOn > windowBytes / 2) this.#poll();
+    if (this.#length - this.#forwarded > windowBytes / 2) this.#poll();
   }
 
-  /** The session writes no more. @throws PodfleetError UNAVAILABLE when it has written more than has come */
+  /** Ends the session's input. @throws PodfleetError UNAVAILABLE when some of the session's bytes were not taken yet */
   end(session: SessionId, seq: number): void {
     const { seq: have, ended } = this.#ledger.find(session);
-    if (seq > have) throw hole(have, seq);
+    if (seq > have) throw missing(have, seq);
     if (!ended) this.#ledger.append(session, { seq: have, ended: true }, this.#length);
   }
 
-  /** Ends the command's input when all that was taken has been passed on. */
+  /** Ends the command's input once all bytes are forwarded. */
   finish(): void {
     this.#isEnding = true;
     this.#poll();
   }
 
-  /** Resolves when all that was taken has reached the monitor, or after `timeoutMs`. */
-  async passed(timeoutMs: number): Promise<void> {
+  /** Resolves when all bytes that were taken have reached the monitor, or after `timeoutMs`. */
+  async flushed(timeoutMs: number): Promise<void> {
     const { clock } = this.#options;
     if (clock.nowMs() - this.#wroteAtMs < settleMs) await clock.sleep(settleMs);
     const deadlineMs = clock.nowMs() + timeoutMs;
     const goal = this.#length;
     for (let delayMs = pollMsMin; ; delayMs *= 2) {
-      this.#look();
+      this.#update();
       const leftMs = deadlineMs - clock.nowMs();
-      if (this.#passedOn >= goal || this.#isOver || leftMs <= 0) return;
+      if (this.#forwarded >= goal || this.#isOver || leftMs <= 0) return;
       await clock.sleep(Math.min(delayMs, leftMs));
     }
   }
 
-  /** The command has ended, or the engine does: then the feeder goes on. */
+  /** Closes the files, and ends the forwarder when the command has ended; otherwise the forwarder outlives the engine. */
   async close({ commandEnded }: { readonly commandEnded: boolean }): Promise<void> {
     this.#stop.abort();
-    if (commandEnded) this.#feeder?.end();
+    if (commandEnded) this.#forwarder?.end();
     await this.#polling;
     this.#ledger.close();
     closeSync(this.#file);
   }
 
   get #isOver(): boolean {
-    return this.#feeder === undefined || this.#ledger.closed;
+    return this.#forwarder === undefined || this.#ledger.closed;
   }
 
-  /** Whether somebody waits for more to be passed on. */
+  /** Whether the end of the input, or room for more, waits for bytes to be forwarded. */
   get #isWaitedFor(): boolean {
     if (this.#isOver || this.#stop.signal.aborted) return false;
-    return this.#isEnding || this.#length - this.#passedOn > windowBytes / 2;
+    return this.#isEnding || this.#length - this.#forwarded > windowBytes / 2;
   }
 
   #poll(): void {
@@ -175,46 +176,46 @@ export class CommandInput {
   async #watch(): Promise<void> {
     let delayMs = pollMsMin;
     while (this.#isWaitedFor) {
-      const before = this.#passedOn;
-      this.#look();
-      if (this.#isEnding && this.#passedOn >= this.#length) return this.#conclude();
-      delayMs = this.#passedOn > before ? pollMsMin : Math.min(pollMsMax, 2 * delayMs);
+      const before = this.#forwarded;
+      this.#update();
+      if (this.#isEnding && this.#forwarded >= this.#length) return this.#endInput();
+      delayMs = this.#forwarded > before ? pollMsMin : Math.min(pollMsMax, 2 * delayMs);
       await pause(delayMs, this.#stop.signal);
     }
   }
 
-  /** On record first, so that no other feeder is started when the agent ends here. */
-  #conclude(): void {
+  /** Ends the command's input. The ledger is written first, so that no other forwarder is started if the agent ends here. */
+  #endInput(): void {
     this.#ledger.appendClosed(this.#length);
-    this.#feeder?.end();
+    this.#forwarder?.end();
     this.#options.onRoom();
   }
 
-  /** Takes note of how much was passed on, and gives back the space of it. */
-  #look(): void {
+  /** Reads how many bytes were forwarded, frees their space and reports the room. */
+  #update(): void {
     if (this.#isOver) return;
-    const passedOn = this.#feeder?.passedOn();
-    if (passedOn === undefined) {
-      // Somebody has killed it, or the command's monitor is gone.
-      this.#feeder = undefined;
+    const forwarded = this.#forwarder?.bytesForwarded();
+    if (forwarded === undefined) {
+      // It was killed, or the command's monitor has ended.
+      this.#forwarder = undefined;
       return this.#options.onRoom();
     }
-    this.#passedOn = passedOn;
-    if (passedOn - this.#punched >= punchBytes) {
-      punchHole(this.#file, { from: this.#punched, to: passedOn });
-      this.#punched = passedOn;
+    this.#forwarded = forwarded;
+    if (forwarded - this.#freed >= freeBytesMin) {
+      punchHole(this.#file, { from: this.#freed, to: forwarded });
+      this.#freed = forwarded;
     }
-    if (passedOn - this.#told < windowBytes / 4 && passedOn < this.#length) return;
-    if (passedOn === this.#told) return;
-    this.#told = passedOn;
+    if (forwarded - this.#reported < windowBytes / 4 && forwarded < this.#length) return;
+    if (forwarded === this.#reported) return;
+    this.#reported = forwarded;
     this.#options.onRoom();
   }
 }
 
-function hole(have: number, seq: number): PodfleetError {
+function missing(have: number, seq: number): PodfleetError {
   return new PodfleetError(
     "UNAVAILABLE",
-    `Cannot take input from byte ${seq}: has come up to ${have}, must go on from there`,
+    `Cannot take input from byte ${seq}: has been taken up to ${have}, must go on from there`,
   );
 }
 

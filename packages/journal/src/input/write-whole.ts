@@ -2,7 +2,7 @@ import { writeSync } from "node:fs";
 
 import { PodfleetError } from "@podfleet/model/errors";
 
-/** @throws PodfleetError STORAGE_FAILED when not all of it could be written, such as on a full file system */
+/** Writes all of the bytes at `position`. @throws PodfleetError STORAGE_FAILED when it could not, such as on a full file system */
 export function writeWhole(file: number, bytes: Uint8Array, position: number): void {
   let written = 0;
   try {

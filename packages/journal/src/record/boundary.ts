@@ -5,7 +5,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 
 import { NEWLINE } from "./whole-length.ts";
 
-/** @throws PodfleetError INVALID_INPUT when no record of the journal ends at `offset`, nor did one of what is not kept any more */
+/** @throws PodfleetError INVALID_INPUT when `offset` is after the beginning of the kept part and no record ends there */
 export function assertBoundary(
   { journal, keptFrom }: { readonly journal: string; readonly keptFrom: () => number },
   offset: number,
@@ -13,12 +13,12 @@ export function assertBoundary(
   if (offset <= keptFrom() || byteBefore(journal, offset) === NEWLINE) return;
   throw new PodfleetError(
     "INVALID_INPUT",
-    `Cannot read output from offset ${offset}: must be 0, a located offset or one that a session has got to`,
+    `Cannot read output from offset ${offset}: must be 0, a located offset or one up to which a session has read`,
     { details: { field: "offset", offset } },
   );
 }
 
-/** Undefined beyond the end of the journal. */
+/** Reads the byte before `offset`; undefined beyond the end of the journal. */
 function byteBefore(journal: string, offset: number): number | undefined {
   try {
     const file = openSync(journal, "r");

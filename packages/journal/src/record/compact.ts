@@ -1,33 +1,33 @@
 /**
- * Decoding many journal records at once, in place: the payloads are moved together over the records' heads. What a
- * process writes in lines of two bytes is one head of 45 bytes a line, so this is where a reader's time goes.
+ * Decodes many journal records at once, in place: payloads are moved together over the heads of the records. A process that writes
+ * lines of two bytes makes a head of 45 bytes for each, so readers spend most of their time here.
  */
 import type { JournalStream } from "@podfleet/base/journal-record";
 
 import { NEWLINE } from "./whole-length.ts";
 
-/** Output of one stream without a hole. */
+/** Consecutive output of one stream. */
 export interface OutputPiece {
-  /** Where its first record begins in the journal. */
+  /** Offset in the journal at which its first record begins. */
   readonly offset: number;
-  /** Where its last one ends. */
+  /** Offset in the journal at which its last record ends. */
   readonly next: number;
   readonly stream: JournalStream;
-  /** As many bytes as were asked for, free to be written to, then the output. */
+  /** The headroom that was asked for, which the owner may write to, then the output. */
   readonly bytes: Buffer;
 }
 
 export interface CompactOptions {
-  /** Bytes of free room before the output of each piece; at most `headBytes`. The records begin after as many. */
+  /** Bytes left free before the output of each piece, at most `headBytes`. The buffer's first record begins after as many. */
   readonly headroom: number;
   /** Offset in the journal of the first record. */
   readonly offset: number;
 }
 
-/** Of conmon's records: time with nanoseconds and zone, stream, flag, and the spaces after each. */
+/** Length of the head of conmon's records: time with nanoseconds and zone, stream, flag, and a space after each. */
 export const headBytes = 45;
 const afterTime = 35;
-/** "stdout" and "stderr" differ here. */
+/** Position at which "stdout" and "stderr" differ. */
 const streamLetter = 39;
 const afterStream = 42;
 const flagPosition = 43;
@@ -35,16 +35,16 @@ const SPACE = 0x20;
 const FULL = 0x46;
 const LOWER_O = 0x6f;
 /**
- * Output of one piece, unless one record has more. What reads the pieces gets them from a socket in parts of 64 KiB, and copies those that
- * it has to put together.
+ * The most output in one piece, unless one record has more. Sockets deliver 64 KiB at a time, and their readers copy larger pieces to put
+ * them together.
  */
 export const pieceBytesMax = 32 * 1024;
-/** Payloads up to this are moved byte by byte while their end is looked for. */
+/** The longest payloads that are moved byte by byte. */
 const shortBytes = 64;
 
 /**
- * The output of the whole records in `buffer`, which it overwrites; neighbours of one stream are one piece, up to `pieceBytesMax`.
- * @throws Error for what is not a record of conmon's
+ * Decodes the whole records in `buffer`, which is overwritten. Consecutive records of one stream make one piece, up to `pieceBytesMax`.
+ * @throws Error for bytes that are no record of conmon's
  */
 export function compactRecords(
   buffer: Buffer,
@@ -54,7 +54,7 @@ export function compactRecords(
   const end = buffer.length;
   let position = headroom;
   let letter = 0;
-  /** Of the piece under way: where its room begins, and where its first record did. */
+  /** Positions at which the present piece begins in the buffer, and at which its first record began. */
   let pieceStart = 0;
   let pieceRecord = position;
   let target = headroom;

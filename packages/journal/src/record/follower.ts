@@ -1,9 +1,9 @@
 /**
- * A journal as it grows, decoded: what `tail -f` is for files. It holds the file open, and is told of changes by the kernel when it has
- * come to the end: before that it would be told as often as the command writes, and know it anyway.
+ * Follows a journal as it grows, as `tail -f` follows a file, and decodes it. The file is watched only while the follower is at its end:
+ * before that, each write of the command would cause a notice that tells nothing new.
  *
- * What was just written is in the kernel's memory, so a reader that has kept up reads at once; one that is behind has its reads done
- * by another thread, since the disk may take its time.
+ * Output that was just written is in the page cache, so a follower that has kept up reads synchronously. One that is behind reads by
+ * another thread, since it may have to wait for the disk.
  */
 import { closeSync, existsSync, type FSWatcher, openSync, read, readSync, watch } from "node:fs";
 
@@ -17,19 +17,19 @@ export interface FollowerOptions {
   readonly offset: number;
   /** See `OutputPiece`. */
   readonly headroom: number;
-  /** Where what is kept of the journal begins. */
+  /** Returns the offset at which the kept part of the journal begins. */
   readonly keptFrom: () => number;
-  /** There may be more to read. */
+  /** Called when there may be more to read. */
   readonly onGrowth: () => void;
 }
 
-/** Output that is not kept any more. */
+/** A part of the journal that is not kept any more. */
 export interface Gap {
   readonly from: number;
   readonly to: number;
 }
 
-/** Of journal, read at once. */
+/** The most that is read at once by another thread, and synchronously. */
 const readBytesMax = 256 * 1024;
 const readSoonBytesMax = 64 * 1024;
 const headroomMax = 64;
@@ -43,7 +43,7 @@ export class JournalFollower {
   #watcher: FSWatcher | undefined;
   #offset: number;
   #isBehind = false;
-  /** Goes on in another thread, which the file must stay open for. */
+  /** The read of another thread, for which the file must stay open. */
   #reading: Promise<unknown> | undefined;
 
   constructor(path: string, options: FollowerOptions) {
@@ -52,19 +52,19 @@ export class JournalFollower {
     this.#offset = options.offset;
   }
 
-  /** Where the next read begins. */
+  /** The offset at which the next read begins. */
   get offset(): number {
     return this.#offset;
   }
 
-  /** There was more than the last read has brought: it goes on with `readBehind`. */
+  /** True when the last read did not reach the end: the next one should be `readBehind`. */
   get isBehind(): boolean {
     return this.#isBehind;
   }
 
   /**
-   * Skips what is not kept any more; until then nothing after it is read.
-   * @param end of the output, when it has one
+   * Skips and returns the next part of the journal when it is not kept any more. Reads return nothing before that.
+   * @param end offset at which the output ends, when it has ended
    */
   takeGap(end: number | undefined): Gap | undefined {
     const keptFrom = this.#options.keptFrom();
@@ -77,8 +77,8 @@ export class JournalFollower {
   }
 
   /**
-   * Whole records after those read before, none of which reaches beyond offset `limit`; none when there are none. Their bytes are good
-   * until the next turn of the event loop.
+   * Reads the next whole records, up to offset `limit`; returns none when there are none. Their bytes are valid until the next turn of the
+   * event loop.
    */
   readSoon(limit: number): OutputPiece[] {
     const length = Math.min(readSoonBytesMax, limit - this.#offset);
@@ -90,13 +90,13 @@ export class JournalFollower {
       const bytesRead = readSync(file, buffer, this.#options.headroom, length, this.#offset);
       this.#isBehind = bytesRead === readSoonBytesMax;
       this.#setAtEnd(bytesRead < length);
-      return this.#take(buffer, bytesRead);
+      return this.#decode(buffer, bytesRead);
     } finally {
       buffers.giveBack(buffer);
     }
   }
 
-  /** The same, but more at once. `limit` is asked for again when it has been read. */
+  /** Reads more at once than `readSoon`, by another thread. `limit` is evaluated again after the read. */
   async readBehind(limit: () => number): Promise<OutputPiece[]> {
     const length = Math.min(readBytesMax, limit() - this.#offset);
     this.#isBehind &&= length > 0;
@@ -109,11 +109,11 @@ export class JournalFollower {
       this.#reading = reading;
       const bytesRead = await reading;
       this.#reading = undefined;
-      // It may have been closed, or what was read given up, meanwhile.
+      // The follower may have been closed, or retention may have given up what was read.
       if (this.#file === undefined || this.#isInGap()) return [];
       this.#isBehind = bytesRead === readBytesMax;
       this.#setAtEnd(bytesRead < length);
-      return this.#take(buffer, Math.min(bytesRead, limit() - this.#offset));
+      return this.#decode(buffer, Math.min(bytesRead, limit() - this.#offset));
     } finally {
       buffers.giveBack(buffer);
     }
@@ -132,8 +132,8 @@ export class JournalFollower {
     return this.#offset < this.#options.keptFrom();
   }
 
-  /** The output in `buffer`, where so many bytes of the journal are after the headroom. */
-  #take(buffer: Buffer, bytesRead: number): OutputPiece[] {
+  /** Decodes the bytes of the journal that are in `buffer` after the headroom. */
+  #decode(buffer: Buffer, bytesRead: number): OutputPiece[] {
     if (bytesRead === 0) return [];
     const { headroom } = this.#options;
     const read = buffer.subarray(0, headroom + bytesRead);
@@ -142,7 +142,7 @@ export class JournalFollower {
     return pieces;
   }
 
-  /** Undefined while there is no journal: the run that makes it has yet to begin. */
+  /** Opens the journal; undefined while no run has made it. */
   #open(): number | undefined {
     if (this.#file !== undefined) return this.#file;
     try {
@@ -159,12 +159,12 @@ export class JournalFollower {
     if (isAtEnd === isWatching) return;
     this.#watcher?.close();
     this.#watcher = isAtEnd ? watch(this.#path, () => this.#options.onGrowth()) : undefined;
-    // It may have grown since it was read.
+    // It may have grown between the read and the watch.
     if (isAtEnd) setImmediate(() => this.#options.onGrowth());
   }
 }
 
-/** Without the promises of `FileHandle.read`, which cost as much as reading. */
+/** Reads without `FileHandle.read`, whose promises cost as much as the read. */
 async function readAsync(
   file: number,
   buffer: Buffer,

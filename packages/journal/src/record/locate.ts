@@ -1,4 +1,4 @@
-/** Finding where in a journal a reader begins. Both searches read only a small part of a long journal. */
+/** Finds the offset at which a reader of a journal begins. Both searches read only a small part of a long journal. */
 import { type FileHandle, open } from "node:fs/promises";
 
 import { hasErrno } from "@podfleet/base/errno";
@@ -10,24 +10,22 @@ import {
 } from "@podfleet/base/journal-record";
 
 import { timestampNs } from "./timestamp.ts";
+import { NEWLINE, recordBytesMax } from "./whole-length.ts";
 
 export interface JournalPosition {
-  /** Begin with the last so many lines. */
+  /** Begin with this many last lines. */
   readonly tail?: number | undefined;
   /** Begin with the first record written at or after this RFC 3339 time. */
   readonly since?: string | undefined;
-  /** Where what is kept begins; 0 when absent. */
+  /** Offset at which the kept part of the journal begins; 0 when absent. */
   readonly keptFrom?: number | undefined;
 }
 
-/** Longer than any record. */
-const recordBytesMax = 16 * 1024;
 const windowBytes = 256 * 1024;
-const NEWLINE = 0x0a;
 
 /**
- * Offset of the first record that `position` asks for: the later one when it asks for both; where what is kept begins when it asks for
- * nothing, or when there is no journal.
+ * Finds the offset of the first record that `position` asks for, and the later one when it asks for both. Returns the beginning of the
+ * kept part when it asks for nothing or there is no journal.
  */
 export async function locateJournal(path: string, position: JournalPosition): Promise<number> {
   const { tail, since, keptFrom = 0 } = position;
@@ -44,7 +42,7 @@ export async function locateJournal(path: string, position: JournalPosition): Pr
   }
 }
 
-/** undefined when there is no such file. */
+/** Opens a journal; undefined when there is none. */
 export async function openJournal(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path);
@@ -55,15 +53,15 @@ export async function openJournal(path: string): Promise<FileHandle | undefined>
 }
 
 interface Tail {
-  /** A record boundary; earlier records are left alone. */
+  /** A record boundary, before which the search ends. */
   readonly begin: number;
   readonly end: number;
   readonly lines: number;
 }
 
 /**
- * Walks backwards. A record that ends a line begins one more; so does the last record of a stream, when its line is not
- * finished yet. Where the streams' unfinished lines are interleaved, the count may come out on a line's later part.
+ * Counts lines backwards. A record that ends a line counts as one, and so does the last record of a stream whose line is unfinished.
+ * Where unfinished lines of both streams are interleaved, the result may be within a line.
  */
 async function findTail(file: FileHandle, { begin, end, lines }: Tail): Promise<number> {
   const seen = new Set<JournalStream>();
@@ -102,13 +100,13 @@ async function* recordsBackward(
   }
 }
 
-/** Halves the file until a window is left, then looks through that. Takes it that times do not go back. */
+/** Bisects the file down to one window and scans that. Assumes that times do not decrease. */
 async function findTime(
   file: FileHandle,
   { begin, end: size }: { readonly begin: number; readonly end: number },
   timeNs: bigint,
 ): Promise<number> {
-  // The record wanted begins neither before `low`, a record boundary, nor after `high`.
+  // The record begins between `low`, a record boundary, and `high`.
   let low = begin;
   let high = size;
   while (high - low > windowBytes) {

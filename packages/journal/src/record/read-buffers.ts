@@ -1,9 +1,9 @@
-/**
- * Buffers that journals are read into. A process that passes output on at the speed of the disk would make and drop gigabytes of them,
- * and spend its time on their collection.
- */
 const keptMax = 16;
 
+/**
+ * A pool of buffers that journals are read into. Without it, a process that reads output at the speed of the disk would allocate
+ * gigabytes of buffers and spend its time on garbage collection.
+ */
 export class ReadBuffers {
   readonly #bytes: number;
   readonly #free: Buffer[] = [];
@@ -12,12 +12,12 @@ export class ReadBuffers {
     this.#bytes = bytes;
   }
 
-  /** Nobody else has it until it is given back. */
+  /** Returns a buffer that is not in use. */
   take(): Buffer {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#bytes);
   }
 
-  /** What was read into it stays there until the next turn of the event loop. */
+  /** Returns a buffer to the pool. Its content stays valid until the next turn of the event loop. */
   giveBack(buffer: Buffer): void {
     setImmediate(() => {
       if (this.#free.length < keptMax) this.#free.push(buffer);

@@ -1,4 +1,4 @@
-/** Reading a journal by offset while a monitor appends to it, as `tail -f` does, without polling. */
+/** Reads a journal by offset while a monitor appends to it, as `tail -f` does, without polling. */
 import { type FSWatcher, watch } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 
@@ -7,11 +7,12 @@ import { wholeRecordsLength } from "@podfleet/base/journal-record";
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { openJournal } from "./locate.ts";
+import { NEWLINE } from "./whole-length.ts";
 
 export interface JournalReadOptions {
-  /** A record boundary: 0, a located offset, or the `next` of an earlier read. What is not kept any more is skipped. */
+  /** A record boundary: 0, a located offset, or the `next` of an earlier read. A part that is not kept any more is skipped. */
   readonly offset: number;
-  /** Where what is kept begins. */
+  /** Returns the offset at which the kept part of the journal begins. */
   readonly keptFrom: () => number;
   /** At least one record's length, 16 KiB. */
   readonly bytesMax: number;
@@ -19,25 +20,26 @@ export interface JournalReadOptions {
   readonly waitMs: number;
   /** Whether a run is under way, or may come, that could add to the journal. */
   readonly mayGrow: () => boolean;
-  /** Calls the listener when `mayGrow` may have changed; returns what ends that. */
+  /** Calls the listener when `mayGrow` may have changed, until the returned function is called. */
   readonly subscribe: (listener: () => void) => () => void;
-  /** The file is no journal, but bytes without records: each offset will do. */
+  /** The file holds bytes without records, so that any offset is allowed. */
   readonly isPlain?: boolean | undefined;
 }
 
 export interface JournalPiece {
   /** Whole records as they are in the file. */
   readonly bytes: Uint8Array;
-  /** Where they begin: later than asked for when what comes before is not kept any more. */
+  /** Offset at which they begin: later than asked for when the part before is not kept any more. */
   readonly offset: number;
-  /** Where the next read begins. */
+  /** Offset at which the next read begins. */
   readonly next: number;
-  /** `next` is the end, and nothing can add to it. */
+  /** `next` is the end, and no run can add to it. */
   readonly ended: boolean;
 }
 
 /**
- * The records from `offset` on, as many as fit. Empty and not ended means that the wait ran out, or `signal` was aborted.
+ * Reads the records from `offset` on, as many as fit. An empty piece that has not ended means that the wait has run out, or that `signal`
+ * was aborted.
  * @throws PodfleetError INVALID_INPUT when `offset` is not a record boundary
  */
 export async function readJournal(
@@ -49,17 +51,15 @@ export async function readJournal(
   if (piece.bytes.length > 0 || piece.ended || options.waitMs === 0) return piece;
   using changes = new Changes(path, options, signal);
   for (;;) {
-    // Nobody is woken by what came between the first look and the watch.
+    // Records that came between the first read and the watch cause no notice.
     const later = await readPiece(path, options);
     if (later.bytes.length > 0 || later.ended || changes.over) return later;
     await changes.next();
   }
 }
 
-const NEWLINE = 0x0a;
-
 async function readPiece(path: string, options: JournalReadOptions): Promise<JournalPiece> {
-  // Asked before the file is read: what a run adds until it ends is read then.
+  // Evaluated before the read, so that a run that ends in between is read to its end.
   const mayGrow = options.mayGrow();
   const file = await openJournal(path);
   try {
@@ -67,7 +67,7 @@ async function readPiece(path: string, options: JournalReadOptions): Promise<Jou
       const offset = Math.max(options.offset, options.keptFrom());
       if (!file) return { bytes: new Uint8Array(), offset, next: offset, ended: !mayGrow };
       const { bytes, reachedEnd } = await readRecords(file, { ...options, offset });
-      // What was read may have been given up meanwhile.
+      // Retention may have given up what was read.
       if (offset < options.keptFrom()) continue;
       return { bytes, offset, next: offset + bytes.length, ended: reachedEnd && !mayGrow };
     }
@@ -80,7 +80,7 @@ async function readRecords(
   file: FileHandle,
   { offset, bytesMax, keptFrom, isPlain = false }: JournalReadOptions,
 ): Promise<{ bytes: Uint8Array; reachedEnd: boolean }> {
-  // With the byte before, which has to be the newline that ends a record.
+  // The byte before must be the newline that ends a record.
   const before = isPlain || offset === keptFrom() ? 0 : Math.min(offset, 1);
   const buffer = Buffer.allocUnsafe(before + bytesMax);
   const { bytesRead } = await file.read(buffer, 0, buffer.length, offset - before);
@@ -100,9 +100,9 @@ function notABoundary(offset: number): PodfleetError {
   );
 }
 
-/** Tells a waiting reader to look again: on a change of the file, on one of `mayGrow`, and when the wait is over. */
+/** Wakes a waiting reader on a change of the file, on a change of `mayGrow`, and at the end of the wait. */
 class Changes implements Disposable {
-  /** The wait has run out, or was cancelled. */
+  /** True when the wait has run out or was cancelled. */
   over = false;
   #change = Promise.withResolvers<void>();
   readonly #stop = new DisposableStack();
@@ -123,7 +123,7 @@ class Changes implements Disposable {
     if (signal?.aborted) finish();
   }
 
-  /** Resolves when something has changed since it resolved last. */
+  /** Resolves at the first change since it last resolved. */
   async next(): Promise<void> {
     await this.#change.promise;
     this.#change = Promise.withResolvers();
@@ -134,7 +134,7 @@ class Changes implements Disposable {
   }
 }
 
-/** undefined when there is no journal yet: the run that makes it is announced by `subscribe`. */
+/** Watches the file; undefined while no run has made it, which `subscribe` tells. */
 function watchFile(path: string, listener: () => void): FSWatcher | undefined {
   try {
     return watch(path, listener);

@@ -4,8 +4,8 @@ import { open } from "node:fs/promises";
 import { NEWLINE, recordBytesMax } from "./whole-length.ts";
 
 /**
- * Cuts off a record that a monitor was killed in the middle of writing, so that the next monitor appends after a whole
- * one. Creates an empty journal when there is none. Only for a journal that no monitor writes to.
+ * Truncates an incomplete record at the end of a journal, which a killed monitor leaves, so that the next monitor appends after a whole
+ * one. Creates an empty journal when there is none. No monitor may be writing to the journal.
  */
 export async function sealJournal(path: string): Promise<void> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);

@@ -1,6 +1,6 @@
 import { invariant } from "@podfleet/base/invariant";
 
-/** Nanoseconds since the Unix epoch of an RFC 3339 time, whose fraction may have up to nine digits. */
+/** Converts an RFC 3339 time, whose fraction may have up to nine digits, to nanoseconds since the Unix epoch. */
 export function timestampNs(text: string): bigint {
   const match =
     /^(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:?\d\d)$/i.exec(text);

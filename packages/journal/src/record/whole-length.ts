@@ -2,11 +2,11 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 import { hasErrno } from "@podfleet/base/errno";
 
-/** A record's payload holds at most 8 KiB; with its head it always fits. */
+/** More than the longest record: a payload of 8 KiB with its head. */
 export const recordBytesMax = 16 * 1024;
 export const NEWLINE = 0x0a;
 
-/** Length of the journal without a record that is cut off at its end; 0 when there is none. Costs two small reads. */
+/** Measures the journal without an incomplete record at its end; 0 when there is no journal. Costs two small reads. */
 export function wholeJournalLength(path: string): number {
   let file: number;
   try {

@@ -36,7 +36,7 @@ export interface MonitorOptions {
   readonly journal: string;
   readonly exitDirectory: string;
   readonly tty: boolean;
-  /** Keeps the command's standard input open, until its feeder ends (see input/feeder). */
+  /** Keeps the command's standard input open until conmon's client, the forwarder of its input, disconnects. */
   readonly stdin: boolean;
   readonly runtime: Pick<OciRuntime, "monitorArguments">;
   /** Has the runtime revive the processes of a checkpoint instead of creating one. */

@@ -22,25 +22,25 @@ afterAll(async () => {
 
 const inputOf = (id: ContainerId) => join(under.options.runRoot, "bundles", id, "input");
 
-/** Processes that feed the container. */
-function feeders(id: ContainerId): number[] {
+/** Lists the processes that forward the container's input. */
+function forwarders(id: ContainerId): number[] {
   return listProcesses().flatMap(({ pid, argv }) => (argv.includes(inputOf(id)) ? [pid] : []));
 }
 
 test("there is one for a command, across restarts of the agent, and it goes with the run", async () => {
   const id = await under.run("cat", { stdin: true });
-  expect(feeders(id)).toEqual([]);
+  expect(forwarders(id)).toEqual([]);
   const first = await TestSession.open(under, id, { input: "shared" });
   const second = await TestSession.open(under, id, { input: "shared" });
   for (const { attachment } of [first, second]) attachment.input?.position();
-  const [feeder] = feeders(id);
+  const [forwarder] = forwarders(id);
   await under.reopen();
   const again = await TestSession.open(under, id, {}, { sessionId: first.id });
   await again.write("x\n");
   await again.printed("x\n");
-  expect(feeders(id)).toEqual([feeder]);
+  expect(forwarders(id)).toEqual([forwarder]);
   await under.stop(id, 0);
-  await waitFor(() => feeders(id).length === 0, { what: "the end of the feeder" });
+  await waitFor(() => forwarders(id).length === 0, { what: "the end of the forwarder" });
 });
 
 test("one whose agent was killed before it was complete is made anew by the next", async () => {
@@ -62,7 +62,7 @@ test("one whose agent was killed before it was complete is made anew by the next
   const session = await TestSession.open(under, id, { input: "shared" });
   await session.write("x\n");
   await session.printed("x\n");
-  expect(feeders(id)).toHaveLength(1);
+  expect(forwarders(id)).toHaveLength(1);
   session.endInput();
   await session.ended();
 });
@@ -76,7 +76,7 @@ test("those of runs that ended while no agent was there are ended by the next", 
   sendSignal(pid, "SIGKILL");
   await under.reopen();
   await under.exited(id);
-  await waitFor(() => feeders(id).length === 0, { what: "the end of the feeder" });
+  await waitFor(() => forwarders(id).length === 0, { what: "the end of the forwarder" });
   const next = await TestSession.open(under, id, { run: "next", input: "shared" });
   await under.start(id);
   await next.write("fresh\n");
@@ -90,22 +90,22 @@ test("when it is killed, the command's input ends, and what is written then is d
   const session = await TestSession.open(under, id, { input: "shared" });
   await session.write("x\n");
   await session.printed("x\n");
-  for (const pid of feeders(id)) sendSignal(pid, "SIGKILL");
+  for (const pid of forwarders(id)) sendSignal(pid, "SIGKILL");
   await session.printed("end\n");
   await under.reopen();
   const again = await TestSession.open(under, id, {}, { sessionId: session.id });
   expect(again.attachment.input?.position()).toMatchObject({ seq: 2, ended: true });
   again.attachment.input?.write(2, Buffer.from("y"));
-  expect(feeders(id)).toEqual([]);
+  expect(forwarders(id)).toEqual([]);
 });
 
-test("the monitor is killed: the exit is unknown, and nothing is left of the feeder", async () => {
+test("the monitor is killed: the exit is unknown, and nothing is left of the forwarder", async () => {
   const id = await under.run("echo x; cat", { stdin: true });
   const session = await TestSession.open(under, id, { input: "shared", from: "start" });
   await session.printed("x\n");
   sendSignal(under.snapshot(id).monitorPid ?? 0, "SIGKILL");
   expect(await session.ended()).toEqual({ exitUnknown: true, timedOut: false });
-  await waitFor(() => feeders(id).length === 0, { what: "the end of the feeder" });
+  await waitFor(() => forwarders(id).length === 0, { what: "the end of the forwarder" });
 });
 
 test("a container whose files lie deep is written to as well", async () => {

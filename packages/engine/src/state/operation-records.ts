@@ -1,7 +1,7 @@
 /**
- * Which operations this host was asked for and what came of each. A row is written before the operation acts; its outcome is
- * written in the transaction of its last change. So after a crash a row without an outcome is an operation that may
- * have done anything between nothing and all but the last step.
+ * The records of the operations that this host was asked for, with their outcomes. A record is written before its operation acts; the
+ * outcome is written in the transaction of the operation's last change. So after a crash, an operation without an outcome may have done
+ * anything between nothing and all but its last change.
  */
 import { invariant } from "@podfleet/base/invariant";
 import { type Action, actionSchema } from "@podfleet/model/action";
@@ -17,24 +17,24 @@ import type { Database } from "./database.ts";
 import { type OperationProgress, operationProgressSchema } from "./operation-progress.ts";
 import { operations } from "./schema.ts";
 
-export type JournalledOperation =
+export type OperationRecord =
   | { readonly status: "running"; readonly actionHash: string }
   | { readonly status: "finished"; readonly actionHash: string; readonly outcome: OperationOutcome }
   | { readonly status: "refused" };
 
-export interface InterruptedOperation {
+export interface UnfinishedOperation {
   readonly id: OperationId;
   readonly action: Action;
 }
 
-export class OperationJournal {
+export class OperationRecords {
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(database: Database) {
     this.#statements = prepare(database);
   }
 
-  find(id: OperationId): JournalledOperation | undefined {
+  find(id: OperationId): OperationRecord | undefined {
     const row = this.#statements.find.get({ id });
     if (row === undefined) return undefined;
     if (row.status === "refused") return { status: "refused" };
@@ -43,6 +43,7 @@ export class OperationJournal {
     return { status: "finished", actionHash, outcome: operationOutcomeSchema.parse(row.outcome) };
   }
 
+  /** Records an operation before it acts. */
   begin(entry: { id: OperationId; action: Action; actionHash: string; startedAtMs: number }): void {
     this.#statements.begin.run(entry);
   }
@@ -53,34 +54,34 @@ export class OperationJournal {
     invariant(changes === 1, `operation ${id} has no outcome yet`);
   }
 
-  /** How far an operation without an outcome has come. */
+  /** Returns the progress of an operation without an outcome. */
   progress(id: OperationId): OperationProgress {
     return operationProgressSchema.parse(this.#statements.progress.get({ id })?.progress ?? {});
   }
 
-  /** Takes part in the caller's transaction when there is one. */
+  /** Records progress, within the caller's transaction when there is one. */
   saveProgress(id: OperationId, progress: OperationProgress): void {
     this.#statements.saveProgress.run({ id, progress });
   }
 
-  /** Records the result of the next step of a batch; what was on record of the step itself goes. */
+  /** Records the result of the next step of a batch, in place of the progress of the step. */
   finishStep(id: OperationId, result: StepResult): void {
     this.#statements.finishStep.run({ id, result: JSON.stringify(result) });
   }
 
-  /** Records that the operation is to have no effect if it arrives later. */
+  /** Records that the operation must have no effect if it arrives later. */
   refuse(id: OperationId, nowMs: number): void {
     this.#statements.refuse.run({ id, nowMs });
   }
 
-  /** Operations without an outcome, in the order in which they began. */
-  unfinished(): InterruptedOperation[] {
+  /** Lists operations without an outcome, in the order in which they began. */
+  unfinished(): UnfinishedOperation[] {
     return this.#statements.unfinished
       .all()
       .map(({ id, action }) => ({ id, action: actionSchema.parse(action) }));
   }
 
-  /** Forgets what ended before `beforeMs`. */
+  /** Deletes the records of operations that ended before `beforeMs`. */
   prune(beforeMs: number): void {
     this.#statements.prune.run({ beforeMs });
   }

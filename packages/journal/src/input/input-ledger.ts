@@ -1,14 +1,15 @@
 /**
- * Whose the bytes of a command's input are: a record for each piece, which is appended before the piece is. So after a crash the length
- * of the input tells how much of the last record is there, and every byte was taken exactly once.
+ * Records which session wrote which bytes of a command's input. A record is appended to the ledger before its bytes are appended to the
+ * input file. After a crash the length of the input file tells how many bytes of the last record were written, so no byte is taken twice.
  *
- *     0   16  session, the bytes of its UUID; zeros: none, the input of the command has ended
- *     16  8   the session's seq after the piece: how many bytes it has written
- *     24  8   length of the input after the piece
- *     32  1   1 when the session has ended its input
- *     33  31  zeros
+ *     offset  length
+ *     0       16      UUID of the session; zeros when the record says that the command's input has ended
+ *     16      8       number of bytes that the session has written, with these
+ *     24      8       length of the input file with these
+ *     32      1       1 when the session has ended its input
+ *     33      31      zeros
  *
- * Integers are little-endian. Records of 64 bytes never cross a page, so none is cut off by the end of the agent.
+ * Integers are little-endian. Records of 64 bytes never cross a page, so an agent that ends while it writes one leaves all of it or none.
  */
 import { closeSync, constants, openSync, readFileSync, renameSync } from "node:fs";
 
@@ -17,23 +18,24 @@ import { type SessionId, sessionIdSchema } from "@podfleet/model/ids";
 import { writeWhole } from "./write-whole.ts";
 
 export interface WriterPosition {
-  /** Bytes that the session has written. */
+  /** Number of bytes that the session has written. */
   readonly seq: number;
-  /** It has ended its input. */
+  /** The session has ended its input. */
   readonly ended: boolean;
 }
 
 interface LedgerRecord extends WriterPosition {
-  /** Undefined: the input of the command has ended. */
+  /** Undefined in the record that says that the command's input has ended. */
   readonly session: SessionId | undefined;
+  /** Length of the input file with the record's bytes. */
   readonly length: number;
 }
 
-/** Whether the session may still be asked about. */
+/** Tells whether the session is still on record. */
 type IsKept = (session: SessionId) => boolean;
 
 const recordBytes = 64;
-/** Of records; then only the last one of each session is kept, and of one that has ended its input. */
+/** Number of records at which the ledger is compacted to the last one of each session. */
 const countMax = 4_096;
 const noWriter: WriterPosition = { seq: 0, ended: false };
 
@@ -51,14 +53,17 @@ export class InputLedger {
     this.#file = openLedger(path);
   }
 
-  /** @param length of the input, which tells how much of the last record's piece is there */
+  /**
+   * Opens or creates the ledger.
+   * @param length length of the input file, which tells how many bytes of the last record were written
+   */
   static open(path: string, length: number, isKept: IsKept = () => true): InputLedger {
     const ledger = new InputLedger(path, isKept);
     ledger.#load(length);
     return ledger;
   }
 
-  /** The input of the command has ended. */
+  /** True when the command's input has ended. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -67,24 +72,25 @@ export class InputLedger {
     return this.#positions.get(session) ?? noWriter;
   }
 
-  /** Sessions that have ended their input. */
+  /** Lists the sessions that have ended their input. */
   ended(): SessionId[] {
     return [...this.#positions].flatMap(([session, { ended }]) => (ended ? [session] : []));
   }
 
-  /** Before the piece is appended; `length` is that of the input after it. */
+  /** Appends a record before its bytes are written; `length` is the length of the input file with them. */
   append(session: SessionId, position: WriterPosition, length: number): void {
-    if (this.#count >= countMax) this.#condense();
+    if (this.#count >= countMax) this.#compact();
     this.#write({ session, ...position, length });
     this.#positions.set(session, position);
   }
 
+  /** Records that the command's input has ended. */
   appendClosed(length: number): void {
     this.#write({ session: undefined, ...noWriter, length });
     this.#closed = true;
   }
 
-  /** After a piece could not be appended as a whole: takes back what is not there. */
+  /** Reads the ledger again after a failed write to the input file, and corrects the last record. */
   reload(length: number): void {
     this.#positions.clear();
     this.#load(length);
@@ -117,8 +123,11 @@ export class InputLedger {
     this.#write(record);
   }
 
-  /** Replaces the file in one step, when all pieces are in the input. */
-  #condense(): void {
+  /**
+   * Replaces the file by one with the last record of each session that is kept, and of one that has ended its input. Called when the bytes
+   * of all records are in the input file.
+   */
+  #compact(): void {
     const fresh = `${this.#path}.new`;
     const keptEnd = this.ended()[0];
     for (const session of this.#positions.keys()) {

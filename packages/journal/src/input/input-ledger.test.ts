@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { newSessionId } from "@podfleet/model/ids";
 import { afterAll, beforeEach, expect, test } from "vitest";
 
-import { InputLedger } from "./ledger.ts";
+import { InputLedger } from "./input-ledger.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "podfleet-ledger-"));
 const path = join(directory, "input.ledger");
