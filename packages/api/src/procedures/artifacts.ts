@@ -2,6 +2,7 @@ import { artifactNameSchema } from "@podfleet/model/artifact";
 import { z } from "zod";
 
 import { containerReferenceSchema, mutationInput } from "../requests/fields.ts";
+import { mutationsOf } from "./mutations.ts";
 import { never, procedure, router } from "./trpc.ts";
 
 const container = containerReferenceSchema;
@@ -21,6 +22,8 @@ const addInput = z.strictObject({
 
 /** Named files that are kept with a container. */
 export const artifactsRouter = router({
+  ...mutationsOf("artifact"),
+
   /** Takes the place of one of that name. */
   add: procedure.input(addInput).mutation(async ({ ctx, input, signal = never }) => {
     const { operationId, ...rest } = input;
@@ -38,11 +41,4 @@ export const artifactsRouter = router({
   list: procedure
     .input(z.strictObject({ container }))
     .query(async ({ ctx, input }) => await ctx.services.artifacts.list(input.container)),
-
-  remove: procedure
-    .input(z.strictObject({ ...mutationInput, container, name }))
-    .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
-      const mutation = { verb: "artifact.remove", ...rest } as const;
-      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
-    }),
 });

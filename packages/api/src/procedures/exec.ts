@@ -1,6 +1,5 @@
 import { execSpecSchema, terminalSizeSchema } from "@podfleet/model/exec";
 import { execIdSchema } from "@podfleet/model/ids";
-import { signalSchema } from "@podfleet/model/signal";
 import { z } from "zod";
 
 import {
@@ -9,10 +8,10 @@ import {
   execOutputInput,
   execResizeInput,
   execWaitInput,
-  onSession,
 } from "../requests/exec.ts";
 import { containerReferenceSchema, mutationInput } from "../requests/fields.ts";
 import { followLogs } from "./follow-logs.ts";
+import { mutationsOf } from "./mutations.ts";
 import { never, procedure, router } from "./trpc.ts";
 
 const startInput = z.strictObject({
@@ -28,21 +27,10 @@ const startCreatedInput = z.strictObject({
   terminalSize: terminalSizeSchema.optional(),
 });
 
-const killInput = z.strictObject({
-  ...mutationInput,
-  ...onSession,
-  signal: signalSchema.prefault("KILL"),
-});
-
-const removeInput = z.strictObject({
-  ...mutationInput,
-  ...onSession,
-  /** Kills it first when it runs. */
-  force: z.boolean().default(false),
-});
-
 /** Commands in running containers: sessions, named by their container and their id. */
 export const execRouter = router({
+  ...mutationsOf("exec"),
+
   /** Resolves when the command runs; its id is in the result, and its output and end are asked for with that. */
   start: procedure.input(startInput).mutation(async ({ ctx, input: { operationId, ...rest } }) => {
     return await ctx.services.exec.start({ caller: ctx.caller, operationId, ...rest });
@@ -59,20 +47,6 @@ export const execRouter = router({
     .input(startCreatedInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {
       return await ctx.services.exec.startCreated({ caller: ctx.caller, operationId, ...rest });
-    }),
-
-  kill: procedure
-    .input(killInput)
-    .mutation(async ({ ctx, input: { operationId, container, exec, signal } }) => {
-      const mutation = { verb: "exec.kill", container, execId: exec, signal } as const;
-      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
-    }),
-
-  remove: procedure
-    .input(removeInput)
-    .mutation(async ({ ctx, input: { operationId, container, exec, force } }) => {
-      const mutation = { verb: "exec.remove", container, execId: exec, force } as const;
-      return await ctx.services.operations.perform({ caller: ctx.caller, operationId, mutation });
     }),
 
   /** Oldest first. */

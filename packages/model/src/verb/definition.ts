@@ -27,7 +27,7 @@ export interface VerbDefinition {
   readonly event?: string;
 }
 
-/** What verbs act on. `new-container`: one that the verb makes. Images are a host's. */
+/** What verbs act on. `new-container`, `new-exec`: one that the verb makes. Images are a host's. */
 export type Noun = keyof typeof targets;
 
 /** What a caller has to be allowed to do. Recorded only: until there are roles, every token may do all of it. */
@@ -66,19 +66,9 @@ export const targets = {
   container: { containerId: containerIdSchema },
   "new-container": { containerId: containerIdSchema, name: containerNameSchema },
   exec: { containerId: containerIdSchema, execId: execIdSchema },
+  "new-exec": { containerId: containerIdSchema, execId: execIdSchema },
   image: {},
 } as const satisfies Record<string, z.ZodRawShape>;
-
-/** A container's name, its id, or a prefix of its id that fits no other. */
-export const containerReferenceSchema = containerNameSchema;
-
-/** How a caller names the object. */
-export const references = {
-  container: { container: containerReferenceSchema },
-  "new-container": {},
-  exec: { container: containerReferenceSchema, execId: execIdSchema },
-  image: {},
-} as const satisfies Record<Noun, z.ZodRawShape>;
 
 /** Bytes that the host has been sent: the upload whose chunks have all been acknowledged. */
 export const uploaded = { uploadId: operationIdSchema, sizeBytes: z.number().int().min(0) };

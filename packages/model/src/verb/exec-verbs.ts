@@ -8,7 +8,7 @@ import type { VerbDefinition } from "./definition.ts";
 export const execVerbs = {
   /** Starts the command; as a step, runs it to its end. */
   "exec.start": {
-    on: "exec",
+    on: "new-exec",
     needs: "operate",
     step: true,
     input: { spec: execSpecSchema },
