@@ -7,7 +7,12 @@ import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import { type ContainerRow, findContainerById, summaryOf } from "@podfleet/db/containers";
 import { applySnapshot } from "@podfleet/db/projection";
-import type { WaitCondition, WaitResult } from "@podfleet/model/container/wait";
+import {
+  findWaitMet,
+  runWaitedFor,
+  type WaitCondition,
+  type WaitResult,
+} from "@podfleet/model/container/wait";
 import { hasCode, isAwayForNow } from "@podfleet/model/errors";
 import type { WaitReply } from "@podfleet/protocol/host/wait";
 
@@ -104,7 +109,7 @@ async function resultOf(
   };
 }
 
-/** What the record alone can tell; the rules are the engine's. */
+/** What the record alone can tell. */
 export function metByRecord(
   row: ContainerRow,
   condition: WaitCondition,
@@ -112,26 +117,12 @@ export function metByRecord(
 ): WaitResult | undefined {
   const { snapshot, removedAt, state } = row;
   if (!snapshot) return undefined;
-  const isUnderWay = state === "running" || state === "paused";
-  const chosen = condition === "next-exit" && !isUnderWay ? snapshot.run + 1 : snapshot.run;
-  const run = wanted ?? chosen;
-  const container = summaryOf(row);
-  switch (condition) {
-    case "exit":
-    case "next-exit": {
-      const hasEnded = snapshot.exitedRun >= run || (condition === "exit" && run === 0);
-      return hasEnded ? { ...exitOf(row, run), container } : undefined;
-    }
-    case "removed":
-      return removedAt ? { ...exitOf(row, snapshot.exitedRun), container } : undefined;
-    default: {
-      if (removedAt || state !== condition) return undefined;
-      const hasEnded = condition === "stopped" || condition === "exited";
-      return hasEnded
-        ? { ...exitOf(row, snapshot.exitedRun), container }
-        : { run: snapshot.run, exitUnknown: false, container };
-    }
-  }
+  const recorded = { ...snapshot, state };
+  const run = wanted ?? runWaitedFor(condition, recorded);
+  const met = findWaitMet({ condition, run }, recorded, removedAt !== null);
+  if (!met) return undefined;
+  const exit = met.by === "exit" ? exitOf(row, met.run) : { run: met.run, exitUnknown: false };
+  return { ...exit, container: summaryOf(row) };
 }
 
 function exitOf({ snapshot }: ContainerRow, run: number): Omit<WaitResult, "container"> {

@@ -1,6 +1,6 @@
 import type { Clock } from "@podfleet/base/clock";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
-import type { WaitCondition } from "@podfleet/model/container/wait";
+import { findWaitMet, runWaitedFor, type WaitCondition } from "@podfleet/model/container/wait";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 
@@ -42,7 +42,7 @@ export async function waitForContainer(
   signal?: AbortSignal,
 ): Promise<WaitAnswer> {
   const { containerId: id, condition, timeoutMs } = request;
-  const run = request.run ?? chooseRun(condition, currentSnapshot(store, id));
+  const run = request.run ?? runWaitedFor(condition, currentSnapshot(store, id));
   const met = Promise.withResolvers<WaitAnswer>();
   const check = (): void => {
     try {
@@ -78,29 +78,16 @@ function currentSnapshot(store: Store, id: ContainerId): ContainerSnapshot {
   return store.find(id)?.snapshot ?? store.findRemoved(id) ?? store.get(id).snapshot;
 }
 
-function chooseRun(condition: WaitCondition, snapshot: ContainerSnapshot): number {
-  const underWay = snapshot.state === "running" || snapshot.state === "paused";
-  return condition === "next-exit" && !underWay ? snapshot.run + 1 : snapshot.run;
-}
-
 function answerNow(
   store: Store,
   id: ContainerId,
-  { condition, run }: { readonly condition: WaitCondition; readonly run: number },
+  wait: { readonly condition: WaitCondition; readonly run: number },
 ): WaitAnswer | undefined {
   const container = currentSnapshot(store, id);
   const removed = store.find(id) === undefined;
-  if (condition === "exit" || condition === "next-exit") {
-    if (container.exitedRun >= run) return metByExit(store, container, run);
-    // A container that has never run has no run under way either.
-    if (condition === "exit" && run === 0) return metByExit(store, container, run);
-  } else if (condition === "removed") {
-    if (removed) return metByExit(store, container, container.exitedRun);
-  } else if (!removed && container.state === condition) {
-    const hasEnded = condition === "stopped" || condition === "exited";
-    if (hasEnded) return metByExit(store, container, container.exitedRun);
-    return { state: "met", run: container.run, exitUnknown: false, container };
-  }
+  const met = findWaitMet(wait, container, removed);
+  if (met?.by === "exit") return metByExit(store, container, met.run);
+  if (met) return { state: "met", run: met.run, exitUnknown: false, container };
   // Throws: what is removed changes no more.
   if (removed) store.get(id);
   return undefined;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { containerSummarySchema } from "./record.ts";
+import type { ContainerSnapshot } from "./snapshot.ts";
 import { containerStateSchema } from "./state.ts";
 
 export const waitConditions = ["exit", "next-exit", "removed"] as const;
@@ -17,3 +18,42 @@ export const waitResultSchema = z.object({
   container: containerSummarySchema,
 });
 export type WaitResult = z.infer<typeof waitResultSchema>;
+
+/** The run that a wait is for when its caller has named none. */
+export function runWaitedFor(
+  condition: WaitCondition,
+  { state, run }: Pick<ContainerSnapshot, "state" | "run">,
+): number {
+  const isUnderWay = state === "running" || state === "paused";
+  return condition === "next-exit" && !isUnderWay ? run + 1 : run;
+}
+
+/** How a condition is met. `exit`: by the end of the run, whose exit code is part of the answer. */
+export interface WaitMet {
+  readonly by: "exit" | "state";
+  readonly run: number;
+}
+
+/** Undefined while the condition is not met. `isRemoved`: the snapshot is the last of a container that is gone. */
+export function findWaitMet(
+  { condition, run }: { readonly condition: WaitCondition; readonly run: number },
+  container: Pick<ContainerSnapshot, "state" | "run" | "exitedRun">,
+  isRemoved: boolean,
+): WaitMet | undefined {
+  const { state, exitedRun } = container;
+  switch (condition) {
+    case "exit":
+    case "next-exit": {
+      // A container that has never run has no run under way either.
+      const hasEnded = exitedRun >= run || (condition === "exit" && run === 0);
+      return hasEnded ? { by: "exit", run } : undefined;
+    }
+    case "removed":
+      return isRemoved ? { by: "exit", run: exitedRun } : undefined;
+    default: {
+      if (isRemoved || state !== condition) return undefined;
+      const hasEnded = state === "stopped" || state === "exited";
+      return hasEnded ? { by: "exit", run: exitedRun } : { by: "state", run: container.run };
+    }
+  }
+}
