@@ -52,7 +52,7 @@ function acceptedStates(method: ContainerMethod): string {
   const others = containerStates.filter((state) => !isAllowed(method, state));
   if (others.length === 0) return "any";
   if (others.length === 1) return `all but ${others.map(code).join()}`;
-  return containerCan[method].states.map(code).join(", ");
+  return list(containerCan[method].states);
 }
 
 /** The error in most of the states that are not accepted, then those in the others. */

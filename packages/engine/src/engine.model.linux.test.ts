@@ -8,17 +8,8 @@ import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 import type { ErrorCode } from "@podfleet/model/errors";
-import { execSpecSchema } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 import { runtimeNames } from "@podfleet/oci/runtime/runtime";
-import { testEffort } from "@podfleet/testkit/effort";
-import { findLeaks } from "@podfleet/testkit/temp-root";
-import { waitFor } from "@podfleet/testkit/wait-for";
-import fc from "fast-check";
-import { expect, test } from "vitest";
-
-import { newExecId } from "./exec/test-exec.ts";
-import { EngineUnderTest, type Verb as EngineVerb } from "./test-engine.ts";
 import {
   type Command,
   created,
@@ -26,8 +17,16 @@ import {
   type Modelled,
   react,
   type Verb,
+  verbOf,
   verbs,
-} from "./test-model.ts";
+} from "@podfleet/simulator/modelled-container";
+import { testEffort } from "@podfleet/testkit/effort";
+import { findLeaks } from "@podfleet/testkit/temp-root";
+import { waitFor } from "@podfleet/testkit/wait-for";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+
+import { EngineUnderTest } from "./test-engine.ts";
 
 const sequencesAtOnce = 8;
 const stepsMax = 8;
@@ -190,41 +189,9 @@ async function give(
     if (state === "running") await writeFile(path, "");
     return undefined;
   }
-  const outcome = await under.perform(id, verbOf(command));
+  names += 1;
+  const outcome = await under.perform(id, verbOf(command, names));
   return outcome.status === "failed" ? outcome.error.code : undefined;
-}
-
-function verbOf(command: Exclude<Command, "end">): EngineVerb {
-  switch (command) {
-    case "start":
-      return { verb: "container.start", recursive: false };
-    case "kill":
-      return { verb: "container.kill", signal: 9 };
-    case "signal":
-      return { verb: "container.kill", signal: 10 };
-    case "exec":
-      return {
-        verb: "exec.start",
-        execId: newExecId(),
-        spec: execSpecSchema.parse({ command: ["true"] }),
-      };
-    case "rename":
-      names += 1;
-      return { verb: "container.rename", name: `renamed-${names}` };
-    case "update":
-      return { verb: "container.update", resources: { pidsLimit: 100 + names } };
-    case "remove":
-      return { verb: "container.remove", force: false, dependents: false };
-    case "init":
-    case "restart":
-    case "stop":
-    case "pause":
-    case "unpause":
-    case "cleanup":
-    case "refresh":
-    case "sync":
-      return { verb: `container.${command}` };
-  }
 }
 
 async function remove(id: ContainerId): Promise<void> {

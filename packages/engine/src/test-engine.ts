@@ -7,7 +7,7 @@ import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
 import { type JournalStream, parseJournal } from "@podfleet/base/journal-record";
-import type { Action } from "@podfleet/model/action";
+import type { Action, ActionWithoutContainer } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { type ContainerSpecInput, containerSpecSchema } from "@podfleet/model/container/spec";
 import type { ErrorCode } from "@podfleet/model/errors";
@@ -23,13 +23,7 @@ import { waitFor } from "@podfleet/testkit/wait-for";
 import type { EngineOptions, EngineProblem } from "./engine-options.ts";
 import { Engine } from "./engine.ts";
 
-type ActionOn = Extract<Action, { containerId: ContainerId }>;
-/** An action without the id of its container. */
-export type Verb = ActionOn extends infer A
-  ? A extends ActionOn
-    ? Omit<A, "containerId">
-    : never
-  : never;
+export type Verb = ActionWithoutContainer;
 
 let count = 0;
 

@@ -1,6 +1,7 @@
 /** What an operation asks of a host: a verb, what it is on, and its arguments. */
 import { z } from "zod";
 
+import type { ContainerId } from "./ids.ts";
 import {
   type Alone,
   type Input,
@@ -23,6 +24,14 @@ type ActionShape<V extends Verb, D extends VerbDefinition = DefinitionOf<V>> = {
 type Actions = { [V in Verb]: Output<ActionShape<V>> };
 export type ActionOf<V extends Verb> = { [K in V]: { verb: K } & Actions[K] }[V];
 export type Action = ActionOf<Verb>;
+type ContainerAction = Extract<Action, { readonly containerId: ContainerId }>;
+/** An action on a container, without the container's id. */
+export type ActionWithoutContainer = ContainerAction extends infer A
+  ? A extends ContainerAction
+    ? Omit<A, "containerId">
+    : never
+  : never;
+
 type ActionInput = { [V in Verb]: Input<ActionShape<V>> }[Verb];
 
 export const actionSchema = verbUnion<Action, ActionInput>(

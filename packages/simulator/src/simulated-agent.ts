@@ -9,7 +9,8 @@ import { type HostId, newHostId } from "@podfleet/model/ids";
 import type { LoopStatus } from "@podfleet/model/loop-status";
 import { agentInboxPrefix } from "@podfleet/protocol/subject";
 
-import { SimulatedHost, simulatedImage } from "./simulated-host.ts";
+import { SimulatedHost } from "./simulated-host.ts";
+import { simulatedImage } from "./simulated-records.ts";
 import { SimulatedSessions } from "./simulated-sessions.ts";
 
 export interface SimulatedAgentOptions {

@@ -1,7 +1,7 @@
 import { appRouter } from "@podfleet/api/router";
 import { newOperationId } from "@podfleet/model/ids";
 import { apiTransformer } from "@podfleet/protocol/api-value";
-import { simulatedImage } from "@podfleet/simulator/simulated-host";
+import { simulatedImage } from "@podfleet/simulator/simulated-records";
 import { decodeSpans } from "@podfleet/telemetry/decode-spans";
 import { startTelemetry } from "@podfleet/telemetry/telemetry";
 import { waitFor } from "@podfleet/testkit/wait-for";

@@ -7,7 +7,7 @@ import {
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
 import { newContainerId, newOperationId } from "@podfleet/model/ids";
-import { simulatedImage } from "@podfleet/simulator/simulated-host";
+import { simulatedImage } from "@podfleet/simulator/simulated-records";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, expect, test } from "vitest";

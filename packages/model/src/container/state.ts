@@ -94,15 +94,13 @@ interface MethodCapability extends Capability {
   readonly event?: EventType;
 }
 
-/** `pause` for `container.pause`; a verb on something else keeps its noun: `exec.start`. */
+/** Verbs of containers without their noun; the others as they are. */
 type MethodOf<V extends Verb> = V extends `container.${infer Name}` ? Name : V;
 
 type VerbMethods = {
-  [V in Verb as DefinitionOf<V> extends { readonly can: Capability } ? MethodOf<V> : never]: Omit<
-    MethodCapability,
-    keyof CapabilityOf<V>
-  > &
-    CapabilityOf<V>;
+  [
+    V in Verb as DefinitionOf<V> extends { readonly can: Capability } ? MethodOf<V> : never
+  ]: MethodCapability & CapabilityOf<V>;
 };
 
 type CapabilityOf<V extends Verb> = DefinitionOf<V> extends { readonly can: infer C } ? C : never;
@@ -115,10 +113,18 @@ export type ContainerMethod = keyof typeof containerCan;
 function verbMethods(): VerbMethods {
   const methods = verbNames.flatMap((verb) => {
     const { can }: VerbDefinition = verbs[verb];
-    const method = verb.replace(/^container\./, "");
-    return can ? [[method, { ...can, event: successOf(verb) }]] : [];
+    return can ? [[nameOf(verb), { ...can, event: successOf(verb) }]] : [];
   });
   return Object.fromEntries(methods) as VerbMethods;
+}
+
+/** The method that a verb is; undefined for one that the state of no container decides about. */
+export function findMethod(verb: Verb): ContainerMethod | undefined {
+  return "can" in verbs[verb] ? (nameOf(verb) as ContainerMethod) : undefined;
+}
+
+function nameOf(verb: Verb): string {
+  return verb.replace(/^container\./, "");
 }
 
 export function isAllowed(method: ContainerMethod, state: ContainerState): boolean {

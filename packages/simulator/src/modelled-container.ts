@@ -1,3 +1,4 @@
+import type { ActionWithoutContainer } from "@podfleet/model/action";
 /** What one container does when it is told to, as a pure model: a few lines that the engine is compared with. */
 import {
   containerCan,
@@ -7,6 +8,8 @@ import {
   refusalOf,
 } from "@podfleet/model/container/state";
 import type { ErrorCode } from "@podfleet/model/errors";
+import { execSpecSchema } from "@podfleet/model/exec";
+import { execIdSchema, newContainerId } from "@podfleet/model/ids";
 
 export interface Modelled {
   readonly state: ContainerState | "gone";
@@ -107,4 +110,37 @@ function afterEnd(state: Modelled["state"]): Modelled["state"] {
 
 function hasProcess({ state }: Modelled): boolean {
   return state === "created" || state === "running" || state === "paused";
+}
+
+/** What a host is asked for. `serial` makes a new name or limit of each. */
+export function verbOf(command: Exclude<Command, "end">, serial: number): ActionWithoutContainer {
+  switch (command) {
+    case "start":
+      return { verb: "container.start", recursive: false };
+    case "kill":
+      return { verb: "container.kill", signal: 9 };
+    case "signal":
+      return { verb: "container.kill", signal: 10 };
+    case "exec":
+      return {
+        verb: "exec.start",
+        execId: execIdSchema.parse(newContainerId()),
+        spec: execSpecSchema.parse({ command: ["true"] }),
+      };
+    case "rename":
+      return { verb: "container.rename", name: `renamed-${serial}` };
+    case "update":
+      return { verb: "container.update", resources: { pidsLimit: 100 + serial } };
+    case "remove":
+      return { verb: "container.remove", force: false, dependents: false };
+    case "init":
+    case "restart":
+    case "stop":
+    case "pause":
+    case "unpause":
+    case "cleanup":
+    case "refresh":
+    case "sync":
+      return { verb: `container.${command}` };
+  }
 }
