@@ -88,7 +88,7 @@ describe.each(programs)("%s", (program) => {
   test("ps, inspect, top and info show the containers of all hosts", async () => {
     const format = "{{.Names}} {{.Image}} {{.State}} {{.Status}}";
     const { stdout } = await docker("ps", "--filter", "label=tier=front", "--format", format);
-    expect(stdout).toMatch(/^web busybox running Up .* seconds?\n$/);
+    expect(stdout).toMatch(/^web busybox running Up .+\n$/);
     const inspected = await docker("inspect", "web", "--format", "{{.State.Running}} {{.Name}}");
     expect(inspected).toEqual({ stdout: "true /web\n", stderr: "", exitCode: 0 });
     const [whole] = JSON.parse((await docker("inspect", "web")).stdout);
@@ -138,8 +138,7 @@ describe.each(programs)("%s", (program) => {
     const size = { width: 111, height: 33 };
     await using window = terminal(`docker attach ${id}; echo [$?]`, size);
     await typeUntil(window, "stty size", "33 111\r\n");
-    window.type(`echo one${ctrlP}`);
-    window.type(ctrlQ);
+    window.type(`echo one${ctrlP}${ctrlQ}`);
     await window.printed(/\[[01]\]/);
     expect((await fleet.client.api.containers.inspect.query({ container: id })).state).toBe(
       "running",

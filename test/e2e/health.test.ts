@@ -1,7 +1,7 @@
+/** Healthchecks through the whole system. */
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-/** Healthchecks through the whole system. */
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;

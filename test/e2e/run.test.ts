@@ -1,8 +1,8 @@
+/** A container on a host of the fleet, by the client and by the CLI. */
 import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-/** A container on a host of the fleet, by the client and by the CLI. */
 import { outputOf, removeContainers, runContainer } from "../fleet/fleet-container.ts";
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 

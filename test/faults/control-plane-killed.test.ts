@@ -1,8 +1,8 @@
+/** kill -9 of the control plane in the middle of a script's work: every operation takes effect exactly once. */
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { runContainerOnce } from "../fleet/fleet-container.ts";
-/** kill -9 of the control plane in the middle of a script's work: every operation takes effect exactly once. */
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;

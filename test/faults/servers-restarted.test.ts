@@ -1,8 +1,8 @@
+/** kill -9 of nats-server and of Postgres: the fleet goes on when they are back, and nothing acknowledged is lost. */
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { runContainer, runContainerOnce } from "../fleet/fleet-container.ts";
-/** kill -9 of nats-server and of Postgres: the fleet goes on when they are back, and nothing acknowledged is lost. */
 import { type Fleet, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;

@@ -1,8 +1,8 @@
+/** A user at a terminal while everything between the keyboard and the command goes away and comes back. */
 import type { TestTerminal } from "@podfleet/testkit/test-terminal";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { runContainer } from "../fleet/fleet-container.ts";
-/** A user at a terminal while everything between the keyboard and the command goes away and comes back. */
 import { type Fleet, type FleetHost, startFleet } from "../fleet/fleet.ts";
 
 let fleet: Fleet;

@@ -3,6 +3,8 @@ import type { Client } from "@podfleet/client/client";
 import { retrying } from "@podfleet/client/retrying";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
+import { hasCode } from "@podfleet/model/errors";
+import { waitFor } from "@podfleet/testkit/wait-for";
 
 /** Of busybox unless the spec names another image. */
 export type ContainerWish = Omit<ContainerSpecInput, "image"> & { readonly image?: string };
@@ -21,12 +23,27 @@ export async function runContainerOnce(
   wish: ContainerWish,
 ): Promise<ContainerSummary> {
   const spec = { image: "busybox", ...wish };
-  const created = await retrying(
-    async (operationId) => await client.api.containers.create.mutate({ operationId, spec }),
+  const create = async () =>
+    await retrying(async (operationId) => {
+      return await client.api.containers.create.mutate({ operationId, spec });
+    });
+  const outcome = await waitFor(
+    async () => {
+      try {
+        return { created: await create() };
+      } catch (error) {
+        // A control plane that was away has heard from no host for a while, and places nothing on it.
+        if (hasCode(error, "NO_HOST_FITS")) throw error;
+        return { error };
+      }
+    },
+    { what: "a host for the container", timeoutMs: 60_000 },
   );
-  const container = created.container.id;
+  if ("error" in outcome) throw outcome.error;
+  const container = outcome.created.container.id;
   const started = await retrying(
     async (operationId) => await client.api.containers.start.mutate({ operationId, container }),
+    { whenHostSilent: "retry" },
   );
   return started.container;
 }

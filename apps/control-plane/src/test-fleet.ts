@@ -1,5 +1,5 @@
-import type { AppRouter } from "@podfleet/api/router";
 /** For tests: Postgres and NATS, replicas of the control plane on them, simulated agents, and calls over HTTP. */
+import type { AppRouter } from "@podfleet/api/router";
 import { connectBus } from "@podfleet/bus/connection";
 import { startNatsServer, type TestNatsServer } from "@podfleet/bus/test-nats-server";
 import { type Database, openDatabase } from "@podfleet/db/database";
@@ -70,6 +70,14 @@ export class TestFleet implements AsyncDisposable {
     stack.defer(close);
     const token = await createApiToken(database, "tester");
     return new TestFleet({ database, databaseUrl, token, servers, stack });
+  }
+
+  /** One with a replica and a host. */
+  static async start(servers: TestServers) {
+    const fleet = await TestFleet.create(servers);
+    const replica = await fleet.startReplica();
+    const agent = await fleet.startAgent({ name: "host-1" });
+    return { fleet, replica, agent };
   }
 
   /** One more replica of the control plane. */

@@ -103,7 +103,7 @@ export class TestTerminal implements AsyncDisposable {
   async #until<T>(
     what: string,
     condition: () => T | Promise<T>,
-    { timeoutMs = 10_000 }: TerminalWait,
+    { timeoutMs = 15_000 }: TerminalWait,
   ): Promise<NonNullable<Exclude<T, false>>> {
     try {
       return await waitFor(condition, { what, timeoutMs });

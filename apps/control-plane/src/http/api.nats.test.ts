@@ -20,13 +20,6 @@ afterAll(async () => {
 
 const spec = { image: "busybox" };
 
-async function startFleet() {
-  const fleet = await TestFleet.create(servers);
-  const replica = await fleet.startReplica();
-  const agent = await fleet.startAgent({ name: "host-1" });
-  return { fleet, replica, agent };
-}
-
 /** The events of a subscription, as they come. */
 async function* subscribe(replica: Replica, path: string, input: object, signal: AbortSignal) {
   const text = encodeURIComponent(JSON.stringify(apiTransformer.serialize(input)));
@@ -52,7 +45,7 @@ const procedures = Object.entries(
 
 describe("access", () => {
   test("no procedure runs without a known token", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     expect(procedures.length).toBeGreaterThan(15);
     const unknown = `Bearer pf_01234567_${"x".repeat(43)}`;
@@ -81,7 +74,7 @@ describe("access", () => {
   });
 
   test("who is calling, and as what", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     expect(await replica.query("system", "info", undefined)).toEqual({
       version: "0.1.0",
@@ -97,7 +90,7 @@ describe("failures", () => {
     ["a query sent as POST", "/trpc/hosts.list", "POST", 400],
     ["a route that does not exist", "/nothing", "GET", 404],
   ])("%s", async (_name, path, method, status) => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const response = await replica.fetch(path, { method });
     expect(response.status).toBe(status);
@@ -105,7 +98,7 @@ describe("failures", () => {
   });
 
   test("a body that is no JSON, a text with NUL, a URL of another kind", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const response = await replica.fetch("/trpc/containers.create", {
       method: "POST",
@@ -151,7 +144,7 @@ describe("failures", () => {
       'Invalid input: spec.name is "my web", must match [a-zA-Z0-9][a-zA-Z0-9_.-]*',
     ],
   ])("%s", async (_name, wanted, code, message) => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     await expect(replica.mutate("containers", "create", { spec: wanted })).rejects.toMatchObject({
       code,
@@ -162,7 +155,7 @@ describe("failures", () => {
 
 describe("lists", () => {
   test("filters", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     await fleet.startAgent({ name: "host-2" });
     const create = async (name: string, host: string, labels: Record<string, string>) =>
@@ -190,7 +183,7 @@ describe("lists", () => {
   });
 
   test("events, by container and from a position", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const other = await fleet.startReplica();
     const abort = new AbortController();
@@ -227,7 +220,7 @@ describe("lists", () => {
 
 describe("waiting", () => {
   test("an exit reaches every waiter, also at a replica that starts later", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     await replica.mutate("containers", "create", { spec: { ...spec, name: "job" } });
     const { container } = await replica.mutate("containers", "start", { container: "job" });
@@ -246,7 +239,7 @@ describe("waiting", () => {
   });
 
   test("the record answers for a host that does not", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     await replica.mutate("containers", "create", { spec: { ...spec, name: "job" } });
     const { container } = await replica.mutate("containers", "start", { container: "job" });
@@ -260,7 +253,7 @@ describe("waiting", () => {
   });
 
   test("a waiter survives the agent's restart, and removal", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     await replica.mutate("containers", "create", { spec: { ...spec, name: "job" } });
     const { container } = await replica.mutate("containers", "start", { container: "job" });
@@ -291,7 +284,7 @@ describe("images", () => {
   }
 
   test("an archive reaches every host whole, once", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const other = await fleet.startAgent({ name: "host-2" });
     const archive = crypto.getRandomValues(new Uint8Array(60_000));
@@ -321,7 +314,7 @@ describe("images", () => {
   });
 
   test("named hosts, and those that cannot take it", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const other = await fleet.startAgent({ name: "host-2" });
     await agent.kill();
@@ -350,7 +343,7 @@ describe("images", () => {
 
 describe("traces", () => {
   test("an operation's trace goes from the caller's span through Postgres and NATS", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const exported: ReturnType<typeof decodeSpans> = [];
     const telemetry = startTelemetry({

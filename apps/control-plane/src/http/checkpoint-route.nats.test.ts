@@ -47,9 +47,7 @@ async function archiveOf(content: object, sizeBytes = 1_000_000): Promise<Buffer
 }
 
 async function startFleet() {
-  const fleet = await TestFleet.create(servers);
-  const replica = await fleet.startReplica();
-  const agent = await fleet.startAgent({ name: "host-1" });
+  const { fleet, replica, agent } = await TestFleet.start(servers);
   const restore = async (query: string, body: Uint8Array | ReadableStream, signal?: AbortSignal) =>
     await replica.fetch(`/containers/restore?${query}`, {
       method: "POST",

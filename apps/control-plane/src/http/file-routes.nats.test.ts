@@ -16,9 +16,7 @@ afterAll(async () => {
 });
 
 async function startFleet() {
-  const fleet = await TestFleet.create(servers);
-  const replica = await fleet.startReplica();
-  const agent = await fleet.startAgent({ name: "host-1" });
+  const { fleet, replica, agent } = await TestFleet.start(servers);
   const spec = { image: "busybox", name: "web" };
   const { container } = await replica.mutate("containers", "create", { spec });
   return { fleet, replica, agent, id: container.id };

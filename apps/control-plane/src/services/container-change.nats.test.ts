@@ -16,9 +16,7 @@ const spec = { image: "busybox" };
 const gib = 1024 ** 3;
 
 async function startFleet() {
-  const fleet = await TestFleet.create(servers);
-  const replica = await fleet.startReplica();
-  const agent = await fleet.startAgent({ name: "host-1" });
+  const { fleet, replica, agent } = await TestFleet.start(servers);
   const create = async (name: string, more = {}) =>
     await replica.mutate("containers", "create", { spec: { ...spec, name, ...more } });
   return { fleet, replica, agent, create };

@@ -16,10 +16,8 @@ afterAll(async () => {
 const spec = { command: ["sh"], tty: true };
 
 async function startFleet() {
-  const fleet = await TestFleet.create(servers);
-  const replicas = [await fleet.startReplica(), await fleet.startReplica()] as const;
-  const agent = await fleet.startAgent({ name: "host-1" });
-  const [replica] = replicas;
+  const { fleet, replica, agent } = await TestFleet.start(servers);
+  const replicas = [replica, await fleet.startReplica()] as const;
   const web = { image: "busybox", name: "web" };
   const { container } = await replica.mutate("containers", "create", { spec: web });
   await replica.mutate("containers", "start", { container: "web" });

@@ -16,16 +16,9 @@ afterAll(async () => {
 
 const spec = { image: "busybox" };
 
-async function startFleet() {
-  const fleet = await TestFleet.create(servers);
-  const replica = await fleet.startReplica();
-  const agent = await fleet.startAgent({ name: "host-1" });
-  return { fleet, replica, agent };
-}
-
 describe("an operation takes effect once", () => {
   test("its result is in the records when it returns", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const created = await replica.mutate("containers", "create", {
       spec: { ...spec, name: "web" },
@@ -53,7 +46,7 @@ describe("an operation takes effect once", () => {
   });
 
   test("the same id and request returns the recorded outcome", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const operationId = newOperationId();
     const first = await replica.mutate("containers", "create", { operationId, spec });
@@ -68,7 +61,7 @@ describe("an operation takes effect once", () => {
   });
 
   test("the same id and another request is CONFLICT", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const operationId = newOperationId();
     await replica.mutate("containers", "create", { operationId, spec });
@@ -80,7 +73,7 @@ describe("an operation takes effect once", () => {
   });
 
   test("duplicates at two replicas at once have one effect and one answer", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const other = await fleet.startReplica();
     const operationId = newOperationId();
@@ -95,7 +88,7 @@ describe("an operation takes effect once", () => {
   });
 
   test("a failure is recorded and returned again, and a failed creation frees the name", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     agent.host.failNext(new PodfleetError("STORAGE_FAILED", "The disk is full"));
     const request = { operationId: newOperationId(), spec: { ...spec, name: "web" } };
@@ -113,7 +106,7 @@ describe("an operation takes effect once", () => {
 
 describe("the host does not answer", () => {
   test("an operation that was never sent has failed, and is recorded so", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const { container } = await replica.mutate("containers", "create", { spec });
     await agent.kill();
@@ -132,7 +125,7 @@ describe("the host does not answer", () => {
   });
 
   test("a host that falls silent under an operation is told at once, and settled when it is back", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const { container } = await replica.mutate("containers", "create", { spec });
     const release = agent.host.hold();
@@ -164,7 +157,7 @@ describe("the host does not answer", () => {
   });
 
   test("an operation that the host has never seen is failed for good, and frees the name", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const other = await fleet.startAgent({ name: "host-2" });
     const operationId = newOperationId();
@@ -204,7 +197,7 @@ describe("the host does not answer", () => {
   });
 
   test("an operation that was given up while it was on its way has not been delivered", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const operationId = newOperationId();
     agent.host.settle(operationId);
@@ -221,7 +214,7 @@ describe("the host does not answer", () => {
   });
 
   test("an agent that restarts under an operation is asked again", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     const { container } = await replica.mutate("containers", "create", { spec });
     const release = agent.host.hold();
@@ -239,7 +232,7 @@ describe("the host does not answer", () => {
   });
 
   test("the fleet stays in sight", async () => {
-    const { fleet, replica, agent } = await startFleet();
+    const { fleet, replica, agent } = await TestFleet.start(servers);
     await using _ = fleet;
     await fleet.startAgent({ name: "host-2" });
     await replica.mutate("containers", "create", {
@@ -273,7 +266,7 @@ describe("the host does not answer", () => {
 
 describe("names and reservations", () => {
   test("a name is unique in the fleet", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const named = { spec: { ...spec, name: "web" } };
     const attempts = await Promise.allSettled(
@@ -287,7 +280,7 @@ describe("names and reservations", () => {
   });
 
   test("two replicas never give the same CPU twice", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const other = await fleet.startReplica();
     const attempts = await Promise.allSettled(
@@ -311,7 +304,7 @@ describe("names and reservations", () => {
   });
 
   test("a container goes to the host of those it depends on", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     await fleet.startAgent({ name: "host-2" });
     const placement = { host: "host-2" };
@@ -327,7 +320,7 @@ describe("names and reservations", () => {
   });
 
   test("an id prefix must fit one container only", async () => {
-    const { fleet, replica } = await startFleet();
+    const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const names = Array.from({ length: 17 }, (_each, index) => `box-${index}`);
     await Promise.all(

@@ -29,9 +29,7 @@ afterEach(() => {
 });
 
 async function startFleet() {
-  const fleet = await TestFleet.create(servers);
-  const replica = await fleet.startReplica();
-  const agent = await fleet.startAgent({ name: "host-1" });
+  const { fleet, replica, agent } = await TestFleet.start(servers);
   const created = await replica.mutate("containers", "create", { spec: { image: "busybox" } });
   return { fleet, replica, agent, container: created.container };
 }

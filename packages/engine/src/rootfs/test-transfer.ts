@@ -1,5 +1,5 @@
-import { Readable } from "node:stream";
 /** For tests: streams from an engine, uploads to it, and what is in a tar archive. */
+import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
