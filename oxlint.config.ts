@@ -13,11 +13,18 @@ type RestrictedPattern = {
 /** Tests, and what only the tests of one package share. */
 const tests = ["**/*.test.ts", "**/*.suite.ts", "**/test-*.ts"];
 
-/** Folders below a layer whose one-importer permissions differ from the layer's own. */
-const zones: readonly { readonly layer: string; readonly folder: string }[] = [
+interface Zone {
+  readonly layer: string;
+  readonly folder: string;
+}
+
+/** Layers, and the folders below them whose rules differ from the layer's own. */
+const zones: readonly Zone[] = [
   ...Object.entries(layers).map(([layer, { folder }]) => ({ layer, folder })),
-  { layer: "oci", folder: "packages/oci/src/process" },
-  { layer: "engine", folder: "packages/engine/src/state" },
+  ...Object.entries(layers).flatMap(([layer, { folder, folders = [] }]) =>
+    folders.map((name) => ({ layer, folder: `${folder}/src/${name}` })),
+  ),
+  ...(layers["engine"]?.folders ? [] : [{ layer: "engine", folder: "packages/engine/src/state" }]),
   { layer: "testkit", folder: "test" },
   { layer: "testkit", folder: "test/bench" },
   { layer: "infra", folder: "scripts" },
@@ -61,7 +68,10 @@ function importOverrides(): OxlintOverride[] {
       ],
     });
     const librariesOfTests = oneImporter.filter(({ testsToo }) => testsToo);
-    const source = { files: [`${folder}/**`], rules: restricted(layer.imports, oneImporter) };
+    const source = {
+      files: [`${folder}/**`],
+      rules: restricted(layer.imports, oneImporter, folderPatterns(layer, folder)),
+    };
     const testSource = {
       files: tests.map((pattern) => `${folder}/${pattern}`),
       rules: restricted(testPackages, librariesOfTests, sleeps),
@@ -102,6 +112,30 @@ function layerPatterns(
     message: "Import another package by its name, and a file of this one by a short path",
   };
   return [...patterns, ...typesOnly, acrossFolders];
+}
+
+/** Keeps a folder of a layer from importing those above it, and the files beside them. */
+function folderPatterns(
+  { folder: root, folders = [] }: Layer,
+  folder: string,
+): RestrictedPattern[] {
+  const position = folders.findIndex((name) => folder === `${root}/src/${name}`);
+  if (position < 0) return [];
+  const own = folders[position];
+  const above = folders.slice(position + 1);
+  const files = {
+    regex: String.raw`^\.\./[^/]+\.ts$`,
+    message: `${own} may not import a file of src: those stand above all folders (scripts/layers.ts)`,
+  };
+  if (above.length === 0) return [files];
+  const reason = `folders of a package depend on each other in one direction (scripts/layers.ts)`;
+  return [
+    files,
+    {
+      regex: String.raw`^\.\./(${above.join("|")})/`,
+      message: `${own} may not import ${above.join(", ")}: ${reason}`,
+    },
+  ];
 }
 
 function libraryPatterns(folder: string, libraries: readonly OneImporter[]): RestrictedPattern[] {

@@ -10,6 +10,8 @@ export interface Layer {
   readonly entries?: readonly { readonly entry: string; readonly typesOnly: boolean }[];
   /** Why it may not import the others; ends the linter's message. */
   readonly reason: string;
+  /** Its folders below `src`, from the lowest to the highest: each may import those before it, types included. */
+  readonly folders?: readonly string[];
 }
 
 export const layers: Readonly<Record<string, Layer>> = {
@@ -37,6 +39,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     folder: "packages/oci",
     imports: ["base", "model"],
     reason: "oci runs processes and knows nothing of records, images or journals",
+    folders: ["process", "cgroup", "spec", "rootfs", "host", "bundle", "runtime", "monitor"],
   },
   storage: {
     folder: "packages/storage",
@@ -46,12 +49,14 @@ export const layers: Readonly<Record<string, Layer>> = {
       { entry: "oci/rootfs/*", typesOnly: false },
     ],
     reason: "storage keeps files and does not run containers",
+    folders: ["file", "archive", "upload", "layer", "image", "rootfs", "transfer"],
   },
   journal: {
     folder: "packages/journal",
     imports: ["base", "model"],
     entries: [{ entry: "oci/process/*", typesOnly: false }],
     reason: "journal knows bytes and offsets, not containers",
+    folders: ["record", "input", "retention"],
   },
   engine: {
     folder: "packages/engine",

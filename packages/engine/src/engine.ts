@@ -16,7 +16,7 @@ import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
-import { findMonitorPid } from "@podfleet/oci/monitor/monitor-launch";
+import { findMonitorPid } from "@podfleet/oci/monitor/pid-files";
 import { identityOf } from "@podfleet/oci/process/process-identity";
 import {
   type TransferPiece,

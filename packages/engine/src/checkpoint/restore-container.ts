@@ -17,7 +17,7 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { containerPidFile, type MonitoredProcess } from "@podfleet/oci/monitor/monitor";
-import { findMonitorPid, findPid } from "@podfleet/oci/monitor/monitor-launch";
+import { findMonitorPid, findPid } from "@podfleet/oci/monitor/pid-files";
 import { findStartTicks } from "@podfleet/oci/process/process-identity";
 import { readArguments } from "@podfleet/oci/process/process-table";
 import { resourceArguments } from "@podfleet/oci/runtime/runtime";

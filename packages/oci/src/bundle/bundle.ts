@@ -24,7 +24,7 @@ import { serializeRuntimeSpec } from "../spec/runtime-spec.ts";
 import { buildRuntimeSpec, containerHostname, containerWorkdir } from "../spec/spec.ts";
 import { withCriuConfig } from "./criu-config.ts";
 
-/** Static, so that it runs in any image; podman's init. */
+/** podman's init program: linked statically, so that it runs in any image. */
 export const initProgram = "catatonit";
 
 export interface BundleOptions {
@@ -38,14 +38,14 @@ export interface BundleOptions {
   readonly host: HostLimits;
   /** Path below each cgroup hierarchy: `/podfleet/<host>/<id>`. */
   readonly cgroup: string;
-  /** A network namespace that is there already, for a container that is to have one of its own. */
+  /** Path of an existing network namespace, for the container to use instead of a new one. */
   readonly network?: string | undefined;
-  /** Of the command's terminal at the beginning. */
+  /** The size that the command's terminal starts with. */
   readonly terminalSize?: TerminalSize | undefined;
 }
 
 /**
- * Makes the bundle complete.
+ * Writes the files of the bundle.
  * @throws PodfleetError INVALID_INPUT for an unknown user or group, a workdir or a bind's source that does not exist, or
  * no command; UNSUPPORTED for what the host lacks
  */
@@ -80,7 +80,7 @@ async function assertSource(source: string): Promise<void> {
   }
 }
 
-/** The image's own workdir is created where it is missing; one that the user names has to exist. */
+/** Creates the image's workdir where it is missing; a workdir that the user names has to exist. */
 async function ensureWorkdir({ spec, image, rootfs }: BundleOptions): Promise<void> {
   const workdir = normalize(containerWorkdir(spec, image));
   const mount = spec.mounts
@@ -104,7 +104,7 @@ async function ensureWorkdir({ spec, image, rootfs }: BundleOptions): Promise<vo
   );
 }
 
-/** The kernel fills them; what the root filesystem has there is not what the container sees. */
+/** Directories that the kernel fills: a container does not see the files that its root filesystem has there. */
 const kernelDirectories = ["/dev", "/proc", "/sys"];
 
 function isWithin(path: string, directory: string): boolean {
@@ -132,7 +132,7 @@ const loopbackHosts = `127.0.0.1 localhost
 ::1 localhost ip6-localhost ip6-loopback
 `;
 
-/** Any user in the container may read it, whatever the agent's umask. */
+/** Writes a file that any user in the container may read, whatever the agent's umask. */
 async function writeReadable(path: string, text: string): Promise<void> {
   await writeFile(path, text);
   await chmod(path, 0o644);

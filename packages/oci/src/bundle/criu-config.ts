@@ -1,22 +1,25 @@
 /**
- * What CRIU is told beside what the OCI runtime tells it. runc passes the file that a container's annotation names on to CRIU
- * (`org.criu.config`; without it, /etc/criu/runc.conf of the host).
+ * CRIU's configuration file for a container. runc passes the file that the container's annotation `org.criu.config` names on to CRIU;
+ * without the annotation, the host's /etc/criu/runc.conf.
  *
- * It is about the network. runc has CRIU leave out what is in a network namespace, and nobody would set up its loopback again. So a
- * checkpoint calls the namespace external, and a restore brings a new one along, complete. While a checkpoint is made, no packet may
- * reach the namespace: CRIU locks it.
+ * The file is about the network. runc has CRIU leave out the content of a network namespace, and nothing would set up its loopback
+ * again. So a checkpoint declares the namespace external, and a restore brings a new one along with its loopback up. While a checkpoint
+ * is made, no packet may reach the namespace: CRIU locks it.
  */
 import { stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import type { RuntimeSpec } from "../spec/runtime-spec.ts";
 
-/** In the bundle. */
+/** Name of the file in the bundle. */
 const configFile = "criu.conf";
-/** runc's own name for the namespace, when it knows it as an external one. */
+/** The name that runc gives a network namespace that it knows as external. */
 const externalNetwork = "extRootNetNS";
 
-/** `spec` for a bundle whose containers may be checkpointed; `network`: the namespace that it is to have instead of a new one. */
+/**
+ * Adds to `spec` what a container needs to be checkpointed.
+ * @param network path of a network namespace to use instead of a new one
+ */
 export function withCriuConfig(
   spec: RuntimeSpec,
   { bundle, network }: { readonly bundle: string; readonly network: string | undefined },
@@ -33,15 +36,15 @@ export function withCriuConfig(
   };
 }
 
-/** CRIU's own way needs the programs of iptables on the host; this one is in its library. */
+/** CRIU's default needs the iptables programs on the host; nftables comes with its library. */
 const networkLock = "network-lock nftables";
 
-/** For a restore, and for a checkpoint in a network namespace that the runtime knows as an external one. */
+/** Writes the configuration for a restore, and for a checkpoint in a network namespace that the runtime knows as external. */
 export async function writeCriuConfig(bundle: string): Promise<void> {
   await writeFile(join(bundle, configFile), `${networkLock}\n`);
 }
 
-/** For a checkpoint of the process `pid` that has a network namespace of its own, made by the runtime. */
+/** Writes the configuration for a checkpoint of process `pid`, whose network namespace the runtime has made. */
 export async function writeOwnNetworkConfig(bundle: string, pid: number): Promise<void> {
   const { ino } = await stat(`/proc/${pid}/ns/net`);
   const external = `external net[${ino}]:${externalNetwork}`;

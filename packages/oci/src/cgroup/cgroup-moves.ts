@@ -3,9 +3,9 @@
  *
  * Forks and exits are cheap in the kernel as long as no process changes its cgroup. The first that does waits until every CPU
  * has taken note (an RCU grace period, 5 to 20 ms); another one right after does not (cgroup_attach_lock in
- * kernel/cgroup/cgroup.c, kernel/rcu/sync.c). A start of a container, and a command in one, have the runtime move a process: when that
- * is the first move for a while, the wait is a third of the time that conmon and runc take. It is over by then when it begins with the
- * work before. The agent begins it by saying once more that it is where it is.
+ * kernel/cgroup/cgroup.c, kernel/rcu/sync.c). The runtime moves a process when it starts a container or a command in one. If that is the
+ * first move for a while, the wait is a third of the time that conmon and runc take. So the agent makes a move of its own beside the
+ * work that comes before: it writes itself into the cgroup that it is in already.
  */
 import { closeSync, openSync, readFileSync, write as writeWithCallback } from "node:fs";
 import { join } from "node:path";
@@ -17,13 +17,13 @@ import type { CgroupHierarchies } from "./cgroup.ts";
 
 const write = promisify(writeWithCallback);
 
-/** Less than a grace period, so that none is waited for twice. */
+/** Time between two moves of the agent: shorter than a grace period, so that no move has to wait again. */
 const repeatMs = 4;
-/** How long moves stay ready when they are only likely. */
+/** How long moves are kept ready after `expectSoon`. */
 const soonMs = 100;
 
 export class CgroupMoves {
-  /** Where the agent itself is listed; undefined when that cannot be told. */
+  /** Path of the `cgroup.procs` that lists the agent; undefined when it cannot be found. */
   readonly #own: string | undefined;
   #expected = 0;
   #isKeptReady = false;
@@ -32,25 +32,25 @@ export class CgroupMoves {
     this.#own = findOwnCgroup(cgroups, readFileSync("/proc/self/cgroup", "latin1"));
   }
 
-  /** Moves are made ready at once, and kept so until what is returned is disposed of. */
+  /** Makes moves ready, and keeps them so until the result is disposed of. */
   expect(): Disposable {
     this.#expected += 1;
     if (!this.#isKeptReady) void this.#keepReady();
     return { [Symbol.dispose]: () => (this.#expected -= 1) };
   }
 
-  /** A move is likely within the next moment. */
+  /** Makes moves ready for a moment. */
   expectSoon(): void {
     const move = this.expect();
     setTimeout(() => move[Symbol.dispose](), soonMs).unref();
   }
 
-  /** Goes on while any move is expected. */
+  /** Moves the agent again and again while any move is expected. */
   async #keepReady(): Promise<void> {
     if (this.#own === undefined) return;
     using opened = new DisposableStack();
     this.#isKeptReady = true;
-    // With nothing awaited between the last look at what is expected and this.
+    // Runs right after the loop has found nothing expected, with no await in between.
     opened.defer(() => (this.#isKeptReady = false));
     try {
       const procs = opened.adopt(openSync(this.#own, "w"), closeSync);
@@ -59,14 +59,14 @@ export class CgroupMoves {
         await systemClock.sleep(repeatMs);
       }
     } catch {
-      // Safe to ignore: moves are made all the same, after a wait.
+      // Safe to ignore: moves work without this, after the kernel's wait.
     }
   }
 }
 
 /**
- * Where the agent is in one of the hierarchies.
- * @param text of /proc/self/cgroup: see cgroups(7)
+ * Finds the `cgroup.procs` of the agent's own cgroup in one of the hierarchies.
+ * @param text content of /proc/self/cgroup (cgroups(7))
  */
 export function findOwnCgroup(
   { legacy, unified }: CgroupHierarchies,

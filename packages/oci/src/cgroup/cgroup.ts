@@ -1,4 +1,4 @@
-/** Which control groups the host has. */
+/** The host's cgroup hierarchies. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -8,15 +8,15 @@ import type { cgroupModes } from "@podfleet/model/host";
 export type CgroupMode = (typeof cgroupModes)[number];
 
 export interface CgroupHierarchy {
-  /** Where it is mounted. */
+  /** The mount point. */
   readonly directory: string;
-  /** The controllers that it owns; `name=systemd` for a named one. */
+  /** Names of its controllers; `name=systemd` for a named hierarchy. */
   readonly controllers: readonly string[];
 }
 
 export interface CgroupHierarchies {
   readonly mode: CgroupMode;
-  /** The v1 hierarchies; none on a v2 host. */
+  /** The v1 hierarchies; empty on a v2 host. */
   readonly legacy: readonly CgroupHierarchy[];
   /** The v2 tree; absent on a v1 host. */
   readonly unified: CgroupHierarchy | undefined;
@@ -60,7 +60,7 @@ export function parseCgroupMounts(mountinfo: string): CgroupMount[] {
   });
 }
 
-/** CRIU mounts each hierarchy once more while it works; the host's own mounts come first. */
+/** Keeps the first mount of each hierarchy, which is the host's: CRIU mounts each once more while it works. */
 function firstOfEach(hierarchies: readonly CgroupHierarchy[]): CgroupHierarchy[] {
   const known = new Map<string, CgroupHierarchy>();
   for (const hierarchy of hierarchies) {
@@ -72,7 +72,7 @@ function firstOfEach(hierarchies: readonly CgroupHierarchy[]): CgroupHierarchy[]
 
 const plainOptions = new Set(["rw", "ro", "xattr", "clone_children", "noprefix", "seclabel"]);
 
-/** The directories of the cgroup `path` ("/podfleet/h1/monitors"), one for each hierarchy. */
+/** Lists the directories of the cgroup `path` ("/podfleet/h1/monitors"), one for each hierarchy. */
 export function cgroupDirectories(cgroups: CgroupHierarchies, path: string): string[] {
   const hierarchies = [...cgroups.legacy, ...(cgroups.unified ? [cgroups.unified] : [])];
   return hierarchies.map((hierarchy) => join(hierarchy.directory, path));

@@ -9,8 +9,8 @@ const timeoutMs = 5_000;
 const pollMs = 10;
 
 /**
- * Kills what is left in a cgroup and removes it, with the cgroups below it; `directories` are its places in the hierarchies.
- * For a container that the OCI runtime has lost sight of: otherwise the runtime does this.
+ * Kills the processes in a cgroup and removes it, with the cgroups below it. The OCI runtime does this for containers that it knows.
+ * @param directories the cgroup's directory in each hierarchy
  * @throws PodfleetError RUNTIME_TIMEOUT when a process does not end
  */
 export async function removeCgroup(directories: readonly string[], clock: Clock): Promise<void> {
@@ -29,7 +29,7 @@ export async function removeCgroup(directories: readonly string[], clock: Clock)
   }
 }
 
-/** Lets what is frozen in a cgroup go on, so that it can end; for a container that the OCI runtime has lost sight of. */
+/** Thaws a frozen cgroup, so that its processes can end. The OCI runtime does this for containers that it knows. */
 export function thawCgroup(directories: readonly string[]): void {
   for (const directory of directories) {
     for (const [file, state] of thawed) {
@@ -39,13 +39,13 @@ export function thawCgroup(directories: readonly string[]): void {
   }
 }
 
-/** Of cgroup v1 and v2. */
+/** Files that thaw a cgroup, and their content, in version 1 and 2. */
 const thawed = [
   ["freezer.state", "THAWED"],
   ["cgroup.freeze", "0"],
 ] as const;
 
-/** False when something in it has yet to end. */
+/** Removes the cgroup; returns false while a process in it has yet to end. */
 function tryRemove(directory: string): boolean {
   const below = readdirSync(directory, { withFileTypes: true }).filter((entry) =>
     entry.isDirectory(),

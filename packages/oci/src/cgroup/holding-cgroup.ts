@@ -8,20 +8,20 @@ import { isAlive, type ProcessIdentity } from "../process/process-identity.ts";
 import { CgroupMoves } from "./cgroup-moves.ts";
 import { cgroupDirectories, type CgroupHierarchies } from "./cgroup.ts";
 
-/** So much later a process is moved that nobody waits for: whoever waits for its command is answered first, and many have ended by then. */
+/** Delay of a move: callers that wait for the process's command are answered first, and many processes have ended by then. */
 const soonMs = 20;
 
 export interface HoldingCgroupOptions {
   readonly cgroups: CgroupHierarchies;
-  /** `/podfleet/h1-monitors` */
+  /** Path below each hierarchy: `/podfleet/h1-monitors`. */
   readonly path: string;
-  /** Told of a process that could not be moved. */
+  /** Called when a process could not be moved. */
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
- * A cgroup that processes are moved into without any limit of its own, so that neither the end nor the limits of their
- * parent's cgroup reach them. Left out: cpuset, which a process may only join after CPUs have been assigned to it.
+ * A cgroup without limits. Processes are moved into it so that neither the limits nor the removal of their parent's cgroup reach
+ * them. It leaves cpuset out, which a process may join only after CPUs have been assigned to it.
  */
 export class HoldingCgroup {
   readonly moves: CgroupMoves;
@@ -39,7 +39,7 @@ export class HoldingCgroup {
     this.#procs = directories.map((directory) => join(directory, "cgroup.procs"));
   }
 
-  /** Moves the process here in a moment, beside other work, unless it has ended by then or is here. */
+  /** Moves the process here after a short delay, unless it has ended by then or is here already. */
   joinSoon(process: ProcessIdentity): void {
     this.#joinSoon(process).catch(this.#onFailure);
   }
@@ -50,7 +50,7 @@ export class HoldingCgroup {
       if (!isAlive(process) || this.#holds(process.pid)) return;
       for (const procs of this.#procs) await writeFile(procs, String(process.pid));
     } catch (error) {
-      // It has ended meanwhile.
+      // Safe to ignore when the process has ended meanwhile.
       if (isAlive(process)) throw error;
     }
   }

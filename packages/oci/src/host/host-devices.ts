@@ -6,9 +6,9 @@ import { hasErrno } from "@podfleet/base/errno";
 
 import type { RuntimeDevice } from "../spec/runtime-spec.ts";
 
-/** Directories that each container has its own of. */
+/** Directories of which each container has its own. */
 const ownDirectories = new Set(["/dev/pts", "/dev/shm", "/dev/mqueue"]);
-/** Set up by the OCI runtime in each container. */
+/** Devices that the OCI runtime makes in each container. */
 const ownDevices = new Set(["console", "full", "null", "ptmx", "random", "tty", "urandom", "zero"]);
 
 export async function readHostDevices(directory = "/dev"): Promise<RuntimeDevice[]> {
@@ -37,7 +37,7 @@ async function describeDevice(path: string): Promise<RuntimeDevice[]> {
   }
 }
 
-/** glibc's makedev(3), taken apart for numbers below 2^32: 12 bits of major between 8 and 12 bits of minor. */
+/** Reverses glibc's makedev(3) for numbers below 2^32: 12 bits of major between 8 and 12 bits of minor. */
 function deviceNumbers(device: number): { major: number; minor: number } {
   return {
     major: (device >>> 8) & 0xfff,

@@ -27,7 +27,7 @@ export async function readHostLimits(cgroups: CgroupHierarchies): Promise<HostLi
   };
 }
 
-/** Reads proc_pid_status(5). */
+/** Reads the agent's bounding set from proc_pid_status(5). */
 export function parseBoundingSet(status: string): CapabilityName[] {
   const mask = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
   return linuxCapabilities.filter((_name, bit) => (mask >> BigInt(bit)) & 1n);
@@ -52,7 +52,7 @@ const rlimitLabels: Readonly<Record<RlimitName, string>> = {
   stack: "Max stack size",
 };
 
-/** Reads proc_pid_limits(5); unlimited ones are left out. */
+/** Reads hard limits from proc_pid_limits(5); those without a limit are left out. */
 export function parseHardLimits(limits: string): HostLimits["hardLimits"] {
   const found = Object.entries(rlimitLabels).flatMap(([name, label]) => {
     const line = limits.split("\n").find((row) => row.startsWith(`${label} `));

@@ -1,14 +1,14 @@
 /**
- * conmon for an exec session: one process for each. It has the OCI runtime run the command in the container, holds its terminal or
- * pipes, writes its output to the session's journal, and its exit code to the session's exit directory, in a file of the container's id:
- * so every session has an exit directory, and a bundle, of its own. It outlives the agent.
+ * conmon for exec sessions, one process for each. It has the OCI runtime run the command in the container, holds the command's terminal
+ * or pipes, writes its output to the session's journal and its exit code to the session's exit directory, and outlives the agent. The exit
+ * file is named by the container's id, so each session has an exit directory and a bundle of its own.
  *
- * The order of things, which lets somebody be connected to the command's input before it runs:
+ * A client can be connected to the command's input before it runs:
  *
- *     first byte on the start pipe ──▶ the socket `attach` is there ──▶ second byte ──▶ the command runs
+ *     first byte on the start pipe ──▶ conmon makes the socket `attach` ──▶ second byte ──▶ the command runs
  *
- * The end of the start pipe counts as a byte, and conmon ends when nobody is there to read its answer: an agent that ends on the way
- * may leave a command without a monitor.
+ * The end of the start pipe counts as a byte, and conmon ends when nobody reads its answer. So an agent that ends in between may leave a
+ * command without a monitor.
  */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,16 +25,14 @@ import { execFailure, reasonOf } from "../runtime/runtime-failure.ts";
 import type { OciRuntime } from "../runtime/runtime.ts";
 import {
   endMonitor,
-  findMonitorPid,
-  findPid,
   firstLine,
   type Launch,
   launchMonitor,
   monitor,
-  monitorPidFile,
   readAnswer,
 } from "./monitor-launch.ts";
 import type { MonitoredProcess } from "./monitor.ts";
+import { findMonitorPid, findPid, monitorPidFile } from "./pid-files.ts";
 
 export interface ExecMonitorOptions {
   readonly execId: ExecId;
@@ -43,11 +41,11 @@ export interface ExecMonitorOptions {
     ExecSpec,
     "command" | "stdin" | "tty" | "workdir" | "preserveFds" | "timeoutSeconds"
   >;
-  /** A directory of the session's own, which holds `execProcessFile` once `ready` has resolved. */
+  /** The session's own directory, which holds `execProcessFile` once `ready` has resolved. */
   readonly bundle: string;
-  /** An empty directory of the session's own. */
+  /** The session's own directory for its exit file, empty at first. */
   readonly exitDirectory: string;
-  /** File that output is appended to. */
+  /** Path of the file that conmon appends output to. */
   readonly journal: string;
   readonly runtime: Pick<OciRuntime, "monitorArguments">;
 }
@@ -56,18 +54,18 @@ export interface ExecWithMonitorOptions extends ExecMonitorOptions {
   readonly runtime: Pick<OciRuntime, "monitorArguments" | "timeoutMs">;
   /** Path of conmon. */
   readonly program: string;
-  /** Where monitors live, apart from the agent and from the containers. */
+  /** The cgroup that monitors run in. */
   readonly cgroup: HoldingCgroup;
-  /** Open files that the command is to find from descriptor 3 on, as many as the spec says. */
+  /** Open files that the command gets from descriptor 3 on, as many as the spec says. */
   readonly descriptors: readonly number[];
-  /** Resolves when the bundle is complete; conmon starts up meanwhile. When it rejects, conmon is ended and the rejection passed on. */
+  /** Resolves when the bundle is complete; conmon starts up meanwhile. A rejection ends conmon and is passed on. */
   readonly ready: Promise<void>;
 }
 
 export const execProcessFile = "process.json";
 const processPidFile = "process.pid";
 
-/** conmon's arguments for an exec session. */
+/** Builds conmon's arguments for an exec session. */
 export function execMonitorArguments(options: ExecMonitorOptions): string[] {
   const { execId, containerId, bundle, spec } = options;
   const preserve = ["--preserve-fds", String(spec.preserveFds)];
@@ -93,7 +91,7 @@ export function execMonitorArguments(options: ExecMonitorOptions): string[] {
 }
 
 /**
- * Runs the command in its container, under a monitor of its own.
+ * Runs a command in a running container, under a monitor of its own.
  * @throws PodfleetError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, INVALID_INPUT for a workdir that is not there,
  * RUNTIME_FAILED with the runtime's reason, or RUNTIME_TIMEOUT; no monitor is left then
  */
@@ -147,7 +145,7 @@ async function finishExec(
   return { pid: answer.data, monitorPid };
 }
 
-/** What an earlier `execWithMonitor` came to whose caller ended on the way; undefined for what is not there, or not yet. */
+/** Finds the processes that an `execWithMonitor` of an earlier agent has started. */
 export async function findExecPids(
   bundle: string,
 ): Promise<{ readonly pid: number | undefined; readonly monitorPid: number | undefined }> {
@@ -158,7 +156,7 @@ export async function findExecPids(
   return { pid, monitorPid };
 }
 
-/** Whether the runtime has been told what to run: before that, it cannot have run anything. */
+/** Tells whether the command's description has been written: before that, the runtime cannot have run it. */
 export async function isExecDescribed(bundle: string): Promise<boolean> {
   try {
     await access(join(bundle, execProcessFile));

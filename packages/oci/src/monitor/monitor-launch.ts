@@ -1,9 +1,8 @@
 /**
- * Starting conmon, for a container or for an exec session, and talking to it over the pipes that it is given. Its first process
- * forks the monitor proper, which leads a process group of its own and outlives the agent, and ends.
+ * The start of conmon, for a container or for an exec session, and the pipes to talk to it. conmon's first process forks the monitor
+ * proper and ends. The monitor leads a process group of its own and outlives the agent.
  */
 import { rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
 
@@ -16,43 +15,43 @@ import type { HoldingCgroup } from "../cgroup/holding-cgroup.ts";
 import { findStartTicks, identityOf } from "../process/process-identity.ts";
 import { findTool, lastLine, toolEnvironment } from "../process/run-command.ts";
 import { spawnProcess } from "../process/spawn-process.ts";
+import { findMonitorPid, monitorPidFile } from "./pid-files.ts";
 
 export const monitor = "conmon";
-export const monitorPidFile = "monitor.pid";
 
-/** Characters kept of what conmon writes to standard error. */
+/** Characters of conmon's standard error that are kept. */
 const errorTextMax = 64 * 1024;
 
 export interface LaunchOptions {
-  /** conmon; the host's own when absent. */
+  /** Path of conmon; the host's when absent. */
   readonly program?: string | undefined;
-  /** With `--conmon-pidfile` of `monitorPidFile` in the bundle. */
+  /** conmon's arguments; `--conmon-pidfile` among them, with `monitorPidFile` in the bundle. */
   readonly args: readonly string[];
-  /** conmon's working directory: it leaves its file about memory there. */
+  /** conmon's working directory, where it writes `oom`. */
   readonly bundle: string;
-  /** Where monitors live, apart from the agent and from the containers. */
+  /** The cgroup that monitors run in. */
   readonly cgroup: HoldingCgroup;
-  /** Open files that the command is to find from descriptor 3 on. */
+  /** Open files that the command gets from descriptor 3 on. */
   readonly descriptors?: readonly number[];
-  /** conmon says when its socket can be connected to, and waits for a second byte then. */
+  /** Has conmon say when a client can connect to its socket, and then wait for a second byte. */
   readonly attach?: boolean;
 }
 
 export interface Launch {
-  /** Of conmon's first process. */
+  /** Process id of conmon's first process. */
   readonly pid: number;
-  /** Waits for the end of conmon's first process, which is near once conmon has answered or was killed. */
+  /** Waits for the end of conmon's first process, which comes soon after conmon's answer or its end. */
   readonly reap: () => Promise<unknown>;
-  /** conmon's answer, one line; it ends without one when conmon does. */
+  /** Carries conmon's answer, one line; ends without a line when conmon ends. */
   readonly syncPipe: Socket;
-  /** A byte lets conmon go on. */
+  /** Takes the bytes that let conmon go on. */
   readonly startPipe: Socket;
-  /** With `attach`: a line when the socket is there. */
+  /** With `attach`, carries a line when the socket has been made. */
   readonly attachPipe: Socket | undefined;
   readonly errorText: () => string;
-  /** Has the monitor moved to where monitors live, unless it has ended. */
+  /** Moves the monitor to the cgroup for monitors soon, unless it has ended. */
   readonly settle: (monitorPid: number) => void;
-  /** Lets go of conmon's pipes; the monitor lives on. */
+  /** Closes our ends of conmon's pipes; the monitor runs on. */
   readonly release: () => void;
 }
 
@@ -109,12 +108,12 @@ export function launchMonitor(options: LaunchOptions): Launch {
   };
 }
 
-/** A process id, or a negative number and the reason. */
+/** conmon's answer: a process id, or a negative number and the reason. */
 const answerSchema = z.object({ data: z.number().int(), message: z.string().optional() });
 export type MonitorAnswer = z.infer<typeof answerSchema>;
 
 /**
- * conmon's answer to what it was started for.
+ * Reads conmon's answer.
  * @throws PodfleetError RUNTIME_FAILED when conmon ends without one
  */
 export async function readAnswer(launch: Launch): Promise<MonitorAnswer> {
@@ -127,7 +126,7 @@ export async function readAnswer(launch: Launch): Promise<MonitorAnswer> {
   });
 }
 
-/** Empty when the pipe ends before. */
+/** Reads one line; empty when the pipe ends before. */
 export async function firstLine(pipe: Socket): Promise<string> {
   let text = "";
   for await (const chunk of pipe.setEncoding("utf8")) {
@@ -145,27 +144,11 @@ export async function endMonitor(launch: Launch, bundle: string): Promise<void> 
   await launch.reap();
 }
 
-/** Both of conmon's processes lead a process group; the runtime that it runs is in the second. */
+/** Kills a process group: each of conmon's two processes leads one, and the runtime is in the second. */
 function killGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL");
   } catch (error) {
     if (!hasErrno(error, "ESRCH")) throw error;
-  }
-}
-
-/** Undefined when the monitor proper has not been forked yet. */
-export async function findMonitorPid(bundle: string): Promise<number | undefined> {
-  return await findPid(join(bundle, monitorPidFile));
-}
-
-/** The process id in a file that conmon or the runtime has written; undefined when there is none. */
-export async function findPid(path: string): Promise<number | undefined> {
-  try {
-    const pid = Number.parseInt(await readFile(path, "utf8"), 10);
-    return pid > 1 ? pid : undefined;
-  } catch (error) {
-    if (hasErrno(error, "ENOENT")) return undefined;
-    throw error;
   }
 }

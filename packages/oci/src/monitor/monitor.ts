@@ -18,21 +18,14 @@ import { runCommand } from "../process/run-command.ts";
 import { traced } from "../process/trace.ts";
 import { creationFailure, reasonOf } from "../runtime/runtime-failure.ts";
 import type { OciRuntime } from "../runtime/runtime.ts";
-import {
-  endMonitor,
-  findMonitorPid,
-  type Launch,
-  launchMonitor,
-  monitor,
-  monitorPidFile,
-  readAnswer,
-} from "./monitor-launch.ts";
+import { endMonitor, type Launch, launchMonitor, monitor, readAnswer } from "./monitor-launch.ts";
+import { findMonitorPid, monitorPidFile } from "./pid-files.ts";
 
 export interface MonitorOptions {
   readonly id: string;
-  /** Directory that holds `config.json` once `ready` has resolved. */
+  /** The container's bundle, which holds `config.json` once `ready` has resolved. */
   readonly bundle: string;
-  /** File that output is appended to. */
+  /** Path of the file that conmon appends output to. */
   readonly journal: string;
   readonly exitDirectory: string;
   readonly tty: boolean;
@@ -44,7 +37,7 @@ export interface MonitorOptions {
 }
 
 export interface Revival {
-  /** What CRIU has written. */
+  /** Path of the directory that CRIU has written the processes to. */
   readonly imageDirectory: string;
   /** Further arguments of the runtime's `restore`. */
   readonly runtimeArguments: readonly string[];
@@ -52,29 +45,29 @@ export interface Revival {
 
 export interface MonitorCreateOptions extends MonitorOptions {
   readonly runtime: Pick<OciRuntime, "monitorArguments" | "timeoutMs">;
-  /** conmon; the host's own when absent. */
+  /** Path of conmon; the host's when absent. */
   readonly program?: string | undefined;
-  /** Where monitors live, apart from the agent and from the containers. */
+  /** The cgroup that monitors run in. */
   readonly cgroup: HoldingCgroup;
   /** The container's argv[0], for messages. */
   readonly command: string;
   /**
-   * Resolves when the bundle is complete and its root filesystem mounted. conmon starts up meanwhile and waits; when it
-   * rejects, conmon is ended and the rejection passed on.
+   * Resolves when the bundle is complete and its root filesystem mounted; conmon starts up meanwhile and waits. A rejection ends
+   * conmon and is passed on.
    */
   readonly ready: Promise<void>;
 }
 
 export interface MonitoredProcess {
-  /** The container's first process, on the host. */
+  /** Process id, on the host, of the container's or the session's first process. */
   readonly pid: number;
   readonly monitorPid: number;
 }
 
-/** In the bundle: the id of the container's first process. */
+/** Name of the file in the bundle that holds the id of the container's first process. */
 export const containerPidFile = "container.pid";
 
-/** Reading the memory of large processes back takes its time. */
+/** Enough to read the memory of large processes back. */
 const reviveTimeoutMs = 10 * 60_000;
 
 export async function monitorVersion(): Promise<string> {
@@ -87,7 +80,7 @@ export async function monitorVersion(): Promise<string> {
   throw new PodfleetError("RUNTIME_FAILED", `Cannot read the version of "${monitor}"`);
 }
 
-/** conmon's arguments for a container of its own (not for an exec session). */
+/** Builds conmon's arguments for a container (not for an exec session). */
 export function monitorArguments(options: MonitorOptions): string[] {
   return [
     ...["--api-version", "1"],
@@ -116,7 +109,7 @@ function revivalArguments(revival: Revival | undefined): string[] {
 }
 
 /**
- * Brings a container from nothing to the runtime's state `created`, or to `running` when it is revived, under a monitor of its own.
+ * Creates a container in the OCI runtime under a monitor of its own. The runtime has it as `created` then; a revived one as `running`.
  * @throws PodfleetError COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, RUNTIME_FAILED with the runtime's reason, or
  * RUNTIME_TIMEOUT; no monitor is left then, but the runtime may still hold the container
  */

@@ -7,17 +7,16 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 
 /**
- * conmon reads so much of its fifo at once, and of two sizes that it reads at once it drops the second. So each size fills a read.
+ * Bytes that conmon reads from its fifo at once. It drops the second of two sizes in one read, so each size is padded to fill a read.
  * Source: CTLBUFSZ in conmon's ctrl.c.
  */
 const recordBytes = 199;
-/** conmon ignores a larger size. */
+/** The largest size that conmon takes. */
 const charactersMax = 1_000;
 
 /**
- * Tells the monitor that works in `bundle` the size of its terminal, over the fifo for that: `HEIGHT WIDTH` and a newline. Of sizes that
- * are set one after the other the last one stays.
- * @throws PodfleetError STATE_INVALID when there is no monitor any more
+ * Sets the size of the terminal of the monitor that works in `bundle`: writes `HEIGHT WIDTH` and a newline to its fifo.
+ * @throws PodfleetError STATE_INVALID when the monitor has ended
  */
 export async function resizeTerminal(
   bundle: string,

@@ -50,7 +50,7 @@ export const libc = {
   ),
 } as const;
 
-/** `what` failed with an error number of the kernel's. */
+/** Makes the error for a call that failed with an error number of the kernel. */
 export function systemFailure(what: string, errno: number = koffi.errno()): PodfleetError {
   const name = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0];
   return new PodfleetError("RUNTIME_FAILED", `Cannot ${what}: ${name ?? `error ${errno}`}`, {

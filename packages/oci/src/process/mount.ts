@@ -4,11 +4,11 @@ import koffi from "koffi";
 
 import { libc, systemFailure } from "./libc.ts";
 
-/** MNT_DETACH of <sys/mount.h>: out of the mount table at once, gone when nobody uses it any more. */
+/** MNT_DETACH of <sys/mount.h>: the mount leaves the mount table at once, and ends when no process uses it any more. */
 const detach = 2;
 
 export interface OverlayMount {
-  /** Directory that relative paths in the options start from. */
+  /** The directory that relative paths in the options start from. */
   readonly base: string;
   readonly rootfs: string;
   /** The kernel's option string: at most a page, 4095 bytes. */
@@ -16,8 +16,8 @@ export interface OverlayMount {
 }
 
 /**
- * The working directory is the process's, so it is changed for the one call; no other JavaScript runs meanwhile, and the
- * engine's paths are absolute.
+ * Mounts an overlay. The working directory of the whole process is changed for the call; no other JavaScript runs meanwhile, and the
+ * engine's other paths are absolute.
  * @throws PodfleetError RUNTIME_FAILED
  */
 export function mountOverlay({ base, rootfs, options }: OverlayMount): void {
@@ -33,7 +33,7 @@ export function mountOverlay({ base, rootfs, options }: OverlayMount): void {
 }
 
 /**
- * Where a process of the host still uses it, it is taken out of the mount table at once and goes when that process lets go.
+ * Unmounts a file system. One that a process of the host uses leaves the mount table at once, and ends when that process lets go.
  * @throws PodfleetError RUNTIME_FAILED
  */
 export function unmount(path: string): void {

@@ -3,23 +3,23 @@ import { readFileSync } from "node:fs";
 import type { Clock } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
 
-/** A process for good: its id, which the kernel gives again, and its start, which tells it from a later one. */
+/** A process id, which the kernel uses again, with the time of the process's start, which tells it from a later process. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Clock ticks from boot to the start of the process. */
   readonly startTicks: number;
 }
 
-/** How often an ended process is looked for until it is gone. */
+/** Time between two looks at a process that is ending. */
 const endPollMs = 10;
 
-/** Undefined when no process has that id. */
+/** Finds when the process started; undefined when no process has that id. */
 export function findStartTicks(pid: number): number | undefined {
   const fields = readProcessFields(pid);
   return fields === undefined ? undefined : Number(fields[19]);
 }
 
-/** Undefined unless both are known. */
+/** Returns undefined unless both are known. */
 export function identityOf(
   pid: number | undefined,
   startTicks: number | undefined,
@@ -27,14 +27,14 @@ export function identityOf(
   return pid === undefined || startTicks === undefined ? undefined : { pid, startTicks };
 }
 
-/** Whether the process exists and has not ended; one that only waits for its parent to take note has. */
+/** Tells whether the process runs; a zombie, which waits for its parent to reap it, does not. */
 export function isAlive(process: ProcessIdentity): boolean {
   const fields = readProcessFields(process.pid);
   if (fields === undefined || Number(fields[19]) !== process.startTicks) return false;
   return fields[0] !== "Z" && fields[0] !== "X";
 }
 
-/** Sends SIGKILL, and resolves when the process has ended or `timeoutMs` have passed; tells which. */
+/** Sends SIGKILL and waits for the process's end; returns false when `timeoutMs` have passed before. */
 export async function endProcess(
   identity: ProcessIdentity,
   timeoutMs: number,
@@ -49,7 +49,7 @@ export async function endProcess(
   return true;
 }
 
-/** Harmless when the process has ended. */
+/** Sends a signal; does nothing when the process has ended. */
 export function sendSignal(pid: number, signal: number | NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
@@ -58,7 +58,7 @@ export function sendSignal(pid: number, signal: number | NodeJS.Signals): void {
   }
 }
 
-/** The fields of /proc/PID/stat after the command's name (proc_pid_stat(5)): the state is the first, the start the 20th. */
+/** Reads the fields of /proc/PID/stat after the command's name (proc_pid_stat(5)): the state is the first, the start the 20th. */
 function readProcessFields(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");

@@ -8,7 +8,7 @@ export interface RunningProcess extends ProcessIdentity {
   readonly argv: readonly string[];
 }
 
-/** Every process of the host. */
+/** Lists every process of the host. */
 export function listProcesses(): RunningProcess[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
@@ -19,7 +19,7 @@ export function listProcesses(): RunningProcess[] {
   });
 }
 
-/** Of the command line that the process was started with; none when it has ended. */
+/** Reads the process's command line; empty when it has ended. */
 export function readArguments(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");

@@ -1,4 +1,4 @@
-/** The one place where a tool is run to its end: each call has a deadline, a bound on its output and a span. */
+/** Runs tools to their end: each call has a deadline, a bound on its output and a span. */
 import { accessSync, constants } from "node:fs";
 import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -12,15 +12,15 @@ import { spawnProcess } from "./spawn-process.ts";
 import { traced } from "./trace.ts";
 
 export interface CommandOptions {
-  /** The tool is killed when it takes longer. */
+  /** The time after which the tool is killed. */
   readonly timeoutMs: number;
-  /** Low-cardinality: `runc start`, `mount overlay`. */
+  /** The span's name, of low cardinality: `runc start`, `mount overlay`. */
   readonly spanName: string;
   readonly attributes?: Attributes;
-  /** Written to the tool's standard input; it has none when absent. */
+  /** The tool's standard input; /dev/null when absent. */
   readonly input?: string | Uint8Array | Readable;
   readonly cwd?: string;
-  /** Bytes of standard output and of standard error, each; more is a failure. */
+  /** The most bytes of standard output, and of standard error; a tool that writes more fails. */
   readonly maxBuffer?: number;
 }
 
@@ -30,19 +30,19 @@ export interface CommandResult {
 }
 
 const toolDirectories = [
-  // Where set-up puts a CRIU that knows the kernel, when the host's own does not.
+  // For a CRIU that set-up has built, when the host's own does not know the kernel.
   "/opt/podfleet/criu/bin",
   ...["/usr/local/sbin", "/usr/local/bin"],
   ...["/usr/sbin", "/usr/bin", "/sbin", "/bin"],
 ];
 
-/** What tools see of the environment: the same on each host, and messages in English. */
+/** The environment of tools: the same on each host, with messages in English. */
 export const toolEnvironment = { PATH: toolDirectories.join(":"), LC_ALL: "C" } as const;
 
 const defaultMaxBuffer = 4 * 1024 * 1024;
 
 /**
- * Absolute path of a tool; looked for in the directories `first` before those that tools are usually in.
+ * Finds the absolute path of a tool, in the directories `first` before the usual ones.
  * @throws PodfleetError UNSUPPORTED when the host does not have it
  */
 export function findTool(name: string, first: readonly string[] = []): string {
@@ -88,14 +88,14 @@ export async function runCommand(
 interface Outcome extends CommandResult {
   readonly failed: boolean;
   readonly timedOut: boolean;
-  /** Absent when it could not be run, or was killed. */
+  /** Undefined when the tool could not be run, or was killed. */
   readonly exitCode: number | undefined;
-  /** Why it failed, when standard error does not say. */
+  /** The reason of a failure, for when standard error does not say. */
   readonly reason: string;
   readonly cause: unknown;
 }
 
-/** By posix_spawn(3): starting a container is little more than running tools, and Node's own way takes longer than some of them. */
+/** Runs a tool by posix_spawn(3), as Node's own way of starting a process takes longer than some tools run. */
 async function runAlone(
   file: string,
   args: readonly string[],
@@ -108,9 +108,9 @@ async function runAlone(
   let reason = "";
   const end = (why: string): void => {
     reason = why;
-    // It has not been reaped, so the id is still its own.
+    // The tool has not been reaped, so the id is still its own.
     process.kill(tool.pid, "SIGKILL");
-    // What it has started may hold them open.
+    // Processes that the tool has started may hold the pipes open.
     for (const pipe of tool.pipes.values()) pipe.destroy();
   };
   const timeout = `no end within ${timeoutMs} ms`;
@@ -126,7 +126,7 @@ async function runAlone(
   return { stdout: stdout.trimEnd(), stderr, failed, timedOut, exitCode, reason, cause: undefined };
 }
 
-/** Resolves when the stream has ended or was destroyed; `overflow` is called when it is longer than `bytesMax`. */
+/** Reads the stream until it ends or is destroyed; calls `overflow` when it is longer than `bytesMax`. */
 async function readText(
   stream: Readable | undefined,
   bytesMax: number,
@@ -139,12 +139,12 @@ async function readText(
     length += chunk.length;
     if (length > bytesMax) overflow();
   });
-  // Safe to ignore: a pipe that was destroyed has said all that is kept of it.
+  // Safe to ignore: a pipe is destroyed once the tool is killed, and what it carried until then is kept.
   if (stream) await finished(stream).catch(() => undefined);
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** With execa, which feeds streams and stops when either side does. */
+/** Runs a tool with execa, which feeds it a stream and stops when either side does. */
 async function runWithInput(
   file: string,
   args: readonly string[],
@@ -167,13 +167,13 @@ async function runWithInput(
   return { stdout, stderr, failed, timedOut, exitCode, reason, cause };
 }
 
-/** The last line of `text` that says something; tools put the reason there. */
+/** Returns the last line of `text` with content, where tools write the reason of a failure. */
 export function lastLine(text: string | undefined): string {
   const lines = text?.split("\n").map((line) => line.trim()) ?? [];
   return lines.findLast((line) => line !== "" && !isAdvice(line)) ?? "";
 }
 
-/** mount(8) ends its errors with it. */
+/** Tells whether the line is the advice that mount(8) ends its errors with. */
 function isAdvice(line: string): boolean {
   return line.startsWith("dmesg(1) may have more information");
 }
@@ -183,7 +183,7 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
-    // Safe to ignore: whatever keeps it from being executed, it is not the tool.
+    // Safe to ignore: a file that cannot be executed is not the tool.
     return false;
   }
 }

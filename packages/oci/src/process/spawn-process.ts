@@ -1,38 +1,38 @@
-/** Starting a process of the host at a cost that does not grow with the agent. */
+/** Starts processes at a cost that does not grow with the agent's memory. */
 import { closeSync } from "node:fs";
 import { Socket } from "node:net";
 
 import { libc, systemFailure } from "./libc.ts";
 
 /**
- * What the process finds at one of its descriptors.
+ * One of the file descriptors that a process starts with.
  *
  *     null     /dev/null
- *     reads    the reading end of a pipe whose other end is ours
- *     writes   the writing end of one
- *     number   that open file of ours
+ *     reads    the reading end of a pipe; the agent has the writing end
+ *     writes   the writing end of a pipe; the agent has the reading end
+ *     number   the agent's open file of that number
  */
 export type Descriptor = "null" | "reads" | "writes" | number;
 
 export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string | undefined;
-  /** From descriptor 0 on. */
+  /** The process's descriptors, from 0 on. */
   readonly descriptors: readonly Descriptor[];
-  /** It leads a session of its own, and so a process group. */
+  /** Makes the process the leader of a new session, and so of a process group. */
   readonly session?: boolean;
 }
 
 export interface SpawnedProcess {
   readonly pid: number;
-  /** Our ends of the pipes, by descriptor. */
+  /** The agent's ends of the pipes, by descriptor of the process. */
   readonly pipes: ReadonlyMap<number, Socket>;
-  /** Resolves when it has ended, and frees its process id. Until it is called, the id stays the process's own. */
+  /** Waits for the process's end and frees its id. Until this is called, the id stays the process's own. */
   readonly reap: () => Promise<ExitStatus>;
 }
 
 export interface ExitStatus {
-  /** Absent when a signal ended it. */
+  /** Undefined when a signal ended the process. */
   readonly exitCode: number | undefined;
   readonly signal: number | undefined;
 }
@@ -47,7 +47,8 @@ const structBytes = 512;
 const withoutWaiting = 1;
 
 /**
- * @param file absolute path
+ * Starts a process.
+ * @param file absolute path of the program
  * @throws PodfleetError RUNTIME_FAILED when it cannot be run; `details.errno` says why
  */
 export function spawnProcess(
@@ -56,13 +57,12 @@ export function spawnProcess(
   options: SpawnOptions,
 ): SpawnedProcess {
   const pipes = new Map<number, Socket>();
-  /** Ends of pipes that are the process's. */
+  /** The process's ends of the pipes. */
   const given: number[] = [];
   const actions = Buffer.alloc(structBytes);
   const attributes = makeAttributes(options.session ?? false);
   libc.actionsInit(actions);
   try {
-    // Beyond all targets, so that no descriptor is overwritten before it has been passed on.
     const sources = options.descriptors.map((descriptor, target) => {
       if (typeof descriptor === "number" || descriptor === "null") return descriptor;
       const { theirs, ours } = makePipe(descriptor);
@@ -88,7 +88,7 @@ export function spawnProcess(
   }
 }
 
-/** It starts with every signal's default action and none blocked: Node ignores SIGPIPE, and what runs in a container should not. */
+/** Has the process start with no signal blocked or ignored: Node ignores SIGPIPE, which programs in a container should not. */
 function makeAttributes(session: boolean): Buffer {
   const attributes = Buffer.alloc(structBytes);
   libc.attributesInit(attributes);
@@ -100,7 +100,7 @@ function makeAttributes(session: boolean): Buffer {
 
 function addDescriptors(actions: Buffer, sources: readonly (number | "null")[]): void {
   const { O_RDWR } = fileFlags;
-  // Every source first goes out of the way of the targets.
+  // Each source is first copied beyond all targets, so that none is overwritten before it has been passed on.
   const spare = Math.max(sources.length, ...sources.filter((source) => source !== "null")) + 1;
   for (const [target, source] of sources.entries()) {
     if (source !== "null") libc.addDup2(actions, source, spare + target);
@@ -116,7 +116,7 @@ function addDescriptors(actions: Buffer, sources: readonly (number | "null")[]):
 
 const fileFlags = { O_RDWR: 0o2, O_CLOEXEC: 0o2000000 } as const;
 
-/** A pipe between two processes that are yet to be spawned: to be closed when they are. Others do not inherit it. */
+/** Opens a pipe between two processes that are yet to be spawned; both ends are to be closed then. No other process inherits it. */
 export function openPipe(): [reading: number, writing: number] {
   const ends: [number, number] = [0, 0];
   if (libc.pipe2(ends, fileFlags.O_CLOEXEC) !== 0) throw systemFailure("make a pipe");
@@ -130,10 +130,10 @@ function makePipe(descriptor: "reads" | "writes"): { theirs: number; ours: Socke
     : { theirs: writing, ours: new Socket({ fd: reading, readable: true, writable: false }) };
 }
 
-/** Processes whose end is waited for. Node's own children are not among them. */
+/** Processes that someone waits for. Children that Node has started itself are not among them. */
 const awaited = new Map<number, PromiseWithResolvers<ExitStatus>>();
 
-/** A wait in a thread would keep one of the few that Node has for files, and a tool that hangs would keep it for long. */
+/** Waits by SIGCHLD: waiting in a thread would block one of the few that Node has for files, for as long as a tool hangs. */
 async function reap(pid: number): Promise<ExitStatus> {
   const end = Promise.withResolvers<ExitStatus>();
   if (awaited.size === 0) process.on("SIGCHLD", reapEnded);
@@ -142,7 +142,7 @@ async function reap(pid: number): Promise<ExitStatus> {
   return await end.promise;
 }
 
-/** One signal may stand for several ends. */
+/** Reaps each awaited process that has ended: one SIGCHLD may stand for several. */
 function reapEnded(): void {
   for (const [pid, end] of awaited) {
     const status: [number] = [0];
@@ -155,7 +155,7 @@ function reapEnded(): void {
   if (awaited.size === 0) process.off("SIGCHLD", reapEnded);
 }
 
-/** The encoding of waitpid(2). */
+/** Decodes the status of waitpid(2). */
 function readStatus(status: number): ExitStatus {
   const signal = status & 0x7f;
   return signal === 0

@@ -8,18 +8,18 @@ import { lastLine, toolEnvironment } from "./run-command.ts";
 import { traced } from "./trace.ts";
 
 export interface StreamCommandOptions {
-  /** Low-cardinality: `tar create`. */
+  /** The span's name, of low cardinality: `tar create`. */
   readonly spanName: string;
   readonly cwd?: string;
-  /** Ends the tool. It also ends when the stream is destroyed and it writes on. */
+  /** Ends the tool, which also ends when it writes to a stream that was destroyed. */
   readonly signal: AbortSignal;
-  /** Beside 0, when the tool has done its work with these too. */
+  /** Exit codes beside 0 that mean success. */
   readonly goodExitCodes?: readonly number[];
 }
 
 /**
- * Runs a tool for its standard output, at the pace of who reads it. The stream's end says that the tool ended well.
- * Otherwise the stream fails with RUNTIME_FAILED and the tool's last line.
+ * Runs a tool and streams its standard output, at the reader's pace. The stream ends when the tool has succeeded, and fails with
+ * RUNTIME_FAILED and the tool's last line when it has not.
  */
 export function streamCommand(
   file: string,
@@ -37,9 +37,9 @@ export function streamCommand(
     killSignal: "SIGKILL",
     ...(cwd === undefined ? {} : { cwd }),
   });
-  // At once: execa lets go of what nobody has asked for.
+  // Taken right away: execa drops output that nobody has asked for.
   const output = tool.iterable({ binary: true });
-  // Safe to ignore: the stream fails too, and its reader is told.
+  // Safe to ignore: the stream fails with the same error.
   traced(spanName, { "process.executable.name": basename(file) }, async () => {
     await tool;
   }).catch(() => undefined);
@@ -52,7 +52,7 @@ interface FailedTool {
   readonly exitCode?: number;
 }
 
-/** The same bytes; the failure as one of the registry. */
+/** Passes the bytes on, and a failure as a PodfleetError. */
 async function* explained(
   output: AsyncIterable<Uint8Array>,
   { spanName, goodExitCodes }: { spanName: string; goodExitCodes: readonly number[] },

@@ -2,8 +2,8 @@ import { architectures } from "../spec/seccomp-rules.ts";
 import { findInRootfs } from "./rootfs-path.ts";
 
 /**
- * Whether the root filesystem has programs of the machine's older architecture, by the loader that they need. A filter for
- * two architectures takes the runtime 5 ms longer to build, at each start, so it is made only where it is of use.
+ * Tells whether the root filesystem has programs of the machine's older architecture, by the loader that they need. The runtime takes
+ * 5 ms longer to build a seccomp filter for two architectures, at each start, so it builds one only for such a root filesystem.
  */
 export async function hasOlderPrograms(rootfs: string, architecture: string): Promise<boolean> {
   const loaders = architectures[architecture]?.compatible?.loaders ?? [];

@@ -5,13 +5,12 @@ import { dirname, join } from "node:path/posix";
 import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
 
-/** As the kernel's own bound. */
+/** The kernel's bound on symbolic links in one path. */
 const linksMax = 40;
 
 /**
- * The host's path of `path` inside `rootfs`, following symbolic links as a process in the container would: none leads
- * out of `rootfs`. Parts that do not exist are taken as they are. Only for a root filesystem that nobody changes
- * meanwhile.
+ * Finds the host's path of `path` inside `rootfs`. Symbolic links are followed as a process in the container would follow them, so none
+ * leads out of `rootfs`; parts that do not exist are kept. Safe only while no process changes the root filesystem.
  */
 export async function resolveInRootfs(rootfs: string, path: string): Promise<string> {
   const pending = parts(path);
@@ -37,12 +36,12 @@ export async function resolveInRootfs(rootfs: string, path: string): Promise<str
 }
 
 export interface FoundInRootfs {
-  /** On the host. */
+  /** The path on the host. */
   readonly path: string;
   readonly stats: Stats;
 }
 
-/** What a process in the container would find at `path`; undefined when there is nothing. */
+/** Finds the file that a process in the container would find at `path`; undefined when there is none. */
 export async function findInRootfs(
   rootfs: string,
   path: string,

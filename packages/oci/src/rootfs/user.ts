@@ -1,4 +1,4 @@
-/** Who a container's command runs as: names are looked up in the container's own /etc/passwd and /etc/group. */
+/** The user that a container's command runs as, by the container's own /etc/passwd and /etc/group. */
 import { readFile } from "node:fs/promises";
 
 import { PodfleetError } from "@podfleet/model/errors";
@@ -27,8 +27,8 @@ interface GroupEntry {
 }
 
 /**
- * A number needs no entry; a name does. Without a group, a user has the group of its entry (else 0) and is in the groups
- * that list it.
+ * Resolves a user. A number needs no entry in /etc/passwd; a name does. A user without a group gets the group of its entry, else 0, and
+ * the groups that list it.
  * @throws PodfleetError INVALID_INPUT that names the unknown user or group
  */
 export async function resolveUser(rootfs: string, request: UserRequest): Promise<ResolvedUser> {
@@ -39,7 +39,7 @@ export async function resolveUser(rootfs: string, request: UserRequest): Promise
   return findUser(parsePasswd(passwd), parseGroup(group), request);
 }
 
-/** The names that the container's own /etc/passwd gives to ids; the first of an id counts. */
+/** Reads user names by uid from the container's /etc/passwd; the first entry of a uid counts. */
 export async function readUserNames(rootfs: string): Promise<Map<number, string>> {
   const entries = parsePasswd(await readLines(rootfs, "/etc/passwd")).toReversed();
   return new Map(entries.map(({ uid, name }) => [uid, name]));
@@ -109,7 +109,7 @@ export function parseGroup(lines: readonly string[]): GroupEntry[] {
   });
 }
 
-/** Far above any real one; the image decides what is at the path. */
+/** Far above the size of any real file: the image decides what is at the path. */
 const fileBytesMax = 16 * 1024 * 1024;
 
 async function readLines(rootfs: string, path: string): Promise<string[]> {

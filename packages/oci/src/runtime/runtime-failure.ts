@@ -1,4 +1,4 @@
-/** What an OCI runtime says when it fails, read into podfleet's errors. */
+/** Failures of OCI runtimes as podfleet's errors. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSpec } from "@podfleet/model/exec";
 import { z } from "zod";
@@ -8,7 +8,7 @@ import { lastLine } from "../process/run-command.ts";
 /** A line of `--log-format json`; runc and crun both write it to standard error. */
 const logLineSchema = z.object({ level: z.string(), msg: z.string() });
 
-/** The reason in a runtime's standard error: the message of its last line. */
+/** Finds the reason in a runtime's standard error: the message of its last line. */
 export function reasonOf(stderr: string): string {
   const line = lastLine(stderr);
   return parseLogLine(line)?.msg ?? line;
@@ -37,8 +37,8 @@ const notExecutable = [
 ];
 
 /**
- * The error for a runtime that could not create or start a container.
- * @param reason what the runtime said
+ * Makes the error for a runtime that could not create or start a container.
+ * @param reason the runtime's message
  * @param command the container's argv[0]
  */
 export function creationFailure(reason: string, command: string): PodfleetError {
@@ -48,7 +48,7 @@ export function creationFailure(reason: string, command: string): PodfleetError 
 const noWorkdir =
   /chdir(?: to cwd \(".*"\) set in config\.json failed)?.*: (?:no such file or directory|not a directory)/i;
 
-/** The error for a runtime that could not run a command in a container. */
+/** Makes the error for a runtime that could not run a command in a container. */
 export function execFailure(
   reason: string,
   { command: [command = ""], workdir }: Pick<ExecSpec, "command" | "workdir">,
@@ -71,14 +71,14 @@ function commandFailure(reason: string, command: string): PodfleetError | undefi
   if (notFound.some((pattern) => pattern.test(reason))) {
     return new PodfleetError(
       "COMMAND_NOT_FOUND",
-      `Cannot run "${command}": no such executable in the container's root filesystem or on its PATH`,
+      `Cannot run "${command}": the container has no such executable, neither at that path nor on its PATH`,
       { details: { command, reason } },
     );
   }
   if (notExecutable.some((pattern) => pattern.test(reason))) {
     return new PodfleetError(
       "COMMAND_NOT_EXECUTABLE",
-      `Cannot run "${command}": it exists, but is not a file that may be executed`,
+      `Cannot run "${command}": it exists, but it is not an executable file`,
       { details: { command, reason } },
     );
   }

@@ -1,9 +1,9 @@
 /**
- * The OCI runtime: runc or crun. Both have one command line, so one class drives both; they differ in how they are
- * invoked (see `crunInvocation`) and in the words of their errors.
+ * The OCI runtime: runc or crun. They share a command line, and differ in how they are invoked (crun.ts) and in the words of their
+ * errors.
  *
- * A container known to a runtime has a directory of its id below the runtime's root. The runtime removes it on
- * `delete` and the host loses it at reboot.
+ * A runtime keeps a directory for each container that it knows, named by the container's id, below the runtime's root. `delete` removes
+ * it, and so does a reboot.
  */
 import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ import { z } from "zod";
 import type { CgroupHierarchies } from "../cgroup/cgroup.ts";
 import { type CommandResult, findTool, runCommand } from "../process/run-command.ts";
 import type { RuntimeLimits } from "../spec/runtime-spec.ts";
+import { crunInvocation, withoutNegativeQuota } from "./crun.ts";
 import { reasonOf } from "./runtime-failure.ts";
 
 export const runtimeNames = ["runc", "crun"] as const;
@@ -31,31 +32,31 @@ export interface RuntimeState {
 
 export interface RuntimeOptions {
   readonly name: RuntimeName;
-  /** Where the runtime keeps its state; lost at reboot. */
+  /** The directory for the runtime's state, which a reboot empties. */
   readonly root: string;
   readonly cgroups: CgroupHierarchies;
-  /** Where it is looked for first. */
+  /** Directories to look for the runtime in before the usual ones. */
   readonly toolDirectories?: readonly string[] | undefined;
   /** See `OciRuntime.timeoutMs`; 30 s when absent. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** What CRIU saves and revives only when told to. */
-export interface CheckpointKinds {
+/** Resources that CRIU saves and restores only when asked to. */
+export interface CheckpointResources {
   readonly tcpEstablished: boolean;
   readonly fileLocks: boolean;
 }
 
-export interface RuntimeCheckpointOptions extends CheckpointKinds {
+export interface RuntimeCheckpointOptions extends CheckpointResources {
   readonly imageDirectory: string;
-  /** Where CRIU writes its log, `dump.log`, and its statistics. */
+  /** The directory for CRIU's log, `dump.log`, and its statistics. */
   readonly workDirectory: string;
   readonly leaveRunning: boolean;
 }
 
 const defaultTimeoutMs = 30_000;
 const listAttemptsMax = 5;
-/** Writing the memory of large processes to a slow disk takes its time. */
+/** Enough to write the memory of large processes to a slow disk. */
 const checkpointTimeoutMs = 10 * 60_000;
 const absentPattern = /container does not exist|No such file or directory/;
 const endedPattern =
@@ -69,12 +70,12 @@ const listSchema = z
   .nullable()
   .transform((rows) => rows ?? []);
 
-/** The command line that runc and crun share. */
+/** Drives runc or crun by its command line. */
 export class OciRuntime {
   readonly name: RuntimeName;
-  /** The longest that a call may take, other than one that writes a checkpoint. */
+  /** The longest that a call may take, checkpoints aside. */
   readonly timeoutMs: number;
-  /** How it is invoked: the path of an executable, and its first arguments. */
+  /** The runtime's invocation: the path of an executable, and its first arguments. */
   readonly #command: readonly [string, ...string[]];
   readonly #root: string;
 
@@ -96,7 +97,7 @@ export class OciRuntime {
     throw new PodfleetError("RUNTIME_FAILED", `Cannot read the version of "${this.name}"`);
   }
 
-  /** Whether it can have CRIU save and revive processes. runc always can; crun when it was built with it. */
+  /** Tells whether the runtime can use CRIU: runc always can, crun when it was built with CRIU. */
   async canUseCriu(): Promise<boolean> {
     if (this.name === "runc") return true;
     const { stdout } = await runCommand(this.name, ["--version"], {
@@ -106,7 +107,7 @@ export class OciRuntime {
     return stdout.includes("+CRIU");
   }
 
-  /** undefined when the runtime does not know the container. */
+  /** Finds the container's state; undefined when the runtime does not know the container. */
   async state(id: string): Promise<RuntimeState | undefined> {
     if (!(await this.#knows(id))) return undefined;
     try {
@@ -118,12 +119,12 @@ export class OciRuntime {
     }
   }
 
-  /** Lets the command of a created container run. */
+  /** Starts the command of a created container. */
   async start(id: string): Promise<void> {
     await this.#run("start", [id]);
   }
 
-  /** Harmless when the process has ended already. `all` reaches each process of the container. */
+  /** Sends a signal to the container's first process, or to all of its processes; does nothing when the process has ended. */
   async kill(id: string, signal: number, options: { readonly all?: boolean } = {}): Promise<void> {
     try {
       await this.#run("kill", [...(options.all ? ["--all"] : []), id, String(signal)]);
@@ -132,7 +133,7 @@ export class OciRuntime {
     }
   }
 
-  /** Harmless when the runtime does not know the container. `force` kills it first. */
+  /** Deletes the container, with `force` after killing it; does nothing when the runtime does not know it. */
   async delete(id: string, options: { readonly force?: boolean } = {}): Promise<void> {
     if (!(await this.#knows(id))) return;
     try {
@@ -143,25 +144,25 @@ export class OciRuntime {
   }
 
   /**
-   * Has CRIU save the processes of a running container; they end then, unless they are to be left running.
-   * @throws PodfleetError RUNTIME_FAILED; CRIU's log says why, and the processes go on
+   * Has CRIU save the processes of a running container, and end them unless `leaveRunning`.
+   * @throws PodfleetError RUNTIME_FAILED with the reason in CRIU's log; the processes run on then
    */
   async checkpoint(id: string, options: RuntimeCheckpointOptions): Promise<void> {
-    const { imageDirectory, workDirectory, leaveRunning, ...kinds } = options;
+    const { imageDirectory, workDirectory, leaveRunning, ...resources } = options;
     const args = [
       ...["--image-path", imageDirectory, "--work-path", workDirectory],
       ...(leaveRunning ? ["--leave-running"] : []),
-      ...resourceArguments(kinds),
+      ...resourceArguments(resources),
     ];
     await this.#run("checkpoint", [...args, id], checkpointTimeoutMs);
   }
 
-  /** Freezes each process of the container. */
+  /** Freezes the container's processes. */
   async pause(id: string): Promise<void> {
     await this.#run("pause", [id]);
   }
 
-  /** Harmless when nothing is frozen. */
+  /** Thaws the container's processes; does nothing when they are not frozen. */
   async resume(id: string): Promise<void> {
     try {
       await this.#run("resume", [id]);
@@ -170,7 +171,7 @@ export class OciRuntime {
     }
   }
 
-  /** Sets the limits of a container that has processes; the runtime is told of them through a file in `bundle`. */
+  /** Sets the limits of a container that has processes; passes them in a file in `bundle`. */
   async update(id: string, limits: RuntimeLimits, bundle: string): Promise<void> {
     const path = join(bundle, "resources.json");
     const resources = this.name === "crun" ? withoutNegativeQuota(limits) : limits;
@@ -184,13 +185,13 @@ export class OciRuntime {
         const { stdout } = await this.#run("list", ["--format", "json"]);
         return this.#parse(listSchema, stdout);
       } catch (error) {
-        // runc reads its directory first, and gives up on a container that is deleted before its turn comes.
+        // runc lists its directory first, and fails on a container that is deleted before it is read.
         if (attempt === listAttemptsMax || !isFailure(error, absentPattern)) throw error;
       }
     }
   }
 
-  /** How the monitor is told to invoke the runtime. */
+  /** Builds the arguments that tell conmon how to invoke the runtime. */
   monitorArguments(): string[] {
     const [executable, ...rest] = this.#command;
     const args = [...rest, ...this.#globalArguments()];
@@ -243,7 +244,7 @@ export class OciRuntime {
     try {
       return schema.parse(JSON.parse(text));
     } catch (error) {
-      throw new PodfleetError("RUNTIME_FAILED", `Cannot read what ${this.name} answered`, {
+      throw new PodfleetError("RUNTIME_FAILED", `Cannot read the answer of ${this.name}`, {
         details: { answer: text.slice(0, 1024) },
         cause: error,
       });
@@ -251,34 +252,10 @@ export class OciRuntime {
   }
 }
 
-/** The same of `checkpoint` and of `restore`. */
-export function resourceArguments({ tcpEstablished, fileLocks }: CheckpointKinds): string[] {
+/** Builds the arguments that `checkpoint` and `restore` share. */
+export function resourceArguments({ tcpEstablished, fileLocks }: CheckpointResources): string[] {
   return [...(tcpEstablished ? ["--tcp-established"] : []), ...(fileLocks ? ["--file-locks"] : [])];
 }
-
-/**
- * crun up to 1.8 refuses a hybrid host whose cgroup v2 tree owns a controller, though it needs none of it. It runs in a
- * mount namespace of its own where that tree is not mounted.
- */
-function crunInvocation(path: string, cgroups: CgroupHierarchies): [string, ...string[]] {
-  const { unified } = cgroups;
-  if (cgroups.mode !== "hybrid" || unified === undefined || unified.controllers.length === 0) {
-    return [path];
-  }
-  const script = 'umount "$1" && shift && exec "$0" "$@"';
-  const shell = ["sh", "-c", script, path, unified.directory];
-  return [findTool("unshare"), "--mount", "--propagation", "slave", ...shell];
-}
-
-/** crun up to 1.8 takes the quota that says "no limit" for a huge number, which the kernel refuses. */
-function withoutNegativeQuota({ cpu, ...others }: RuntimeLimits): RuntimeLimits {
-  if (cpu?.quota !== -1) return { ...(cpu && { cpu }), ...others };
-  return { cpu: { ...cpu, quota: cpusMax * (cpu.period ?? periodUsDefault) }, ...others };
-}
-
-/** More than any kernel knows. */
-const cpusMax = 8192;
-const periodUsDefault = 100_000;
 
 function isFailure(error: unknown, pattern: RegExp): boolean {
   return hasCode(error, "RUNTIME_FAILED") && pattern.test(String(error.details?.["reason"]));

@@ -1,4 +1,4 @@
-/** A host for tests: real images, mounts, cgroups, monitors and runtimes, in a folder that is gone afterwards. */
+/** A host for tests: real images, mounts, cgroups, monitors and runtimes, in a folder that is removed afterwards. */
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 
@@ -24,7 +24,7 @@ import { OciRuntime, type RuntimeName } from "./runtime.ts";
 export interface TestHost extends AsyncDisposable {
   readonly root: string;
   readonly runtime: OciRuntime;
-  /** A container of busybox that nothing has been made of yet. */
+  /** A container of busybox without any files or processes yet. */
   readonly container: (spec: Partial<ContainerSpecInput>) => TestContainer;
 }
 

@@ -1,4 +1,4 @@
-/** What is mounted inside a container: the kernel's file systems, its own /etc files, and what the user asked for. */
+/** Mounts inside a container: the kernel's file systems, its own /etc files, and those that the user asked for. */
 import { normalize } from "node:path/posix";
 
 import { assertNever } from "@podfleet/base/invariant";
@@ -14,10 +14,10 @@ export interface EtcFiles {
   readonly resolvConf: string;
 }
 
-/** Where a container with an init finds it. */
+/** Path of the init program in a container that has one. */
 export const initDestination = "/run/podfleet-init";
 
-/** Outer mounts come before those in them. A mount of the user's replaces the one that would be at its destination. */
+/** Lists the mounts, outer ones first. A mount of the user replaces the default one at its destination. */
 export function containerMounts(
   spec: ContainerSpec,
   etcFiles: EtcFiles,
@@ -35,7 +35,7 @@ export function containerMounts(
   return mounts.toSorted((a, b) => depth(a) - depth(b));
 }
 
-/** The root's propagation has to be as wide as that of the widest mount below it. */
+/** Finds the root's mount propagation, which has to be as wide as that of the widest mount below it. */
 export function rootfsPropagation(
   mounts: readonly Mount[],
 ): Pick<RuntimeSpec["linux"], "rootfsPropagation"> {
@@ -68,7 +68,7 @@ function userMount(mount: Mount): RuntimeMount {
   }
 }
 
-/** The OCI runtime specification's default file systems. */
+/** The default file systems of the OCI runtime specification. */
 function kernelMounts(spec: ContainerSpec): RuntimeMount[] {
   const access = spec.privileged ? "rw" : "ro";
   const hidden = ["nosuid", "noexec", "nodev"];
@@ -118,7 +118,7 @@ function initMount(source: string): RuntimeMount {
   return { destination: initDestination, type: "bind", source, options };
 }
 
-/** What programs expect to write to, also when the root is read-only; as podman does. */
+/** Directories that programs expect to be writable: podman mounts them too when the root is read-only. */
 const scratchMounts: readonly RuntimeMount[] = ["/run", "/tmp", "/var/tmp"].map((destination) => ({
   destination,
   type: "tmpfs",

@@ -1,10 +1,10 @@
-/** A container's limits in the OCI runtime's terms. The runtime translates them for cgroup v2. */
+/** A container's limits in the terms of cgroup v1, as the OCI runtime expects them; it translates them for v2. */
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 
 import type { HostLimits } from "./host-limits.ts";
 import type { RuntimeLimits, RuntimeResources } from "./runtime-spec.ts";
 
-/** podman's default. */
+/** podman's default for the number of processes. */
 const pidsLimitDefault = 2048;
 
 export function containerResources(spec: ContainerSpec, host: HostLimits): RuntimeResources {
@@ -21,7 +21,7 @@ export function containerResources(spec: ContainerSpec, host: HostLimits): Runti
   };
 }
 
-/** Limits for a container that has some already: what the spec does not limit is said to have no limit. */
+/** Builds the limits for a container that runs: a resource that the spec does not limit is set to no limit. */
 export function updatedResources(spec: ContainerSpec, host: HostLimits): RuntimeLimits {
   const { cpus, cpuShares = cpuSharesDefault, memoryBytes } = spec.resources;
   const noMemoryLimit = host.limitsSwap ? { limit: -1, swap: -1 } : { limit: -1 };
@@ -35,14 +35,14 @@ export function updatedResources(spec: ContainerSpec, host: HostLimits): Runtime
   };
 }
 
-/** The kernel's default. */
+/** The kernel's default weight. */
 const cpuSharesDefault = 1024;
 const periodUs = 100_000;
 const longestPeriodUs = 1_000_000;
-/** The kernel refuses less. */
+/** The smallest quota that the kernel takes. */
 const shortestQuotaUs = 1_000;
 
-/** Microseconds of CPU time in each period. A very small share needs a longer period. */
+/** Microseconds of CPU time in each period. A very small quota needs a longer period. */
 function cpuBandwidth(cpus: number): { quota: number; period: number } {
   const quota = Math.round(cpus * periodUs);
   if (quota >= shortestQuotaUs) return { quota, period: periodUs };
@@ -50,7 +50,7 @@ function cpuBandwidth(cpus: number): { quota: number; period: number } {
   return { quota: longQuota, period: longestPeriodUs };
 }
 
-/** As podman does: as much swap as memory, where the kernel can limit it. */
+/** Allows as much swap as memory, as podman does, where the kernel can limit it. */
 function memoryLimit(bytes: number, host: HostLimits): { limit: number; swap?: number } {
   return host.limitsSwap ? { limit: bytes, swap: 2 * bytes } : { limit: bytes };
 }

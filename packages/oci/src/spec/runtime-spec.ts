@@ -61,7 +61,7 @@ export interface RuntimeResources {
   readonly pids: { readonly limit: number };
 }
 
-/** What of them can be changed while the container runs. */
+/** Limits that can be changed while the container runs. */
 export type RuntimeLimits = Omit<RuntimeResources, "devices">;
 
 export interface RuntimeDevice {
@@ -95,7 +95,7 @@ export interface RuntimeSyscallArgument {
   readonly op: string;
 }
 
-/** `config.json`, or the process of an exec session: limits are 64-bit numbers, which JSON can hold and JavaScript's numbers cannot. */
+/** Serializes `config.json`, or the process of an exec session. Limits are 64-bit integers, which JSON can hold and a JavaScript number cannot. */
 export function serializeRuntimeSpec(spec: RuntimeSpec | RuntimeProcess): string {
   return JSON.stringify(spec, (_key, value: unknown) =>
     typeof value === "bigint" ? JSON.rawJSON(value.toString()) : value,
@@ -104,7 +104,7 @@ export function serializeRuntimeSpec(spec: RuntimeSpec | RuntimeProcess): string
 
 declare global {
   interface JSON {
-    /** ECMAScript's "JSON.parse source text access": `text` is written as it is. */
+    /** Returns a value that is serialized as `text` (ECMAScript proposal "JSON.parse source text access"). */
     rawJSON(text: string): unknown;
   }
 }

@@ -1,13 +1,13 @@
 /**
- * System calls that the runtime-default seccomp profile allows; anything else fails with EPERM. It allows what the default
- * profiles of Docker and podman do: what programs need, and nothing that only a host's administrator has a use for.
- * The runtimes pass over names that a machine or its libseccomp does not know.
+ * System calls that the runtime-default seccomp profile allows, as those of Docker and podman do; any other fails with EPERM. The profile
+ * has the calls that programs need, and none that only a host's administrator needs. The runtimes skip names that the machine or
+ * its libseccomp does not know.
  */
 import type { linuxCapabilities } from "@podfleet/model/container/capability";
 
 type CapabilityName = (typeof linuxCapabilities)[number];
 
-/** Allowed to each container. */
+/** System calls that each container may make. */
 export const allowedCalls: readonly string[] = callNames({
   files: `access chdir chmod chown chown32 close close_range copy_file_range creat dup dup2 dup3 faccessat faccessat2
     fadvise64 fadvise64_64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchown32 fchownat fcntl fcntl64 fdatasync
@@ -52,7 +52,7 @@ export const allowedCalls: readonly string[] = callNames({
   debugging: `process_vm_readv process_vm_writev ptrace`,
 });
 
-/** Allowed to a container that has the capability as well. */
+/** System calls that a container with the capability may make as well. */
 export const allowedByCapability: Partial<Readonly<Record<CapabilityName, readonly string[]>>> = {
   BPF: ["bpf"],
   DAC_READ_SEARCH: ["open_by_handle_at"],
@@ -78,11 +78,11 @@ export const allowedByCapability: Partial<Readonly<Record<CapabilityName, readon
 interface Architecture {
   readonly name: string;
   readonly calls: readonly string[];
-  /** The older architecture whose programs the machine runs too, and what tells that an image has some. */
+  /** The older architecture whose programs the machine runs too, and the loaders that such programs need. */
   readonly compatible?: { readonly name: string; readonly loaders: readonly string[] };
 }
 
-/** By Node's name of the architecture. */
+/** Architectures by Node's name for them. */
 export const architectures: Readonly<Record<string, Architecture>> = {
   x64: {
     name: "SCMP_ARCH_X86_64",

@@ -16,9 +16,9 @@ const EPERM = 1;
 const ENOSYS = 38;
 
 export interface SeccompTarget {
-  /** Node's name of it: `x64`. */
+  /** The architecture by Node's name for it: `x64`. */
   readonly architecture: string;
-  /** Programs of the machine's older architecture run too, under the same rules. Otherwise they are killed. */
+  /** Whether programs of the machine's older architecture may run, under the same rules; otherwise they are killed. */
   readonly compatible: boolean;
 }
 
@@ -63,8 +63,8 @@ const conditionalRules: readonly RuntimeSyscallRule[] = [
 ];
 
 /**
- * Threads and processes, but no namespaces. A filter cannot read clone3's flags, which are behind a pointer; ENOSYS makes
- * libraries fall back to clone.
+ * Rules that allow new threads and processes, but no new namespaces. A filter cannot read clone3's flags, which are behind a pointer; ENOSYS
+ * makes libraries fall back to clone.
  */
 const cloneRules: readonly RuntimeSyscallRule[] = [
   {

@@ -1,13 +1,13 @@
-/** From what a user asked for and what the image and the host are, to the OCI runtime's `config.json`. Pure. */
-import type { linuxCapabilities } from "@podfleet/model/container/capability";
-import { defaultCapabilities } from "@podfleet/model/container/capability";
+/** The OCI runtime's `config.json`, from a container's spec, its image and its host. Pure. */
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSpec, TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
 import type { ImageConfig } from "@podfleet/model/image-config";
 
+import { boundingCapabilities, capabilitySets } from "./capabilities.ts";
 import type { HostLimits } from "./host-limits.ts";
+import { containerNamespaces, maskedPaths, readonlyPaths } from "./isolation.ts";
 import { containerMounts, type EtcFiles, initDestination, rootfsPropagation } from "./mounts.ts";
 import type { ResolvedUser } from "./resolved-user.ts";
 import { containerResources } from "./resources.ts";
@@ -26,15 +26,16 @@ export interface RuntimeSpecInput {
   readonly cgroup: string;
   readonly etcFiles: EtcFiles;
   readonly seccompTarget: SeccompTarget;
-  /** The host's init, for a container that is to have one. */
+  /** Path of the host's init program, for a container that is to have one. */
   readonly init?: string | undefined;
   /** The host's devices, for a privileged container. */
   readonly devices: readonly RuntimeDevice[];
-  /** Of the command's terminal at the beginning. */
+  /** The size that the command's terminal starts with. */
   readonly terminalSize?: TerminalSize | undefined;
 }
 
 /**
+ * Builds `config.json`.
  * @throws PodfleetError INVALID_INPUT when there is no command to run; UNSUPPORTED when a capability is asked for that
  * the agent does not have itself
  */
@@ -68,7 +69,7 @@ export type ProcessInput = Pick<
   "id" | "spec" | "image" | "user" | "host" | "terminalSize"
 >;
 
-/** The first process of a container, its command the spec's or the image's. */
+/** Builds the first process of a container, with the spec's command or the image's. */
 function containerProcess(input: ProcessInput): RuntimeProcess {
   const { spec, image, user, host, terminalSize } = input;
   const bounding = boundingCapabilities(spec, host.capabilities);
@@ -86,8 +87,8 @@ function containerProcess(input: ProcessInput): RuntimeProcess {
 }
 
 /**
- * A further process in a running container: as its first one, but for what `exec` says. TERM is set when either of them has a
- * terminal. What the container is confined by otherwise, its cgroup and its seccomp filter, the runtime applies by itself.
+ * Builds a further process in a running container: like its first one, but for what `exec` says. TERM is set when either of them has a
+ * terminal. The runtime itself applies the container's cgroup and seccomp filter to it.
  * @throws PodfleetError UNSUPPORTED when a capability is asked for that the agent does not have itself
  */
 export function execProcess(input: ProcessInput, exec: ExecSpec): RuntimeProcess {
@@ -112,7 +113,7 @@ export function containerHostname(id: ContainerId, spec: ContainerSpec): string 
   return spec.hostname ?? id.slice(0, 12);
 }
 
-/** An entrypoint in the spec drops the image's command too, as podman does. */
+/** Joins entrypoint and command. An entrypoint in the spec drops the image's command too, as in podman. */
 export function containerCommand(spec: ContainerSpec, image: ImageConfig): string[] {
   const entrypoint = spec.entrypoint ?? image.entrypoint ?? [];
   const command = spec.command ?? (spec.entrypoint ? [] : (image.command ?? []));
@@ -146,60 +147,9 @@ function containerEnvironment({ id, spec, image, user }: ProcessInput): string[]
   return Array.from(env, ([name, value]) => `${name}=${value}`);
 }
 
-type CapabilityName = (typeof linuxCapabilities)[number];
-
-/** What the container's processes can ever hold. */
-function boundingCapabilities(
-  spec: ContainerSpec,
-  available: readonly CapabilityName[],
-): CapabilityName[] {
-  if (spec.privileged) return [...available];
-  const { capabilitiesAdd: add, capabilitiesDrop: drop } = spec;
-  const lacking = add.find((name) => name !== "ALL" && !available.includes(name));
-  if (lacking !== undefined) {
-    throw new PodfleetError(
-      "UNSUPPORTED",
-      `Cannot add capability "${lacking}": the host's agent does not have it itself`,
-      { details: { field: "capabilitiesAdd", capability: lacking } },
-    );
-  }
-  return available.filter((name) => {
-    if (add.includes(name)) return true;
-    if (drop.includes(name)) return false;
-    if (add.includes("ALL")) return true;
-    return !drop.includes("ALL") && isDefaultCapability(name);
-  });
-}
-
-function isDefaultCapability(name: CapabilityName): boolean {
-  return defaultCapabilities.some((capability) => capability === name);
-}
-
-/** Root holds the whole bounding set. Another user holds what was added by name, and keeps it over execve. */
-function capabilitySets(
-  spec: ContainerSpec,
-  bounding: readonly CapabilityName[],
-  user: ResolvedUser,
-): RuntimeProcess["capabilities"] {
-  const all = bounding.map((name) => `CAP_${name}`);
-  if (user.uid === 0) {
-    return { bounding: all, effective: all, permitted: all, inheritable: [], ambient: [] };
-  }
-  const added = bounding
-    .filter((name) => spec.capabilitiesAdd.includes(name) || spec.capabilitiesAdd.includes("ALL"))
-    .map((name) => `CAP_${name}`);
-  return {
-    bounding: all,
-    effective: added,
-    permitted: added,
-    inheritable: added,
-    ambient: added,
-  };
-}
-
 const unlimited = 2n ** 64n - 1n;
 
-/** Above the agent's own hard limit the runtime could not set it; -1 means unlimited. */
+/** Bounds the limit by the agent's own hard limit, above which the runtime could not set it; -1 means unlimited. */
 function clampRlimit(rlimit: ContainerSpec["rlimits"][number], host: HostLimits): RuntimeRlimit {
   const ceiling = BigInt(host.hardLimits[rlimit.type] ?? unlimited);
   const clamp = (value: number): bigint => {
@@ -209,43 +159,3 @@ function clampRlimit(rlimit: ContainerSpec["rlimits"][number], host: HostLimits)
   const type = `RLIMIT_${rlimit.type.toUpperCase()}`;
   return { type, soft: clamp(rlimit.soft), hard: clamp(rlimit.hard) };
 }
-
-function containerNamespaces(
-  spec: ContainerSpec,
-  host: HostLimits,
-): RuntimeSpec["linux"]["namespaces"][number]["type"][] {
-  const own = ["pid", "ipc", "uts", "mount"] as const;
-  return [
-    ...own,
-    ...(spec.networkMode === "none" ? (["network"] as const) : []),
-    ...(host.cgroupMode === "v2" ? (["cgroup"] as const) : []),
-  ];
-}
-
-/** What a container must not see of its host: kernel memory, keys, timings of other processes, firmware. */
-const maskedPaths = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys/dev/block",
-  "/sys/devices/virtual/powercap",
-  "/sys/firmware",
-  "/sys/fs/selinux",
-];
-
-/** What a container may see, but must not set: it is the whole host's. */
-const readonlyPaths = [
-  "/proc/asound",
-  "/proc/bus",
-  "/proc/fs",
-  "/proc/irq",
-  "/proc/sys",
-  "/proc/sysrq-trigger",
-];

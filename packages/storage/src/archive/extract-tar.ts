@@ -2,13 +2,13 @@ import type { Readable } from "node:stream";
 
 import { runCommand } from "@podfleet/oci/process/run-command";
 
-/** For one layer; a large one on a slow disk takes minutes. */
+/** Enough for a large layer on a slow disk. */
 const timeoutMs = 30 * 60_000;
 
 /**
  * Writes the files of the tar stream `input` into `directory`, with owners, modes and times as they are. tar refuses names
  * that lead out of it, and follows no symbolic link that it has written itself.
- * @param options more of tar's
+ * @param options further options of tar
  */
 export async function extractTar(
   input: Readable,

@@ -6,12 +6,12 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 
 const chunkSize = 256 * 1024;
 
-/** The file's bytes, decompressed when they begin as gzip (RFC 1952) or zstd (RFC 8878) does. Its errors come by `error`. */
+/** Streams the file's bytes, decompressed when they are gzip (RFC 1952) or zstd (RFC 8878). The stream emits errors as `error`. */
 export async function readDecompressed(path: string): Promise<Readable> {
   const decompressor = await findDecompressor(path);
   const source = createReadStream(path, { highWaterMark: chunkSize });
   if (decompressor === undefined) return source;
-  // Safe to ignore: a failure destroys the decompressor with the same error, which its reader gets.
+  // Safe to ignore: a failure destroys the decompressor with the same error, which its reader receives.
   return pipeline(source, decompressor, () => undefined);
 }
 

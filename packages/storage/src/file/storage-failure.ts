@@ -1,6 +1,6 @@
 import { PodfleetError } from "@podfleet/model/errors";
 
-/** Runs `body`; a failure of the file system or of a tool becomes STORAGE_FAILED, a known error passes on. */
+/** Runs `body`; turns a failure of the file system or of a tool into STORAGE_FAILED, and passes other PodfleetErrors on. */
 export async function storing<T>(action: string, body: () => Promise<T>): Promise<T> {
   try {
     return await body();

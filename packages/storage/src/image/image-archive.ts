@@ -1,6 +1,6 @@
 /**
  * The images in an unpacked archive: an OCI image layout (`oci-layout`, `index.json`, `blobs/`) or what `docker save` writes
- * (`manifest.json`). An archive that is both is read as the latter, which knows the images' names.
+ * (`manifest.json`). An archive that is both is read as Docker's, which has the images' names.
  */
 import { readFile } from "node:fs/promises";
 
@@ -10,7 +10,7 @@ import { fullImageName } from "@podfleet/model/image";
 import { type ImageConfig, parseImageConfig } from "@podfleet/model/image-config";
 import { z } from "zod";
 
-import type { UnpackedArchive, UnpackedFile } from "../archive/archive.ts";
+import type { UnpackedArchive, UnpackedFile } from "../archive/unpacked-archive.ts";
 import type { ArchivedLayer } from "../layer/layer-store.ts";
 
 export interface ArchivedImage {
@@ -18,16 +18,19 @@ export interface ArchivedImage {
   readonly names: readonly string[];
   readonly configText: string;
   readonly config: ImageConfig;
-  /** The lowest first, one for each of the configuration's diff ids. */
+  /** The layers, the lowest first: one for each diff id of the configuration. */
   readonly layers: readonly ArchivedLayer[];
 }
 
 const documentBytesMax = 8 * 1024 * 1024;
-/** The overlay file system takes 128 layers, one of which is the container's own. */
+/** The overlay file system's limit of 128 layers, less the container's own. */
 const layersMax = 127;
 const indexDepthMax = 4;
 
-/** @throws PodfleetError IMAGE_INVALID */
+/**
+ * Reads the archive's images for an architecture.
+ * @throws PodfleetError IMAGE_INVALID, also when there is none
+ */
 export async function readArchivedImages(
   archive: UnpackedArchive,
   architecture: string,
@@ -58,7 +61,7 @@ async function readDockerArchive(archive: UnpackedArchive): Promise<ArchivedImag
   );
 }
 
-/** Docker leaves out its own registry: `busybox` is `docker.io/library/busybox:latest`. */
+/** Adds the registry that Docker leaves out: `busybox` is `docker.io/library/busybox:latest`. */
 function fullDockerName(name: string): string {
   const full = fullImageName(name);
   if (!full.startsWith("localhost/") || name.startsWith("localhost/")) return full;
@@ -102,7 +105,7 @@ async function readOciLayout(
   return [...images.values()];
 }
 
-/** The manifest that `descriptor` means on this architecture; undefined when it is for another, or for no machine at all. */
+/** Finds the manifest for this architecture; undefined when the descriptor is for another one, or not for a machine (an attestation). */
 async function findManifest(
   archive: UnpackedArchive,
   descriptor: Descriptor,
@@ -125,7 +128,7 @@ async function findManifest(
   return undefined;
 }
 
-/** containerd's annotation is the full name; the standard one may be a full name, or a tag, which alone names nothing. */
+/** Reads the image's name from containerd's annotation, which is a full name, or from the standard one, which may be a mere tag. */
 function ociNames({ annotations = {} }: Descriptor): string[] {
   const name =
     annotations["io.containerd.image.name"] ?? annotations["org.opencontainers.image.ref.name"];
@@ -163,7 +166,7 @@ async function makeImage(
   };
 }
 
-/** Docker names a configuration by its digest, OCI its blobs; other names promise nothing. */
+/** Checks a configuration that is named by its digest, as Docker's and OCI's are. */
 function assertNamedByDigest(file: UnpackedFile): void {
   const hex = /(?:^|\/)([0-9a-f]{64})(?:\.json)?$/.exec(file.name)?.[1];
   if (hex === undefined || file.digest === `sha256:${hex}`) return;

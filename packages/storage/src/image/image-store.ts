@@ -1,12 +1,12 @@
 /**
  * The images of a host.
  *
- *     <directory>/uploads/     archives that are being received, those of other things than images too
- *     <directory>/staging/     archives and layers being taken apart; emptied at start
+ *     <directory>/uploads/     archives that are being received, also those of checkpoints, files and artifacts
+ *     <directory>/staging/     archives and layers that are being unpacked; removed at start
  *     <directory>/layers/      see layer-store.ts
- *     <directory>/records/     for each image its record and its configuration, as it was in the archive
+ *     <directory>/records/     the record of each image, with its configuration as it was in the archive
  *
- * An image is there once its record is, which is written last, so a load that is cut off leaves at most whole layers.
+ * An image exists once its record does. The record is written last, so a load that is cut off leaves at most whole layers.
  */
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import { fullImageName, type Image, imageSchema, matchesImage } from "@podfleet/
 import { type ImageConfig, parseImageConfig } from "@podfleet/model/image-config";
 import { z } from "zod";
 
-import { UnpackedArchive } from "../archive/archive.ts";
+import { UnpackedArchive } from "../archive/unpacked-archive.ts";
 import { writeDurably } from "../file/durable-file.ts";
 import { Serial } from "../file/serial.ts";
 import { storing } from "../file/storage-failure.ts";
@@ -53,7 +53,7 @@ export class ImageStore {
     this.uploads = uploads;
   }
 
-  /** Only one store may work in a directory at a time. */
+  /** Opens the store, which has to be the only one in its directory. */
   static async open(directory: string, clock: Clock): Promise<ImageStore> {
     return await storing("open the image store", async () => {
       const records = join(directory, "records");
@@ -73,8 +73,8 @@ export class ImageStore {
   }
 
   /**
-   * Takes in the images of an uploaded archive; the upload stays. An image that is here already stays as it is and gets
-   * the archive's names; a name that another image had moves to the new one.
+   * Loads the images of an uploaded archive; the upload stays. An image that the store has already gets the archive's names; a name
+   * that another image has moves to the loaded one.
    * @throws PodfleetError INVALID_INPUT when the upload has not `sizeBytes`; IMAGE_INVALID; STORAGE_FAILED
    */
   async load(uploadId: OperationId, sizeBytes: number): Promise<Image[]> {
@@ -91,7 +91,7 @@ export class ImageStore {
     return Array.from(this.#images.values(), ({ image }) => image);
   }
 
-  /** By id, by a prefix of it, by full name or by short name; a full name goes before a short one. */
+  /** Finds an image by id, by a prefix of it, by full name or by short name; a full name goes before a short one. */
   find(reference: string): Image | undefined {
     const images = this.list();
     const full = fullImageName(reference);
@@ -106,14 +106,14 @@ export class ImageStore {
     return this.#get(imageId).config;
   }
 
-  /** What `lowerDirectories` are relative to. */
+  /** The directory that `lowerDirectories` are relative to. */
   get layersDirectory(): string {
     return this.#layers.directory;
   }
 
   /**
-   * The image's layers for an overlay mount, the highest first. A layer that an image has more than once (an empty one,
-   * mostly) counts where it is highest: it decides on all its files there, and the kernel refuses it a second time.
+   * Lists the image's layers for an overlay mount, the highest first. A layer that an image has more than once (mostly an empty one)
+   * is listed where it is highest: there it decides on all its files, and the kernel refuses it a second time.
    * @throws PodfleetError IMAGE_NOT_FOUND
    */
   lowerDirectories(imageId: ImageId): string[] {
@@ -164,7 +164,7 @@ export class ImageStore {
     return image;
   }
 
-  /** Takes `names` away from all images but one. */
+  /** Removes `names` from all images but `owner`. */
   async #takeNames(names: readonly string[], owner: ImageId): Promise<void> {
     for (const stored of this.#images.values()) {
       const left = stored.image.names.filter((name) => !names.includes(name));
@@ -203,7 +203,7 @@ function timestampOf(text: string | undefined): string | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
-/** The OCI image spec takes Go's names of architectures. */
+/** Translates Node's name of an architecture into Go's, which the OCI image spec uses. */
 function ociArchitecture(nodeArchitecture: string): string {
   return nodeArchitecture === "x64" ? "amd64" : nodeArchitecture;
 }

@@ -32,7 +32,7 @@ export function digestOf(bytes: Uint8Array): string {
 export interface TestLayer {
   /** The uncompressed tar stream. */
   readonly tar: Buffer;
-  /** As it is in the archive; the tar stream itself when absent. */
+  /** The layer's bytes in the archive; the tar stream itself when absent. */
   readonly blob?: Buffer;
 }
 
@@ -54,7 +54,7 @@ export function configOf(image: TestImage): Buffer {
   );
 }
 
-/** What `docker save` writes. */
+/** Makes an archive as `docker save` writes it. */
 export async function dockerArchive(images: readonly TestImage[]): Promise<Buffer> {
   const files = new Map<string, Buffer>();
   const manifest = images.map((image) => {
@@ -79,7 +79,7 @@ interface Descriptor {
   readonly platform?: { readonly os: string; readonly architecture: string };
 }
 
-/** An OCI image layout under construction: blobs by digest, and an index over what is named. */
+/** Builds an OCI image layout: blobs by digest, and an index of the named ones. */
 export class OciLayout {
   readonly #blobs = new Map<string, Buffer>();
 
@@ -100,7 +100,7 @@ export class OciLayout {
     return image.name === undefined ? manifest : { ...manifest, annotations };
   }
 
-  /** Puts other bytes under a digest that is already there. */
+  /** Replaces the bytes under an existing digest. */
   corrupt(digest: string, content: Buffer): void {
     this.#blobs.set(digest, content);
   }

@@ -1,6 +1,6 @@
 /**
- * Image layers as directories that overlay mounts take as lower ones. A layer is known by its diff id, the digest of its
- * uncompressed tar stream, so images that share it share the directory. A layer never changes once it is here.
+ * Image layers as directories: the lower ones of overlay mounts. A layer is named by its diff id, the digest of its uncompressed tar
+ * stream, so images that share a layer share its directory. A stored layer never changes.
  *
  *     <directory>/<24 digits of the diff id>           the files
  *     <directory>/<24 digits of the diff id>.json      the whole diff id, and the tar stream's length
@@ -17,8 +17,8 @@ import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { runCommand } from "@podfleet/oci/process/run-command";
 import { z } from "zod";
 
-import type { UnpackedFile } from "../archive/archive.ts";
 import { extractTar } from "../archive/extract-tar.ts";
+import type { UnpackedFile } from "../archive/unpacked-archive.ts";
 import { readDecompressed } from "../file/compression.ts";
 import { writeDurably } from "../file/durable-file.ts";
 import { convertWhiteouts } from "./layer-whiteouts.ts";
@@ -28,12 +28,12 @@ export type LayerRecord = z.infer<typeof recordSchema>;
 
 const nameDigits = 24;
 
-/** A layer without files, for an image without layers. */
+/** Name of a layer without files, for images without layers. */
 export const emptyLayer = "empty";
 
 export interface ArchivedLayer {
   readonly file: UnpackedFile;
-  /** Digest of the uncompressed tar stream. */
+  /** The digest of the uncompressed tar stream. */
   readonly diffId: string;
 }
 
@@ -49,14 +49,15 @@ export class LayerStore {
     return new LayerStore(directory);
   }
 
-  /** The layer's directory, relative to the store's. */
+  /** Returns the layer's directory, relative to the store's. */
   name(diffId: string): string {
     return diffId.slice("sha256:".length).slice(0, nameDigits);
   }
 
   /**
-   * Extracts the layer, unless it is here already. `staging` does not exist and is on the same file system.
-   * @throws PodfleetError IMAGE_INVALID when it is damaged, has another digest, or reaches out of its directory
+   * Extracts the layer, unless the store has it.
+   * @param staging a path on the same file system where nothing exists
+   * @throws PodfleetError IMAGE_INVALID when it is damaged, has another digest, or has entries that lead out of its directory
    */
   async ensure(layer: ArchivedLayer, staging: string): Promise<LayerRecord> {
     const { diffId, file } = layer;
@@ -66,7 +67,7 @@ export class LayerStore {
     const sizeBytes = await extractLayer({ path: file.path, diffId, target: staging });
     const record = { diffId, sizeBytes };
     const target = join(this.directory, this.name(diffId));
-    // A directory without its record is what a crash left between the two steps below.
+    // A crash between the two steps below leaves a directory without its record.
     await rm(target, { recursive: true, force: true });
     await rename(staging, target);
     await writeDurably(this.#recordPath(diffId), JSON.stringify(record));
@@ -100,7 +101,7 @@ interface Extraction {
   readonly target: string;
 }
 
-/** Returns the length of the tar stream. */
+/** Extracts the layer, and returns the length of its tar stream. */
 async function extractLayer({ path, diffId, target }: Extraction): Promise<number> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
@@ -132,7 +133,7 @@ async function extractLayer({ path, diffId, target }: Extraction): Promise<numbe
   return sizeBytes;
 }
 
-/** The host's own failures pass on; what is left is the archive's fault. */
+/** Passes failures of the host on; any other is the archive's fault. */
 function layerFailure(diffId: string, cause: unknown): unknown {
   if (cause instanceof Error && "syscall" in cause) return cause;
   if (hasCode(cause, "RUNTIME_TIMEOUT")) return cause;
@@ -149,7 +150,7 @@ function invalidLayer(diffId: string, reason: string, cause?: unknown): Podfleet
   );
 }
 
-/** Nothing says that a layer is whole before its files are on the disk. */
+/** Writes a layer's files to the disk, before a record says that it is whole. */
 async function syncFileSystem(path: string): Promise<void> {
   const args = ["--file-system", path];
   await runCommand("sync", args, { timeoutMs: 10 * 60_000, spanName: "sync file system" });

@@ -1,6 +1,6 @@
 /**
- * Deletions in a layer. In a tar stream (OCI image spec, "Whiteouts") `.wh.NAME` deletes NAME of the layers below, and
- * `.wh..wh..opq` all that the layers below have in the directory. An overlay file system expects a character device 0/0
+ * Whiteouts, the deletions in a layer. In a tar stream (OCI image spec, "Whiteouts") `.wh.NAME` deletes NAME of the layers below, and
+ * `.wh..wh..opq` deletes everything that they have in the directory. An overlay file system expects a character device 0/0
  * called NAME, and the attribute `trusted.overlay.opaque` on the directory.
  */
 import type { Stats } from "node:fs";
@@ -13,15 +13,15 @@ import { type Header, pack } from "tar-stream";
 import { extractTar } from "../archive/extract-tar.ts";
 
 const prefix = ".wh.";
-/** `.wh..wh.` begins names that are not of files: the opaque marker, and remains of aufs. */
+/** Prefix of names that do not delete a file: the opaque marker, and leftovers of aufs. */
 const markerPrefix = ".wh..wh.";
 const opaqueMarker = ".wh..wh..opq";
 
-/** Changes the whiteouts below `directory` from the tar stream's form into the overlay file system's. */
+/** Converts the whiteouts below `directory` from the tar stream's form to the overlay file system's. */
 export async function convertWhiteouts(directory: string): Promise<void> {
   const entries = await takeWhiteouts(directory, { path: ".", opaque: false });
   if (entries.length === 0) return;
-  // Node can make neither a device nor an extended attribute; one tar makes all of them.
+  // Node can make neither devices nor extended attributes, so one tar makes all of them.
   const archive = pack();
   for (const entry of entries) archive.entry(entry);
   archive.finalize();
@@ -31,13 +31,13 @@ export async function convertWhiteouts(directory: string): Promise<void> {
 type OverlayEntry = Pick<Header, "name" | "type" | "mode"> & Partial<Header>;
 
 interface Place {
-  /** Relative to the layer's directory. */
+  /** The path, relative to the layer's directory. */
   readonly path: string;
-  /** The layer deletes what is below the directory and makes it anew. */
+  /** Whether the directory hides everything that the layers below have in it. */
   readonly opaque: boolean;
 }
 
-/** Deletes the whiteouts at and below `place`, and returns what has to take their place. */
+/** Deletes the whiteouts at and below `place`, and returns the entries that have to replace them. */
 async function takeWhiteouts(root: string, place: Place): Promise<OverlayEntry[]> {
   const directory = join(root, place.path);
   const attributes = await lstat(directory);
@@ -66,7 +66,7 @@ async function takeWhiteouts(root: string, place: Place): Promise<OverlayEntry[]
   return entries;
 }
 
-/** The directory as it was before its whiteouts were deleted. */
+/** Makes the directory's entry, with its attributes from before its whiteouts were deleted. */
 function directoryEntry(path: string, attributes: Stats, opaque: boolean): OverlayEntry {
   return {
     name: path,

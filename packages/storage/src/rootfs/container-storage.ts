@@ -1,11 +1,10 @@
 /**
- * What a container keeps on disk: a writable layer of its own over its image's layers, which it shares with others and never
- * changes.
+ * The storage of containers: for each, a writable layer over the layers of its image, which containers share and never change.
  *
  *     <directory>/<id>/upper    the writable layer
- *     <directory>/<id>/work     the overlay file system's own
- *     <directory>/<id>/image    where the image's layers are mounted alone, for a moment
- *     <directory>/<id>/rootfs   where both and the image's layers are mounted as one
+ *     <directory>/<id>/work     work directory of the overlay file system
+ *     <directory>/<id>/image    mount point for the image's layers alone, used for a moment
+ *     <directory>/<id>/rootfs   mount point of the root filesystem: the writable layer over the image's
  */
 import { constants, statSync } from "node:fs";
 import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
@@ -31,12 +30,12 @@ export class ContainerStorage {
     return join(this.#directory, id, "rootfs");
   }
 
-  /** What the container has changed in its image's root filesystem, in the form of an overlay's upper directory. */
+  /** Returns the path of the writable layer, an upper directory of the overlay file system. */
   writableLayer(id: ContainerId): string {
     return this.#upper(id);
   }
 
-  /** Makes an empty writable layer; what there is already stays. */
+  /** Makes an empty writable layer; files that it has already stay. */
   async create(id: ContainerId): Promise<void> {
     await storing("create the container's storage", async () => {
       await mkdir(this.#upper(id), { recursive: true, mode: 0o755 });
@@ -52,7 +51,7 @@ export class ContainerStorage {
   async mountRootfs(id: ContainerId, imageId: ImageId): Promise<string> {
     const rootfs = this.rootfsPath(id);
     if (this.isMounted(id)) return rootfs;
-    // Paths relative to the layers: those of 127 layers have to fit into one page of mount options.
+    // Relative to the layers' directory: the paths of 127 layers have to fit into one page of mount options.
     const base = this.#images.layersDirectory;
     const options = [
       `lowerdir=${this.#images.lowerDirectories(imageId).join(":")}`,
@@ -69,8 +68,8 @@ export class ContainerStorage {
   }
 
   /**
-   * Unmounts the root filesystem, if it is mounted. Where a process of the host still uses it, it is taken out of the
-   * mount table at once and goes when that process lets go.
+   * Unmounts the root filesystem, if it is mounted. When a process of the host uses it, the mount leaves the mount table at once and
+   * ends when that process lets go.
    */
   async unmountRootfs(id: ContainerId): Promise<void> {
     if (!this.isMounted(id)) return;
@@ -81,8 +80,8 @@ export class ContainerStorage {
   }
 
   /**
-   * Opens the root filesystem of the container's image as it is without the writable layer. It goes when it is closed: it is in
-   * no mount table.
+   * Opens the root filesystem of the container's image, without the writable layer. The mount is in no mount table, and ends when the
+   * file is closed.
    * @throws PodfleetError IMAGE_NOT_FOUND, STORAGE_FAILED
    */
   async openImage(id: ContainerId, imageId: ImageId): Promise<FileHandle> {
@@ -90,7 +89,7 @@ export class ContainerStorage {
     const base = this.#images.layersDirectory;
     const [only = ""] = layers;
     return await storing("mount the image's root filesystem", async () => {
-      // An overlay is of two layers at least.
+      // An overlay has at least two layers.
       if (layers.length === 1) return await open(join(base, only), constants.O_DIRECTORY);
       const rootfs = this.#image(id);
       await mkdir(rootfs, { recursive: true, mode: 0o700 });
@@ -105,17 +104,17 @@ export class ContainerStorage {
     return this.#isMountPoint(id, this.rootfsPath(id));
   }
 
-  /** Unmounts and deletes all that the container has on disk; harmless when there is nothing. */
+  /** Unmounts and deletes the container's storage; does nothing when there is none. */
   async remove(id: ContainerId): Promise<void> {
     await this.unmountRootfs(id);
     await storing("delete the container's storage", async () => {
-      // Left there by an engine that was killed in that moment.
+      // An engine that was killed in `openImage` leaves it mounted.
       if (this.#isMountPoint(id, this.#image(id))) unmount(this.#image(id));
       await rm(join(this.#directory, id), { recursive: true, force: true });
     });
   }
 
-  /** Asked in place: two inodes that the kernel holds in memory take less than a turn of the thread pool. */
+  /** Reads synchronously: two inodes that the kernel has in memory take less time than a turn of the thread pool. */
   #isMountPoint(id: ContainerId, path: string): boolean {
     const mounted = deviceOf(path);
     return mounted !== undefined && mounted !== deviceOf(join(this.#directory, id));
@@ -134,7 +133,7 @@ export class ContainerStorage {
   }
 }
 
-/** A mounted overlay has a device number of its own. */
+/** Finds the device number of the file system at `path`; each mounted overlay has its own. */
 function deviceOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.dev;
 }

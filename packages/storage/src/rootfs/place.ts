@@ -1,7 +1,7 @@
 /**
- * Places in a root filesystem whose container may be changing it meanwhile. A path is followed as a process in the container
- * would; then the directory is opened part by part, never through a symbolic link, so that one put in the way in between
- * leads nowhere.
+ * Places in a root filesystem that its container may be changing. A path is resolved as a process in the container would resolve it.
+ * Then the directory is opened part by part, never through a symbolic link, so that a link that the container puts in the way in
+ * between leads nowhere.
  */
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
@@ -12,18 +12,18 @@ import type { FileStat } from "@podfleet/model/file";
 import { resolveInRootfs } from "@podfleet/oci/rootfs/rootfs-path";
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-/** How often a path is followed anew when it has changed meanwhile. */
+/** How often a path is resolved again when it has changed meanwhile. */
 const attemptsMax = 4;
 
 export interface Place {
-  /** The directory that it is in; the root itself is in itself. To be closed. */
+  /** The open directory that holds the place (the root holds itself), for the caller to close. */
   readonly parent: FileHandle;
-  /** Its name there: `.` for the root. */
+  /** The name in the directory; `.` for the root. */
   readonly name: string;
   readonly stat: FileStat;
 }
 
-/** Undefined when there is nothing at `path`, or it keeps changing. */
+/** Finds the place at `path`; undefined when nothing is there, or the path keeps changing. */
 export async function findPlace(rootfs: string, path: string): Promise<Place | undefined> {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const resolved = (await resolveInRootfs(rootfs, path)).slice(rootfs.length) || "/";
@@ -39,17 +39,17 @@ export async function findPlace(rootfs: string, path: string): Promise<Place | u
   return undefined;
 }
 
-/** The directory at `place`; undefined when it is none any more. To be closed. */
+/** Opens the directory at `place`, for the caller to close; undefined when it is not a directory. */
 export async function openPlace({ parent, name }: Place): Promise<FileHandle | undefined> {
   return await openDirectory(pathOf(parent, name));
 }
 
-/** What the kernel takes for `name` in the open directory, wherever that is by now. */
+/** Returns a path of `name` in the open directory that stays right when the directory is moved. */
 export function pathOf(directory: FileHandle, name: string): string {
   return `/proc/${process.pid}/fd/${directory.fd}/${name}`;
 }
 
-/** Undefined when it is not a directory, or a symbolic link to one. */
+/** Opens the directory at `path`; undefined when it is not a directory, or is a symbolic link to one. */
 export async function openDirectory(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, directoryFlags);

@@ -6,18 +6,18 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { storing } from "../file/storage-failure.ts";
 import type { TransferPiece, TransferRead } from "./transfers.ts";
 
-/** How long a read waits for a source that gives nothing. */
+/** The longest wait of a read for the first bytes. */
 const patienceMs = 10_000;
-/** How long it waits for more once it has some: sources give their bytes in smaller parts than a piece can hold. */
+/** The longest wait of a read for more bytes: sources yield smaller parts than a piece can hold. */
 const gatherMs = 20;
 
-/** Cuts a stream into pieces, in order, and keeps the last one for those who ask again. */
+/** Reads a stream piece by piece, and keeps the last piece for a repeated read. */
 export class PieceReader {
   readonly #parts: AsyncIterator<Uint8Array>;
   readonly #clock: Clock;
-  /** The part that the stream is being asked for; it outlives a read that did not wait for it. */
+  /** The part that the stream has been asked for; it outlives a read that stopped waiting for it. */
   #asked: Promise<IteratorResult<Uint8Array>> | undefined;
-  /** What is left of the last part. */
+  /** The rest of the last part. */
   #rest: Uint8Array = new Uint8Array();
   #last = { offset: 0, piece: { bytes: new Uint8Array(), next: 0, ended: false } as TransferPiece };
   #reading: { readonly offset: number; readonly piece: Promise<TransferPiece> } | undefined;
@@ -66,13 +66,13 @@ export class PieceReader {
     return { bytes: Buffer.concat(taken), next, ended };
   }
 
-  /** `none` when there is none within `waitMs`; the next call goes on waiting for the same one. */
+  /** Waits for the next part; `none` after `waitMs`, and the next call goes on waiting for the same part. */
   async #nextPart(
     waitMs: number,
     signal: AbortSignal,
   ): Promise<IteratorResult<Uint8Array> | "none"> {
     this.#asked ??= this.#parts.next();
-    // Safe to ignore: whoever waits for it is told, now or at the next read.
+    // Safe to ignore: this read or the next one awaits it, and rejects.
     this.#asked.catch(() => undefined);
     const timer = new AbortController();
     const expiry = this.#clock
@@ -81,7 +81,7 @@ export class PieceReader {
       // Safe to ignore: the sleep rejects only because it is ended.
       .catch(() => "none" as const);
     const asked = this.#asked;
-    const part = await storing("read what is to be sent", async () => {
+    const part = await storing("read the transfer's source", async () => {
       return await Promise.race([asked, expiry]);
     });
     timer.abort();

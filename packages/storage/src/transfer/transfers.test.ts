@@ -110,7 +110,7 @@ test("a failure of the source is told at each read until it is closed", async ()
   for (let attempt = 0; attempt < 2; attempt += 1) {
     await expect(transfers.read(id, { offset: 3, bytesMax: 3 }, never)).rejects.toMatchObject({
       code: "STORAGE_FAILED",
-      message: "Cannot read what is to be sent: the disk is gone",
+      message: "Cannot read the transfer's source: the disk is gone",
     });
   }
   await transfers.close(id);

@@ -1,7 +1,6 @@
 /**
- * Streams of bytes that someone outside pulls out of the engine piece by piece. The puller's pace is the source's. Reads
- * are sequential, and the last one can be repeated, so an answer that was lost loses nothing. Whoever stops reading is
- * forgotten after a while. Transfers end with the engine.
+ * Streams of bytes that a client reads out of the engine piece by piece, at its own pace. Reads are sequential; the last one can be
+ * repeated when its answer was lost. A transfer that nobody reads is dropped after a while, and all end with the engine.
  */
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
@@ -12,16 +11,16 @@ import { type TransferId, transferIdSchema, transferSilenceMaxMs } from "@podfle
 
 import { PieceReader } from "./piece-reader.ts";
 
-/** Where the bytes come from. */
+/** The source of a transfer's bytes. */
 export interface TransferSource {
-  /** Called once; when it rejects, it leaves nothing behind. */
+  /** Opens the stream; called once. When it rejects, it leaves nothing behind. */
   open(): Promise<Readable>;
   /** Undoes what `open` did; called once, after the stream is destroyed, whether or not it was read to its end. */
   close(): Promise<void>;
 }
 
 export interface TransferRead {
-  /** The `next` of the read before; that read's own `offset` repeats it. */
+  /** The `next` of the read before, or that read's own `offset` to repeat it. */
   readonly offset: number;
   readonly bytesMax: number;
 }
@@ -29,18 +28,18 @@ export interface TransferRead {
 export interface TransferPiece {
   readonly bytes: Uint8Array;
   readonly next: number;
-  /** `next` is the end of the stream. */
+  /** Whether `next` is the end of the stream. */
   readonly ended: boolean;
 }
 
 export interface TransfersOptions {
   readonly clock: Clock;
-  /** Told of a source that could not be closed. */
+  /** Called when a source could not be closed. */
   readonly onFailure: (error: unknown) => void;
   readonly silenceMaxMs?: number;
 }
 
-/** Open at once; a source may hold a mount, a process or a file of its own. */
+/** The most transfers open at once: each may hold a mount, a process or a file. */
 const transfersMax = 16;
 
 interface Transfer {
@@ -61,12 +60,15 @@ export class Transfers {
     this.#options = options;
   }
 
-  /** @throws PodfleetError what the source's `open` throws; UNAVAILABLE when too many are open */
+  /**
+   * Opens a transfer.
+   * @throws PodfleetError what the source's `open` throws; UNAVAILABLE when too many are open
+   */
   async open(source: TransferSource): Promise<TransferId> {
     if (this.#closed || this.#transfers.size + this.#openingCount >= transfersMax) {
       throw new PodfleetError(
         "UNAVAILABLE",
-        `Cannot send a stream: at most ${transfersMax} are sent by the host at once`,
+        `Cannot open a transfer: the host has ${transfersMax} open, which is the most at once`,
       );
     }
     this.#openingCount += 1;
@@ -88,8 +90,8 @@ export class Transfers {
   }
 
   /**
-   * The next bytes; none and not `ended` when the source has had nothing to give for some seconds, or `signal` is aborted.
-   * @throws PodfleetError TRANSFER_NOT_FOUND; INVALID_INPUT for an offset out of sequence; why the source has failed
+   * Reads the next bytes; none, and not `ended`, when the source has yielded none for some seconds or `signal` is aborted.
+   * @throws PodfleetError TRANSFER_NOT_FOUND; INVALID_INPUT for an offset out of sequence; the source's failure
    */
   async read(id: TransferId, range: TransferRead, signal: AbortSignal): Promise<TransferPiece> {
     const transfer = this.#transfers.get(id);
@@ -98,12 +100,12 @@ export class Transfers {
     try {
       return await transfer.reader.read(range, signal);
     } finally {
-      // It would arm a cleared timer again.
+      // Refreshing a cleared timer would arm it again.
       if (this.#transfers.has(id)) transfer.silence.refresh();
     }
   }
 
-  /** Resolves when what the source has done is undone. Harmless when it is not open, or no longer. */
+  /** Closes the transfer and its source; does nothing when it is not open. */
   async close(id: TransferId): Promise<void> {
     await this.#end(id);
   }
@@ -132,7 +134,7 @@ export class Transfers {
 function notFound(id: TransferId): PodfleetError {
   return new PodfleetError(
     "TRANSFER_NOT_FOUND",
-    `Cannot read transfer "${id}": it is not open, or was dropped because nobody read it`,
+    `Cannot read transfer "${id}": it is not open; a transfer that is not read for a while is dropped`,
     { details: { transferId: id } },
   );
 }

@@ -6,11 +6,14 @@ import type { Uploads } from "./uploads.ts";
 export interface Uploaded {
   readonly uploadId: OperationId;
   readonly sizeBytes: number;
-  /** The engine ended during the first attempt. */
+  /** Whether the engine ended during the first attempt. */
   readonly resumed: boolean;
 }
 
-/** @throws PodfleetError INVALID_INPUT when the upload is not complete; INTERRUPTED when it was, before the engine ended */
+/**
+ * Checks that the upload is complete.
+ * @throws PodfleetError INVALID_INPUT; INTERRUPTED for a resumed attempt, whose upload may have been dropped
+ */
 export async function assertUploaded(
   uploads: Pick<Uploads, "length">,
   { uploadId, sizeBytes, resumed }: Uploaded,

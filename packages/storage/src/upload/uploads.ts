@@ -1,4 +1,4 @@
-/** Archives on their way in: files that grow chunk by chunk and are named by their upload's id. They survive the agent. */
+/** Archives that are being uploaded: files that grow chunk by chunk, named by their upload's id. They outlive the agent. */
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -10,7 +10,7 @@ import type { OperationId } from "@podfleet/model/ids";
 import { Serial } from "../file/serial.ts";
 import { storing } from "../file/storage-failure.ts";
 
-/** An upload without a chunk for so long is dropped. */
+/** Time without a chunk after which an upload is dropped. */
 export const uploadSilenceMaxMs = 10 * 60_000;
 const uploadsMax = 16;
 const sweepIntervalMs = 60_000;
@@ -42,7 +42,7 @@ export class Uploads {
     return join(this.#directory, uploadId);
   }
 
-  /** Bytes held of the upload; 0 for one that is not known. */
+  /** Returns the number of bytes held of the upload; 0 for an unknown one. */
   async length(uploadId: OperationId): Promise<number> {
     try {
       return (await stat(this.path(uploadId))).size;
@@ -53,8 +53,8 @@ export class Uploads {
   }
 
   /**
-   * Adds `bytes` when `offset` is the length held so far. A chunk that is there already, or that comes too early, changes
-   * nothing: the sender goes on from the length returned.
+   * Appends `bytes` when `offset` is the length held so far, and returns the length then. A chunk that is held already, or comes too
+   * early, changes nothing; the sender goes on from the returned length.
    * @throws PodfleetError STORAGE_FAILED
    */
   async append(
@@ -96,12 +96,12 @@ export class Uploads {
     if (names.includes(uploadId) || names.length < uploadsMax) return;
     throw new PodfleetError(
       "UNAVAILABLE",
-      `Cannot take another archive: ${uploadsMax} are being uploaded to the host already`,
+      `Cannot begin another upload: the host has ${uploadsMax}, which is the most at once`,
     );
   }
 
   #sweep(): void {
-    // Safe to ignore: the next sweep, or the next start, meets the same uploads again.
+    // Safe to ignore: the next sweep, or the next start, tries the same uploads again.
     this.dropStale().catch(() => undefined);
   }
 }

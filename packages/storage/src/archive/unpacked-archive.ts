@@ -1,4 +1,4 @@
-/** Takes an image archive (a tar stream) apart into plain files; names from the archive never reach the file system. */
+/** An image archive (a tar stream) unpacked into plain files. Names from the archive never reach the file system. */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { dirname, join } from "node:path/posix";
@@ -10,9 +10,9 @@ import { type Extract, extract } from "tar-stream";
 import { readDecompressed } from "../file/compression.ts";
 
 export interface UnpackedFile {
-  /** In the archive. */
+  /** The name in the archive. */
   readonly name: string;
-  /** On the host. */
+  /** The path on the host. */
   readonly path: string;
   readonly sizeBytes: number;
   /** `sha256:` and hex digits. */
@@ -26,12 +26,12 @@ const linksMax = 8;
 
 export class UnpackedArchive {
   readonly #files = new Map<string, UnpackedFile>();
-  /** Older `docker save` writes a layer that two images share once, and links to it. */
+  /** Links by name: older `docker save` writes a layer that two images share once, and links to it. */
   readonly #links = new Map<string, string>();
 
   /**
    * Unpacks the file at `path`, a tar stream, plain or compressed, into the existing, empty `directory`.
-   * @throws PodfleetError IMAGE_INVALID when it is not one, or is cut off
+   * @throws PodfleetError IMAGE_INVALID when it is not a whole tar stream
    */
   static async unpack(path: string, directory: string): Promise<UnpackedArchive> {
     const unpacked = new UnpackedArchive();
@@ -89,7 +89,7 @@ export class UnpackedArchive {
   }
 }
 
-/** The first cause: whichever side fails, the other is cut off with an error of its own. */
+/** Picks the first cause: when one side fails, the other is cut off with an error of its own. */
 function unpackFailure(...results: PromiseSettledResult<void>[]): unknown {
   const reasons = results.flatMap((result) =>
     result.status === "rejected" ? [result.reason as unknown] : [],
