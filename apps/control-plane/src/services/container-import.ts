@@ -21,12 +21,11 @@ import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
 
 import { activeTraceId } from "../trace-context.ts";
-import { chunksOf } from "./archive-chunks.ts";
 import { readCheckpointHead } from "./checkpoint-head.ts";
 import { admitContainer } from "./container-creation.ts";
 import { DriveLease } from "./drive-lease.ts";
 import { cutShort, type Fleet } from "./fleet.ts";
-import { HostUpload } from "./host-upload.ts";
+import { HostUpload, sendArchive } from "./host-upload.ts";
 import type { ContainerIdentity } from "./mutation.ts";
 import type { OperationDriver } from "./operation-driver.ts";
 import { withOperationId } from "./operations.ts";
@@ -137,20 +136,14 @@ export class ContainerImports {
     const { database, draining } = this.#fleet;
     const signal = AbortSignal.any([caller, draining]);
     const upload = new HostUpload(this.#fleet, host, id);
-    let offset = 0;
     const lease = new DriveLease(database, id);
     try {
-      for await (const bytes of chunksOf(archive)) {
-        await upload.send(offset, bytes, signal);
-        if (signal.aborted) throw cutShort(this.#fleet, signal.reason);
-        if (upload.error) throw upload.error;
-        offset += bytes.length;
-        await lease.keep();
-      }
-      return offset;
+      const sizeBytes = await sendArchive([upload], archive, { signal, lease });
+      if (upload.error) throw upload.error;
+      return sizeBytes;
     } catch (error) {
-      // Another replica may take it up from here.
-      if (draining.aborted) throw error;
+      // The caller turns to another replica, with the same operation id.
+      if (draining.aborted) throw cutShort(this.#fleet, error);
       const outcome = failedOutcome(PodfleetError.from(error));
       await applyOutcome(database, host.id, { id, outcome });
       throw error;

@@ -1,4 +1,4 @@
-/** One host's copy of an image archive on its way in. A chunk is sent again until the agent has it; uploads outlive the agent. */
+/** Uploads of an archive to hosts. A chunk is sent again until the agent has it; uploads outlive the agent. */
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { HostLiveness } from "@podfleet/db/hosts";
@@ -6,6 +6,8 @@ import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
 import type { OperationId } from "@podfleet/model/ids";
 
+import { chunksOf } from "./archive-chunks.ts";
+import type { DriveLease } from "./drive-lease.ts";
 import type { Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
 import { isSilent, unreachable } from "./unreachable.ts";
@@ -29,7 +31,7 @@ export class HostUpload {
     this.#watched = host;
   }
 
-  /** Why the host takes no more of it. */
+  /** The failure that ended the upload. */
   get error(): PodfleetError | undefined {
     return this.#error;
   }
@@ -56,7 +58,7 @@ export class HostUpload {
     }
   }
 
-  /** @returns what the agent holds then; undefined when it may be asked again */
+  /** @returns the bytes that the agent holds afterwards; undefined when the chunk may be sent again */
   async #sendOnce(
     offset: number,
     bytes: Uint8Array,
@@ -77,6 +79,34 @@ export class HostUpload {
       throw error;
     }
   }
+}
+
+/**
+ * Sends an archive to several hosts at once, at the pace of the slowest. A host that fails is left out from then on; its upload's
+ * `error` says why. Stops early when all have failed.
+ * @returns the archive's size in bytes
+ * @throws PodfleetError CANCELLED when `signal` is aborted; what reading the archive throws
+ */
+export async function sendArchive(
+  uploads: readonly HostUpload[],
+  archive: AsyncIterable<Uint8Array>,
+  { signal, lease }: { readonly signal: AbortSignal; readonly lease?: DriveLease },
+): Promise<number> {
+  let sizeBytes = 0;
+  for await (const chunk of chunksOf(archive)) {
+    const offset = sizeBytes;
+    const open = uploads.filter(({ error }) => !error);
+    await Promise.all(open.map(async (upload) => await upload.send(offset, chunk, signal)));
+    if (signal.aborted) throw cancelled(signal.reason);
+    sizeBytes += chunk.length;
+    if (uploads.every(({ error }) => error)) break;
+    await lease?.keep();
+  }
+  return sizeBytes;
+}
+
+function cancelled(cause: unknown): PodfleetError {
+  return new PodfleetError("CANCELLED", "The caller gave up", { cause });
 }
 
 function lost({ name }: HostLiveness): PodfleetError {

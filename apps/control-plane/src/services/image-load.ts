@@ -21,10 +21,9 @@ import { newOperationId, type OperationId } from "@podfleet/model/ids";
 import type { ImageLoadResult } from "@podfleet/model/image";
 
 import { activeTraceId } from "../trace-context.ts";
-import { chunksOf } from "./archive-chunks.ts";
 import { DriveLease } from "./drive-lease.ts";
 import { type Fleet } from "./fleet.ts";
-import { HostUpload } from "./host-upload.ts";
+import { HostUpload, sendArchive } from "./host-upload.ts";
 import type { OperationDriver } from "./operation-driver.ts";
 import { failedOutcome, unreachable } from "./unreachable.ts";
 
@@ -105,7 +104,9 @@ export class ImageLoads {
     const { database } = this.#fleet;
     const open = await openHosts(database, id, ready);
     const uploads = open.map((host) => new HostUpload(this.#fleet, host, id));
-    const sizeBytes = await this.#upload(id, request, uploads);
+    const { archive, signal } = request;
+    const lease = new DriveLease(database, id);
+    const sizeBytes = await sendArchive(uploads, archive, { signal, lease });
     await markDispatched(database, id);
     const action = { verb: "image.load", uploadId: id, sizeBytes } as const;
     await Promise.all(
@@ -121,26 +122,6 @@ export class ImageLoads {
         }
       }),
     );
-  }
-
-  /** @returns the archive's size in bytes */
-  async #upload(
-    id: OperationId,
-    { archive, signal }: ImageLoadRequest,
-    uploads: readonly HostUpload[],
-  ): Promise<number> {
-    let offset = 0;
-    const lease = new DriveLease(this.#fleet.database, id);
-    for await (const bytes of chunksOf(archive)) {
-      const live = uploads.filter(({ error }) => !error);
-      if (live.length === 0) break;
-      await Promise.all(live.map(async (upload) => await upload.send(offset, bytes, signal)));
-      offset += bytes.length;
-      if (signal.aborted) break;
-      await lease.keep();
-    }
-    if (signal.aborted) throw new PodfleetError("CANCELLED", "The caller gave up");
-    return offset;
   }
 }
 

@@ -6,12 +6,10 @@ import type { MutationResult, OperationRequest } from "@podfleet/api/services/op
  */
 import { getContainer } from "@podfleet/db/containers";
 import type { HostLiveness } from "@podfleet/db/hosts";
-import { PodfleetError } from "@podfleet/model/errors";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";
 
-import { chunksOf } from "./archive-chunks.ts";
 import type { Fleet } from "./fleet.ts";
-import { HostUpload } from "./host-upload.ts";
+import { HostUpload, sendArchive } from "./host-upload.ts";
 import type { Operations } from "./operations.ts";
 import { unreachable } from "./unreachable.ts";
 
@@ -56,12 +54,7 @@ async function uploadTo(
 ): Promise<number> {
   if (host.state === "unreachable") throw unreachable(host);
   const upload = new HostUpload(fleet, host, uploadId);
-  let offset = 0;
-  for await (const chunk of chunksOf(bytes)) {
-    await upload.send(offset, chunk, signal);
-    if (signal.aborted) throw new PodfleetError("CANCELLED", "The caller gave up");
-    if (upload.error) throw upload.error;
-    offset += chunk.length;
-  }
-  return offset;
+  const sizeBytes = await sendArchive([upload], bytes, { signal });
+  if (upload.error) throw upload.error;
+  return sizeBytes;
 }

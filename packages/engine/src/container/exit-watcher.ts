@@ -14,12 +14,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import type { Clock } from "@podfleet/base/clock";
+import { type Clock, timerMsMax } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
 import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
 
-/** The longest delay that a Node timer takes. */
-const timerMsMax = 2_147_483_647;
 const exitCodeMax = 255;
 
 export interface ExitRecord {

@@ -2,6 +2,7 @@ import type { Healthcheck, HealthResult } from "@podfleet/model/container/health
 import { initialHealth } from "@podfleet/model/container/healthcheck";
 import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import { sigkill } from "@podfleet/model/signal";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import { hasProcess } from "../state/container-process.ts";
@@ -9,7 +10,6 @@ import type { ContainerRecord } from "../state/container-record.ts";
 import type { OperationRef } from "../state/state-store.ts";
 import { healthAfter } from "./verdict.ts";
 
-const sigkill = 9;
 const recordMsMax = 60_000;
 
 /**

@@ -8,7 +8,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 
-import type { Clock } from "@podfleet/base/clock";
+import { type Clock, timerMsMax } from "@podfleet/base/clock";
 import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
@@ -25,8 +25,6 @@ export interface LockRequest {
 const graceMs = 60_000;
 /** Callers in one container's queue, the holder among them. */
 const queueLengthMax = 256;
-/** The longest delay that a Node timer takes. */
-const timerMsMax = 2_147_483_647;
 
 interface Ticket extends LockRequest {
   readonly granted: PromiseWithResolvers<void>;
