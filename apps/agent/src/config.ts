@@ -16,16 +16,16 @@ export interface AgentConfig {
   readonly natsUrl: string;
   /** File with the agent's NATS user; the user's name is the host id. */
   readonly natsCredentialsPath: string;
-  /** The engine's state, images and containers. */
+  /** The engine's data root: its state, images and containers. */
   readonly dataRoot: string;
-  /** Sockets, exit files and mounts: what a reboot of the host clears. */
+  /** The engine's run root, which a reboot clears: sockets, exit files and mounts. */
   readonly runRoot: string;
-  /** Cgroup below which the host's containers run. */
+  /** The parent cgroup of the host's containers. */
   readonly cgroupParent: string;
   readonly runtime: "runc" | "crun";
-  /** What the host offers to placement, where it is not to be all that the machine has. */
+  /** The capacity that the host offers to placement; the machine's own when absent. */
   readonly capacity: { readonly cpuMillis?: number; readonly memoryBytes?: number };
-  /** Of one journal, on disk. */
+  /** The most bytes of one journal on disk. */
   readonly journalBytesMax: number;
   readonly logLevel: (typeof logLevels)[number];
 }

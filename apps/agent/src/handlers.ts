@@ -1,4 +1,4 @@
-/** What the agent does for each request of the control plane: the engine does it; nothing here waits for the network. */
+/** Handlers of the control plane's requests. They call the engine and do not wait for the network. */
 import type { LoopStatus } from "@podfleet/base/loop";
 import type { HostHandlers } from "@podfleet/bus/host-server";
 import type { Engine } from "@podfleet/engine/engine";
@@ -8,16 +8,16 @@ import type { SessionServer } from "./sessions/session-server.ts";
 export interface HandlerParts {
   readonly engine: Engine;
   readonly sessions: SessionServer;
-  /** Tells every replica what the reply to a ping tells only the asker. */
+  /** Sends a heartbeat to every replica; the reply to a ping reaches one only. */
   readonly sendHeartbeat: () => void;
-  /** Of all background work of the agent. */
+  /** The status of all loops of the agent. */
   readonly loops: () => LoopStatus[];
 }
 
 export function makeHandlers({ engine, sessions, ...agent }: HandlerParts): HostHandlers {
   return {
     ...sessions.handlers(),
-    /** Goes on when the asker is gone or the agent is stopping: the outcome is in the host's log, and is learnt from there. */
+    /** Performs the operation, also when the caller is gone or the agent is stopping: the outcome is in the host's event log. */
     do: async ({ operationId, action }) => ({
       outcome: await engine.perform({ operationId, action }),
     }),

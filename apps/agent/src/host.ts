@@ -5,7 +5,7 @@ import type { HostId } from "@podfleet/model/ids";
 import type { AgentConfig } from "./config.ts";
 import { version } from "./version.ts";
 
-/** What the agent says of its host: what the engine found, and what the settings name or narrow. */
+/** Describes the host to the control plane: from what the engine found and from the settings. */
 export function describeHost(
   config: AgentConfig,
   id: HostId,

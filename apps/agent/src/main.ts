@@ -1,9 +1,9 @@
 /**
- * The agent of one host: its engine behind NATS.
+ * The agent of one host: serves its engine over NATS.
  *
  *     settings → engine (containers are found again), NATS → requests are served → the control plane is told
  *
- * SIGTERM ends it in the opposite order and leaves the containers running; so does kill -9, without the order.
+ * SIGTERM stops these in reverse order and leaves the containers running. They run on after SIGKILL too.
  */
 import { inspect } from "node:util";
 
@@ -92,7 +92,7 @@ async function openEngine(config: AgentConfig, log: Logger): Promise<Engine> {
   return engine;
 }
 
-/** An operation that takes longer goes on until the engine closes; the next start gives it an outcome. */
+/** Stops serving requests. An operation that is not finished then goes on until the engine closes; the next start gives it an outcome. */
 async function stopServing(server: MessageServer, log: Logger): Promise<void> {
   try {
     await server.stop();

@@ -41,7 +41,7 @@ const host = {
   bootId: "b",
 } as const;
 
-/** What a control plane does with a host's messages, with a list in place of Postgres. */
+/** A control plane that keeps a host's events in a list instead of Postgres. */
 class Receiver {
   readonly seqs: number[] = [];
   hellos = 0;

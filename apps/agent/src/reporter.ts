@@ -1,12 +1,12 @@
 /**
- * Tells the control plane what happens on the host.
+ * Reports the host's events to the control plane.
  *
  *     connected ──hello──▶ greeted ──events in order, each batch until it is committed──▶ waiting for more
  *         ▲                   │
  *         └──── reconnected, or the control plane does not know the host
  *
- * The engine's outbox keeps each event until Postgres has it; the reporter keeps nothing. So whatever is lost on the way
- * is sent again, and memory holds one batch at most. Heartbeats go out beside this and are never sent late.
+ * The engine's outbox keeps each event until Postgres has it; the reporter keeps nothing. A message that is lost
+ * is sent again, and memory holds one batch at most. Heartbeats are sent independently and never late.
  */
 import { Loop, type LoopFailure, type LoopResult } from "@podfleet/base/loop";
 import { pause } from "@podfleet/base/pause";
@@ -26,15 +26,15 @@ export interface ReporterOptions {
   readonly log: Logger;
 }
 
-/** A control plane that was killed does not answer: the next one is asked soon. */
+/** The bound of a reply. A control plane that was killed does not answer, so another is asked soon. */
 const requestTimeoutMs = 2_000;
 const retryDelay = { minMs: 100, maxMs: 5_000 };
 const batchEventsMax = 256;
-/** Leaves room below NATS's limit of 1 MiB for a message. */
+/** The most bytes of events in a batch; below NATS's message limit of 1 MiB. */
 const batchBytesMax = 768 * 1024;
-/** How long what an operation did is held back: its reply tells the same, and with what follows it makes one batch. */
+/** The delay of an operation's events: its reply holds the outcome already, and events that follow join the batch. */
 const lingerMs = 50;
-/** The same for what nobody asked for: those who wait for it are answered first. */
+/** The delay of other events, such as exits: open waits are answered first. */
 const unaskedLingerMs = 10;
 /** Failed runs in a row after which an operator should know. */
 const failuresUntilWarning = 4;
@@ -46,7 +46,7 @@ export class Reporter {
   /** Whether the control plane has answered a hello on this connection. */
   #isGreeted = false;
   #connections = 0;
-  /** Last event that the control plane has. */
+  /** The seq of the last event that the control plane has. */
   #committedSeq = 0;
 
   constructor(options: ReporterOptions) {
@@ -67,7 +67,7 @@ export class Reporter {
     this.loops = [this.#reports, heartbeats];
   }
 
-  /** Says hello again: the connection is a new one. */
+  /** Says hello again on a new connection. */
   reconnected(): void {
     this.#connections += 1;
     this.#isGreeted = false;
@@ -92,7 +92,7 @@ export class Reporter {
     try {
       client.heartbeat({ containers, seq: engine.outbox.lastSeq() });
     } catch (error) {
-      // A heartbeat that is late says nothing, so none is kept.
+      // A late heartbeat has no use, so none is queued.
       if (!hasCode(error, "UNAVAILABLE")) throw error;
     }
   }
@@ -110,7 +110,7 @@ export class Reporter {
     }
   }
 
-  /** What is appended meanwhile lingers until the next run. @returns how many events were sent */
+  /** Sends the outbox. Events that are appended meanwhile wait for the next run. @returns the number of events sent */
   async #sendAll(signal: AbortSignal): Promise<number> {
     for (let count = 0; ;) {
       if (!this.#isGreeted) await this.#greet(signal);

@@ -1,4 +1,4 @@
-/** Aborted by the first SIGTERM or SIGINT, which asks the agent to end. A second one ends it as if it were not handled. */
+/** A signal that is aborted by the first SIGTERM or SIGINT. The second has the default effect: it ends the process. */
 export function terminationSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ["SIGTERM", "SIGINT"] as const) {

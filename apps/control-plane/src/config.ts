@@ -74,7 +74,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   };
 }
 
-/** The one setting that `token create` needs. */
+/** The setting that `token create` needs. */
 export function readDatabaseUrl(environment: NodeJS.ProcessEnv = process.env): string {
   return parse(environmentSchema.pick({ DATABASE_URL: true }), environment).DATABASE_URL;
 }
@@ -97,7 +97,7 @@ function parse<Schema extends z.ZodType>(
   });
 }
 
-/** Without the password of a URL. */
+/** The URL without its password. */
 function masked(value: string): string {
   return value.replace(/:[^:@/]*@/, ":***@");
 }

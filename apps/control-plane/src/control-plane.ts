@@ -1,5 +1,5 @@
 /**
- * A replica of the control plane, put together: records, bus, services, background work, and last the HTTP server. It owns
+ * Assembles a replica of the control plane: records, bus, services, background loops, and last the HTTP server. It owns
  * nothing but rows in Postgres, so any number of replicas run side by side, and any of them may be killed.
  */
 import { Loop } from "@podfleet/base/loop";
@@ -37,19 +37,19 @@ import { SessionRelay } from "./sessions/session-relay.ts";
 import { streamRoute } from "./sessions/stream-route.ts";
 
 export interface ControlPlane {
-  /** Where it listens. */
+  /** The address that it listens on. */
   readonly url: string;
-  /** Takes the process's own spans too. */
+  /** Stores spans, those of this process too. */
   readonly traces: Traces;
-  /** Takes no more calls, lets those under way finish for a moment, and leaves the rest to other replicas. */
+  /** Refuses new calls, gives those under way a moment to finish, and leaves the rest to other replicas. */
   drain(): Promise<void>;
-  /** After `drain`: lets go of Postgres. */
+  /** Closes the connections to Postgres; called after `drain`. */
   close(): Promise<void>;
 }
 
 export interface ControlPlaneOptions {
   readonly config: Pick<Config, "listen" | "databaseUrl" | "otlpEndpoint" | "dockerSocket">;
-  /** Connected; it stays the caller's to close. */
+  /** Connected; the caller closes it. */
   readonly bus: Bus;
   readonly logger: Logger;
 }
@@ -59,7 +59,7 @@ const pruneIntervalMs = 60_000;
 const flushMs = 2_000;
 
 /**
- * Serves when it resolves. The database has the present schema.
+ * Resolves when the replica serves. The database has the current schema.
  * @throws PodfleetError UNAVAILABLE when the address is taken
  */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -166,7 +166,7 @@ async function checkHealth(database: Database, bus: Bus, loops: readonly Loop[])
     isHealthy,
     postgres: postgres.status === "fulfilled" ? "reachable" : "unreachable",
     nats: bus.connected ? "connected" : "disconnected",
-    // Errors are for callers with a token: they may name what is not for everybody.
+    // `/healthz` needs no token, so error messages are left out: they may hold what only callers should read.
     loops: loops.map(({ status: { lastError: _, ...status } }) => status),
   };
 }
@@ -176,7 +176,7 @@ function forward(endpoint: string, logger: Logger): OtlpForwarder {
   return new OtlpForwarder({ endpoint, onError });
 }
 
-/** Handlers that are not done by then belong to agents that will say it again. */
+/** Stops the message server. Agents send again what it has not answered. */
 async function stopAgentServer(server: MessageServer, logger: Logger): Promise<void> {
   try {
     await server.stop();

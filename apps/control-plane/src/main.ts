@@ -1,4 +1,4 @@
-/** The control plane's two commands: `serve`, which is meant when none is named, and `token create NAME`. */
+/** The control plane's two commands: `serve`, the default, and `token create NAME`. */
 import { findDatabaseError } from "@podfleet/db/database-error";
 import { PodfleetError } from "@podfleet/model/errors";
 

@@ -45,13 +45,13 @@ export async function serve(config: Config): Promise<void> {
   logger.info("ended");
 }
 
-/** Resolves with the first signal that asks the process to end. A second one ends it at once, as the system does. */
+/** Resolves with the first signal that asks the process to end. A second one has the system's default effect and ends it at once. */
 async function endSignal(): Promise<string> {
   const abort = new AbortController();
   const { signal } = abort;
   const first = await Promise.race(
     ["SIGTERM", "SIGINT"].map(async (name) => {
-      // Safe to ignore: the listener for the other signal is taken away by the abort below.
+      // Safe to ignore: the abort below removes the listener for the other signal.
       await once(process, name, { signal }).catch(() => undefined);
       return name;
     }),

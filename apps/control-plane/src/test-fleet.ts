@@ -37,7 +37,7 @@ export async function startTestServers(): Promise<TestServers> {
   };
 }
 
-/** A fleet on a database of its own. What it started ends with it. */
+/** A fleet on a database of its own. Disposal ends everything that it started. */
 export class TestFleet implements AsyncDisposable {
   readonly database: Database;
   readonly databaseUrl: string;
@@ -72,7 +72,7 @@ export class TestFleet implements AsyncDisposable {
     return new TestFleet({ database, databaseUrl, token, servers, stack });
   }
 
-  /** One with a replica and a host. */
+  /** Starts a fleet with a replica and a host. */
   static async start(servers: TestServers) {
     const fleet = await TestFleet.create(servers);
     const replica = await fleet.startReplica();
@@ -80,7 +80,7 @@ export class TestFleet implements AsyncDisposable {
     return { fleet, replica, agent };
   }
 
-  /** One more replica of the control plane. */
+  /** Starts a further replica of the control plane. */
   async startReplica(dockerSocket?: string): Promise<Replica> {
     const { nats } = this.#servers;
     const bus = await connectBus({
@@ -151,7 +151,7 @@ export class Replica implements AsyncDisposable {
     return (await resultOf(response)) as Outputs[R][P];
   }
 
-  /** With the token, unless `init` has an `authorization` of its own. */
+  /** Sends a request with the token, unless `init` has its own `authorization`. */
   async fetch(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers);
     if (!headers.has("authorization")) headers.set("authorization", `Bearer ${this.#token}`);

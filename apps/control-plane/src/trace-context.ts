@@ -10,12 +10,12 @@ import { endSpan } from "@podfleet/bus/trace-context";
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The context of a caller that sent W3C trace headers. */
+/** The trace context in a caller's W3C headers. */
 export function callerContext(headers: Headers): Context {
   return propagation.extract(ROOT_CONTEXT, headers);
 }
 
-/** The trace that the running code is part of; undefined when it is not recorded. */
+/** The id of the active trace; undefined when it is not recorded. */
 export function activeTraceId(): string | undefined {
   const span = trace.getSpan(context.active());
   return span?.isRecording() ? span.spanContext().traceId : undefined;

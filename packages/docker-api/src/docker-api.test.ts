@@ -9,7 +9,7 @@ import { createDockerApi } from "./docker-api.ts";
 import { openPlainStream, type PlainStream } from "./http/plain-stream.ts";
 import { contextWithoutDatabase } from "./test-context.ts";
 
-/** What is understood is answered with 503. */
+/** A request that is understood is answered with 503. */
 const defects: unknown[] = [];
 let server: FastifyInstance;
 

@@ -1,6 +1,6 @@
 /**
- * Docker's Engine API for the fleet, as far as Docker's CLI needs it to look at containers, to attach to them, to run commands in them
- * and to stop and start them. It calls podfleet's own API, within the process, as whoever calls it.
+ * Docker's Engine API for the fleet: the part that Docker's CLI needs to list and inspect containers, to attach to them, to run commands in them
+ * and to start and stop them. It calls podfleet's own API within the process, with its caller's identity.
  * Source: https://docs.docker.com/reference/api/engine/version/v1.47/
  */
 import { PodfleetError } from "@podfleet/model/errors";
@@ -22,15 +22,15 @@ import type { UpgradeRoute } from "./http/upgrade-call.ts";
 import { systemRoutes } from "./system/system-routes.ts";
 
 export interface DockerApiOptions extends CallerOptions {
-  /** Of podfleet. */
+  /** The version of podfleet. */
   readonly version: string;
 }
 
 export interface DockerApi {
   readonly routes: FastifyPluginCallback;
-  /** Requests that leave HTTP, which a fastify server does not see. */
+  /** Routes of upgrade requests, which a fastify server does not see. */
   readonly upgrades: readonly UpgradeRoute[];
-  /** Ends every stream that is open. The containers run on. */
+  /** Ends every open stream. The containers run on. */
   close(): void;
 }
 
@@ -60,22 +60,22 @@ export function createDockerApi(options: DockerApiOptions): DockerApi {
   };
 }
 
-/** Bodies, errors and headers as Docker has them. */
+/** Sets up bodies, errors and headers as Docker has them. */
 function prepare(server: FastifyInstance, options: DockerApiOptions): void {
-  // Clients send bodies without a type, and types without a body.
+  // Clients send bodies without a content type, and content types without a body.
   server.removeAllContentTypeParsers();
   server.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => {
     done(null, body);
   });
   server.setErrorHandler(async (error, request, reply) => {
     const { status, message } = dockerFailure(clientError(error) ?? error);
-    // Those of podfleet's own API have been told of.
+    // Defects of podfleet's own API are logged there.
     if (status === 500 && !(error instanceof PodfleetError)) {
       options.onDefect(error, request.routeOptions.url);
     }
     return await reply.status(status).send({ message });
   });
-  // Docker's CLI takes no other spelling of the type for an error's.
+  // Docker's CLI accepts an error's content type in this spelling only.
   server.addHook("onSend", async (_request, reply) => {
     const type = reply.getHeader("content-type");
     if (String(type).startsWith("application/json"))
@@ -92,7 +92,7 @@ function prepare(server: FastifyInstance, options: DockerApiOptions): void {
   });
 }
 
-/** What fastify refuses before any code of ours runs. */
+/** Errors of requests that fastify refuses. */
 function clientError(error: unknown): PodfleetError | undefined {
   if (!(error instanceof Error) || !("statusCode" in error)) return undefined;
   const { statusCode } = error;

@@ -1,4 +1,4 @@
-/** For tests: what a caller is given by a control plane that has lost its database. */
+/** For tests: the context of a control plane that has lost its database. */
 import { ROOT_CONTEXT } from "@opentelemetry/api";
 import type { ApiContext } from "@podfleet/api/procedures/context";
 import type { Services } from "@podfleet/api/services/services";

@@ -379,7 +379,7 @@ export function hasCode(error: unknown, ...codes: readonly ErrorCode[]): error i
   return error instanceof PodfleetError && codes.includes(error.code);
 }
 
-/** Whether who was asked, an agent or a replica of the control plane, cannot be reached at the moment and may be back soon. */
-export function isAwayForNow(error: unknown): error is PodfleetError {
+/** Whether `error` says that an agent or a replica of the control plane cannot be reached at the moment, and may be back soon. */
+export function isUnreachable(error: unknown): error is PodfleetError {
   return hasCode(error, "HOST_UNREACHABLE", "UNAVAILABLE");
 }

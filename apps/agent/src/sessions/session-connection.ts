@@ -1,5 +1,5 @@
 /**
- * One client's connection to a session: output goes out as far as the client has given credit, and what the client sends is done in
+ * One client's connection to a session: output is sent as far as the client has given credit, and the client's frames are handled in
  * order. See protocol/stream/frame for what each side owes the other.
  */
 import type { Clock } from "@podfleet/base/clock";
@@ -18,37 +18,37 @@ import {
 } from "@podfleet/protocol/stream/frame";
 
 export interface SessionConnectionOptions {
-  /** Credit for the beginning. */
+  /** The initial credit. */
   readonly window: number;
   readonly clock: Clock;
   /** @throws PodfleetError UNAVAILABLE when it cannot be sent */
   readonly send: (frame: Uint8Array) => void;
-  /** The connection is over; unless `isTold`, its client has yet to be told. */
+  /** Called when the connection has ended. `isTold`: the client was told. */
   readonly onClose: (how: { readonly isTold: boolean }) => void;
-  /** Told of defects. */
+  /** Called with defects. */
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Frames that wait for one before them: changes of the terminal's size, and what was typed between them. */
+/** The most frames that may wait for one before them, such as a resize. */
 const waitingMax = 1_024;
 
 export class SessionConnection {
   readonly #attachment: Attachment;
   readonly #options: SessionConnectionOptions;
-  /** Up to where output may be sent. */
+  /** The offset up to which output may be sent. */
   #limit: number;
-  /** Up to where the client has acknowledged output. */
+  /** The offset up to which the client has acknowledged output. */
   #acknowledged: number;
-  /** Up to where output was sent. */
+  /** The offset up to which output was sent. */
   #sent: number;
-  /** What the client was last told of its input. */
+  /** The last acknowledgement of input that was sent. */
   #told = { seq: 0, limit: 0 };
   #exitSent = false;
   #isClosed = false;
   #isPumping = false;
   #isAckDue = false;
   #heardAtMs: number;
-  /** What has come and is not done yet, when something takes its time. */
+  /** Frames that wait for one that is still being handled. */
   #waiting: Frame[] | undefined;
 
   constructor(attachment: Attachment, options: SessionConnectionOptions) {
@@ -67,7 +67,7 @@ export class SessionConnection {
     return { session, offset, ...(position ? { input: position } : {}) };
   }
 
-  /** Sends what there is to send. */
+  /** Sends output as far as credit allows. */
   pump(): void {
     if (this.#isPumping || this.#isClosed) return;
     this.#attempt(() => {
@@ -89,7 +89,7 @@ export class SessionConnection {
     });
   }
 
-  /** Tells the client how far things are; a client that has been silent for too long counts as lost. */
+  /** Sends a beat with the offsets of output and input. A client that has been silent for too long counts as lost. */
   beat(): void {
     const silentMs = this.#options.clock.nowMs() - this.#heardAtMs;
     if (silentMs > clientSilenceMaxMs) return this.#close({ isTold: true });
@@ -97,7 +97,7 @@ export class SessionConnection {
     this.#attempt(() => this.#send({ type: "beat", offset: this.#sent, seq }));
   }
 
-  /** Tells the client that the connection is over, and lets go of the session. */
+  /** Tells the client that the connection has ended, and releases the session. */
   fail(error: PodfleetError): void {
     if (this.#isClosed) return;
     try {
@@ -117,7 +117,7 @@ export class SessionConnection {
     }
   }
 
-  /** There is more, and the client has room for it. */
+  /** Whether there is more output that the client has given credit for. */
   get #isBehind(): boolean {
     return this.#attachment.isBehind && this.#limit > this.#sent;
   }
@@ -129,7 +129,7 @@ export class SessionConnection {
     this.#sent = gap.to;
   }
 
-  /** Sends larger parts until the client has what there is, or has no room. */
+  /** Sends larger parts until there is no more output or no more credit. */
   #catchUp(): void {
     this.#isPumping = true;
     this.#attachment
@@ -189,7 +189,7 @@ export class SessionConnection {
     this.pump();
   }
 
-  /** Once for all frames that the link has brought at once. */
+  /** Acknowledges input once for all frames that arrived together. */
   #ackSoon(): void {
     if (this.#isAckDue) return;
     this.#isAckDue = true;
@@ -199,14 +199,14 @@ export class SessionConnection {
     });
   }
 
-  /** Has the frames that come meanwhile wait for the end of `work`. */
+  /** Queues the frames that arrive until `work` has ended. */
   #handleLater(work: Promise<void>): void {
     const waiting: Frame[] = (this.#waiting ??= []);
     work.then(
       () => {
         this.#waiting = undefined;
         this.#attempt(() => {
-          // One that takes its time has the rest wait again.
+          // A frame whose handling takes time makes the rest wait again.
           for (const frame of waiting) {
             if (this.#waiting) (this.#waiting as Frame[]).push(frame);
             else this.#handle(frame);
@@ -221,7 +221,7 @@ export class SessionConnection {
     this.#options.send(encodeFrame(frame));
   }
 
-  /** What a client has wrong, or the link, ends the connection; a defect is reported too. */
+  /** Ends the connection with the error of a client or a link; a defect is also reported. */
   #attempt(body: () => void): void {
     if (this.#isClosed) return;
     try {

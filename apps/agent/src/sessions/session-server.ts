@@ -1,4 +1,4 @@
-/** The sessions of the host, as the control plane and its clients reach them. */
+/** Serves the host's sessions to clients through the control plane's relays. */
 import { attemptAll } from "@podfleet/base/attempt-all";
 import { type Clock, systemClock } from "@podfleet/base/clock";
 import { Loop } from "@podfleet/base/loop";
@@ -26,13 +26,13 @@ export interface SessionServerOptions {
 }
 
 export class SessionServer {
-  /** Tells clients how far things are, and notices those that are lost. */
+  /** The loop that sends beats to clients and notices those that are lost. */
   readonly loop: Loop;
   readonly #sessions: Engine["sessions"];
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #connections = new Map<ConnectionId, SessionConnection>();
-  /** Connections that ended while the link was down, so that nobody could be told. */
+  /** Connections that ended while the link was down, whose clients are not told yet. */
   readonly #untold = new Set<ConnectionId>();
   readonly #unsubscribe: () => void;
   #streams: AgentStreams | undefined;
@@ -58,7 +58,7 @@ export class SessionServer {
     });
   }
 
-  /** Resolves when frames are taken. */
+  /** Resolves when the server is subscribed to frames. */
   static async start(options: SessionServerOptions): Promise<SessionServer> {
     const { bus, hostId } = options;
     const server = new SessionServer(options);
@@ -76,7 +76,7 @@ export class SessionServer {
     };
   }
 
-  /** Every client is told to come back. */
+  /** Ends every connection with UNAVAILABLE, so that clients resume elsewhere or later. */
   async stop(): Promise<void> {
     this.#unsubscribe();
     for (const connection of this.#connections.values()) connection.fail(noConnection());
@@ -108,7 +108,7 @@ export class SessionServer {
         this.#log.error({ err: error, sessionId: attachment.session.id }, "session failed"),
     });
     this.#connections.set(id, connection);
-    // After the reply.
+    // Started after the reply.
     setImmediate(() => connection.pump());
     return connection.opened();
   }
@@ -128,12 +128,12 @@ export class SessionServer {
     this.#untold.clear();
   }
 
-  /** The connection is none, or none any more: its client is to open another. */
+  /** Tells a client that its connection does not exist here, or no longer: the client opens another one. */
   #tell(id: ConnectionId): void {
     try {
       this.#streams?.send(id, encodeFrame({ type: "error", error: noConnection().toWire() }));
     } catch (error) {
-      // Safe to ignore: all are told when the link is up again, or have noticed the silence.
+      // Safe to ignore: clients are told when the link is up again, or have noticed the silence.
       if (!hasCode(error, "UNAVAILABLE")) throw error;
     }
   }

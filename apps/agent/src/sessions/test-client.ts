@@ -1,4 +1,4 @@
-/** A client of a session as the agent sees it: frames over a real NATS server, taken and given by hand. */
+/** For tests: a client of a session that sends and reads single frames over a real NATS server. */
 import { openClientStream } from "@podfleet/bus/client-stream";
 import type { Bus } from "@podfleet/bus/connection";
 import {
@@ -24,14 +24,14 @@ export interface TestClientOptions {
   readonly spec?: z.input<typeof sessionSpecSchema>;
   readonly sessionId?: SessionId;
   readonly window?: number;
-  /** Takes output as it comes: acknowledges it at once. */
+  /** Acknowledges output as it arrives. */
   readonly greedy?: boolean;
 }
 
 export class TestClient {
   readonly frames: Frame[] = [];
   opened!: SessionOpenReply;
-  /** Up to where output has come without a hole. */
+  /** The offset up to which output has arrived without a hole. */
   offset = 0;
   send!: (frame: Frame | Uint8Array) => void;
   close!: () => void;
@@ -70,7 +70,7 @@ export class TestClient {
     return Buffer.concat(this.#stdout);
   }
 
-  /** The first frame of that type that has come, or comes. */
+  /** Resolves with the first frame of that type. */
   async frame<Type extends Frame["type"]>(type: Type): Promise<Extract<Frame, { type: Type }>> {
     const found = await waitFor(() => this.frames.find((frame) => frame.type === type), {
       what: `a frame "${type}"`,

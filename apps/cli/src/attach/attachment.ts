@@ -1,7 +1,7 @@
 /** Connects this process's standard streams to a session. */
 import { detached, scanDetachKeys } from "@podfleet/base/detach-keys";
 import type { SessionRequest, SessionStream } from "@podfleet/client/session";
-import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
+import { isUnreachable, PodfleetError } from "@podfleet/model/errors";
 import type { CommandExit } from "@podfleet/model/session";
 
 import { describeGap } from "../output/log-writer.ts";
@@ -107,7 +107,7 @@ export class Attachment implements AsyncDisposable {
       isWhole = exit !== undefined;
       return exit;
     } catch (error) {
-      if (isAwayForNow(error)) {
+      if (isUnreachable(error)) {
         await this.#notices.say(`the session goes on; "${this.#resumeCommand}" comes back to it`);
       }
       throw error;

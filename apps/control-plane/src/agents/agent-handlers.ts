@@ -1,5 +1,5 @@
 import type { Loop } from "@podfleet/base/loop";
-/** What agents say, put on record. */
+/** Handlers of the messages that agents send: they put hosts, events and heartbeats on record. */
 import type { AgentHandlers } from "@podfleet/bus/agent-server";
 import type { Database } from "@podfleet/db/database";
 import { findDatabaseError } from "@podfleet/db/database-error";
@@ -17,7 +17,7 @@ export interface AgentHandlerOptions {
   readonly database: Database;
   readonly heartbeats: Heartbeats;
   readonly traces: Traces;
-  /** Told when an agent is back, which may know what became of operations. */
+  /** Called when an agent is back: it may know the outcome of operations. */
   readonly settler: Loop;
   readonly logger: Logger;
 }
@@ -50,7 +50,7 @@ export function agentHandlers(options: AgentHandlerOptions): AgentHandlers {
   };
 }
 
-/** Failures to reach Postgres are UNAVAILABLE for the agent, which then says it again. */
+/** Turns a failure to reach Postgres into UNAVAILABLE, for which the agent sends the message again. */
 async function stored<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -4,14 +4,14 @@ import { touchHosts } from "@podfleet/db/hosts";
 import { heartbeatIntervalMs } from "@podfleet/model/host";
 import type { HostId } from "@podfleet/model/ids";
 
-/** Far below hostSilenceMaxMs. */
+/** The time between two writes; far below hostSilenceMaxMs. */
 const gatherMs = 100;
 
-/** Notes which agents were heard, many at a time: one statement for all that speak within a moment. */
+/** Records the heartbeats of agents in batches: one statement for all that arrive within an interval. */
 export class Heartbeats {
   readonly loop: Loop;
   readonly #database: Database;
-  /** When each was last heard of those that are yet to be noted. */
+  /** When each host was last heard; only hosts that are not yet recorded. */
   readonly #heardMs = new Map<HostId, number>();
 
   constructor(database: Database, onFailure: (failure: LoopFailure) => void) {
@@ -43,7 +43,7 @@ export class Heartbeats {
     return { hosts: heard.length };
   }
 
-  /** So that hosts do not look silent for longer than Postgres was. Those not heard since are left out: they may be. */
+  /** Keeps heartbeats that Postgres did not take, so that its outage does not make hosts look silent. Older ones are left out: those hosts may be silent indeed. */
   #keep(heard: readonly (readonly [HostId, number])[]): void {
     const sinceMs = performance.now() - 2 * heartbeatIntervalMs;
     const recent = heard.filter(([id, ms]) => ms > sinceMs && !this.#heardMs.has(id));

@@ -3,15 +3,15 @@ import type { LoopResult } from "@podfleet/base/loop";
 import type { HostClient } from "@podfleet/bus/host-client";
 import type { Database } from "@podfleet/db/database";
 import { listHostLiveness, touchHosts } from "@podfleet/db/hosts";
-import { isAwayForNow } from "@podfleet/model/errors";
+import { isUnreachable } from "@podfleet/model/errors";
 import type { HostId } from "@podfleet/model/ids";
 
 const answerMs = 1_000;
 
 /**
- * Asks every host on record whether its agent is there, and notes those that answer. A control plane that was away does this before
- * it listens, so that it does not call hosts unreachable which nobody was there to hear.
- * @throws what agents answered instead, when all hosts have been asked
+ * Pings every host on record and records those that answer. A control plane does this when it starts, before
+ * it listens: while it was away nobody recorded the hosts' heartbeats, so they would look unreachable.
+ * @throws unexpected replies, after all hosts have been pinged
  */
 export async function pingHosts(
   database: Database,
@@ -25,7 +25,7 @@ export async function pingHosts(
       await client.request(id, "ping", { payload: {}, timeoutMs: answerMs, signal });
       heard.push(id);
     } catch (error) {
-      if (isAwayForNow(error)) return;
+      if (isUnreachable(error)) return;
       throw new Error(`Host "${name}" answered a ping with an error`, { cause: error });
     }
   });

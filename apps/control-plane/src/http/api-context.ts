@@ -7,7 +7,7 @@ import { findDatabaseError } from "@podfleet/db/database-error";
 import type { Callers } from "../services/api-tokens.ts";
 import { callerContext } from "../trace-context.ts";
 
-/** What procedures work with, for whoever sends these headers. @throws PodfleetError UNAUTHENTICATED */
+/** The context of the caller who sends these headers. @throws PodfleetError UNAUTHENTICATED */
 export async function apiContextOf(
   { services, callers }: { readonly services: Services; readonly callers: Callers },
   headers: IncomingHttpHeaders,

@@ -1,7 +1,7 @@
 /**
  * Checkpoints as archives:
  *
- *     GET /containers/{ref}/checkpoint   that of the container's last checkpoint, as `application/x-tar`
+ *     GET /containers/{ref}/checkpoint   the archive of the container's last checkpoint, as `application/x-tar`
  *     POST /containers/restore?name=&host=&operationId=&keep=&tcpEstablished=&fileLocks=&ignoreRootfs=&ignoreStaticIp=&ignoreStaticMac=
  *         a new container from the body, `application/octet-stream`. All parameters are optional, switches are `true` or
  *         `false`. Answers as a mutation does: `{ operationId, container }`, or `{ error }`
@@ -30,7 +30,7 @@ const switchSchema = z
   .default("false")
   .transform((text) => text === "true");
 
-/** model/container/checkpoint says what each switch does. */
+/** The switches of model/container/checkpoint as query parameters. */
 const querySchema = z.strictObject({
   operationId: operationIdSchema.optional(),
   name: containerNameSchema.optional(),
@@ -79,7 +79,7 @@ export function checkpointRoute(options: {
         });
       } finally {
         await archive.return(undefined);
-        // What is left unread of it when it was refused or had been taken in before.
+        // Reads the rest of the body when the request was refused or its operation had ended before.
         request.raw.resume();
       }
     });

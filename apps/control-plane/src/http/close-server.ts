@@ -1,12 +1,12 @@
 import { pause } from "@podfleet/base/pause";
 import type { FastifyInstance } from "fastify";
 
-/** How long calls under way may go on once the replica drains. */
+/** The time that calls under way have to finish once the replica drains. */
 const graceMs = 2_000;
-/** How long calls that were cut short have to say so. */
+/** The time that aborted calls have to send their error. */
 const replyMs = 500;
 
-/** Ends connections that are still busy when the grace is over, a moment after `onGraceOver`. */
+/** Closes the server. Connections that are busy when the grace period is over are ended, a moment after `onGraceOver`. */
 export async function closeServer(
   server: FastifyInstance,
   onGraceOver?: () => void,

@@ -1,6 +1,6 @@
 /**
- * Where Docker's API is served: on the control plane's own listener, for callers who present a token, and on a Unix socket, whose
- * callers are known by having been able to open it.
+ * Endpoints of the Docker API: the control plane's own listener, for callers with a token, and a Unix socket, whose
+ * callers are authenticated by the permissions of its file.
  */
 import type { Services } from "@podfleet/api/services/services";
 import {
@@ -25,11 +25,11 @@ export interface DockerEndpointsOptions {
   readonly logger: Logger;
 }
 
-/** Whoever can open the socket. */
+/** The name on record for all callers of the socket. */
 const socketCaller = { name: "docker-socket" };
 
 export class DockerEndpoints {
-  /** For the control plane's own listener. */
+  /** Serves the Docker API on the control plane's own listener. */
   readonly api: DockerApi;
   readonly #options: DockerEndpointsOptions;
   #socket: { readonly api: DockerApi; readonly server: FastifyInstance } | undefined;
@@ -49,7 +49,7 @@ export class DockerEndpoints {
     logger.info({ path }, "serving the Docker API");
   }
 
-  /** Ends every stream that is open, and takes no more calls on the socket. */
+  /** Closes the socket and ends every open stream. */
   async close(): Promise<void> {
     this.api.close();
     this.#socket?.api.close();

@@ -1,5 +1,5 @@
 /**
- * Docker's API on a Unix socket, which only the user of this process and root can open. Whoever calls there need not present a token.
+ * The Docker API on a Unix socket that only the user of this process and root can open. Callers need no token.
  */
 import { once } from "node:events";
 import { lstat, rm } from "node:fs/promises";
@@ -14,11 +14,11 @@ import type { Logger } from "pino";
 import { logDefect } from "./server.ts";
 import { findUpgradeRoute, serveUpgrades } from "./upgrades.ts";
 
-/** Everything is refused to everybody but the owner. */
+/** The umask: no permissions for anybody but the owner. */
 const ownersOnly = 0o177;
 
 /**
- * Serves when it resolves. A socket that another process has left behind is replaced.
+ * Resolves when the socket is served. A socket file that another process has left behind is replaced.
  * @throws PodfleetError UNAVAILABLE when a process serves there; INVALID_INPUT when something else is there, or the folder is not
  */
 export async function serveDockerSocket(
@@ -33,7 +33,7 @@ export async function serveDockerSocket(
   void server.register(routes);
   serveUpgrades(server.server, upgrades, (error, at) => logDefect(logger, error, at));
   await server.ready();
-  // The socket file is made within the call, and no other code runs meanwhile.
+  // `listen` creates the socket file before it returns, so no other code runs with this umask.
   const umask = process.umask(ownersOnly);
   const listening = once(server.server, "listening");
   try {

@@ -91,7 +91,7 @@ describe("into a container", () => {
     expect(Buffer.from(agent.host.uploads.get(operationId) ?? []).equals(bytes)).toBe(true);
     const operation = await replica.query("operations", "get", { operationId });
     expect(operation).toMatchObject({ verb, status: "succeeded" });
-    // Sent again, it takes effect no second time.
+    // The same operation id takes effect once.
     expect((await put()).status).toBe(200);
     expect(agent.host.performed.filter((each) => each === operationId)).toHaveLength(1);
   });

@@ -1,13 +1,13 @@
 /**
- * Streams of bytes out of a container and into it, at the pace of who reads or writes them:
+ * Byte streams out of a container and into it, with back-pressure:
  *
  *     GET /containers/{ref}/export              its root filesystem, as application/x-tar
  *     GET /containers/{ref}/archive?path=       what is at a path in it, as application/x-tar (model/transfer)
  *     PUT /containers/{ref}/archive?path=       a tar archive, plain or compressed, to be unpacked in a directory of it
  *     GET /containers/{ref}/artifacts/{name}    an artifact
- *     PUT /containers/{ref}/artifacts/{name}    the same, to be kept
+ *     PUT /containers/{ref}/artifacts/{name}    stores an artifact
  *
- * A PUT takes `operationId=<uuidv7>` too, and answers as the tRPC mutations do: `{ operationId, container }`.
+ * A PUT also takes `operationId=<uuidv7>`, and replies as the tRPC mutations do: `{ operationId, container }`.
  */
 import type { IncomingMessage } from "node:http";
 
@@ -124,7 +124,7 @@ async function receive(
     });
   } finally {
     await bytes.return(undefined);
-    // What is left unread of it when it was refused.
+    // Reads the rest of the body when the request was refused.
     request.raw.resume();
   }
 }

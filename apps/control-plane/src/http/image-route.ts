@@ -44,7 +44,7 @@ export function imageRoute(options: {
           return await options.imageLoads.load(load);
         });
       } finally {
-        // What is left unread of it when it was refused or had been loaded before.
+        // Reads the rest of the body when the request was refused or its operation had ended before.
         request.raw.resume();
       }
     });

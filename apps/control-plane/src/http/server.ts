@@ -1,7 +1,7 @@
 import { httpStatusOf } from "@podfleet/api/procedures/error-shape";
 import { type AppRouter, appRouter } from "@podfleet/api/router";
 import type { Services } from "@podfleet/api/services/services";
-/** Everything that callers reach over HTTP. Nothing but `/healthz` answers without a token. */
+/** The HTTP server. Every route but `/healthz` needs a token. */
 import type { DockerApi } from "@podfleet/docker-api/docker-api";
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import fastify, { type FastifyInstance } from "fastify";
@@ -37,13 +37,13 @@ export interface HttpServerOptions {
   readonly upgrades: readonly UpgradeRoute[];
   readonly logger: Logger;
   readonly docker: DockerApi;
-  /** What an operator may want to know; `isHealthy` decides the status. */
+  /** The body of `/healthz`; `isHealthy` decides the status code. */
   readonly health: () => Promise<{ readonly isHealthy: boolean }>;
 }
 
-/** A spec may hold a long command and many labels; archives are streamed and have no such bound. */
+/** The largest request body: a spec may hold a long command and many labels. Archives are streamed and have no such bound. */
 const bodyBytesMax = 8 * 1024 * 1024;
-/** The input of a query is in the URL. */
+/** The longest path parameter: tRPC puts a query's input into the URL. */
 const pathLengthMax = 1_000;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {

@@ -1,4 +1,4 @@
-/** Bytes from a host as the body of a reply. */
+/** Streams bytes from a host as the body of a reply. */
 import { Readable } from "node:stream";
 
 import type { FastifyReply } from "fastify";
@@ -13,8 +13,8 @@ export function closedEarly(reply: FastifyReply): AbortSignal {
 }
 
 /**
- * Sends `pieces` at the pace of who reads the reply. What fails before the first piece is an error reply; what fails later breaks
- * the connection off, so that nobody takes a part for the whole.
+ * Sends `pieces` with back-pressure. A failure before the first piece becomes an error reply; a later one breaks
+ * the connection off, so that the client does not take a part for the whole.
  */
 export async function sendStream(
   reply: FastifyReply,
@@ -23,7 +23,7 @@ export async function sendStream(
 ): Promise<FastifyReply> {
   const first = await pieces.next();
   reply.raw.once("close", () => {
-    // Safe to ignore: whoever waited for the pieces is gone.
+    // Safe to ignore: the client that waited for the pieces is gone.
     pieces.return(undefined).catch(() => undefined);
   });
   const body = async function* (): AsyncGenerator<Uint8Array> {

@@ -1,5 +1,5 @@
 /**
- * Connections that leave HTTP for another protocol (RFC 9110, section 7.8). A request that no route here takes is answered as one
+ * Connections that leave HTTP for another protocol (RFC 9110, section 7.8). A request that no route here takes is handled as one
  * without an upgrade is.
  */
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
@@ -12,21 +12,21 @@ import { wireErrorOf } from "./wire-error.ts";
 export interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
-  /** What came after the request's head. */
+  /** The bytes that arrived after the request's head. */
   readonly head: Buffer;
 }
 
 export interface UpgradeRoute {
-  /** The protocol that is asked for, in lower case: `websocket`, `tcp`. */
+  /** The requested protocol in lower case: `websocket`, `tcp`. */
   readonly protocol: string;
   readonly method: "GET" | "POST";
-  /** Of the whole path, without the query. */
+  /** A pattern of the whole path, without the query. */
   readonly path: RegExp;
-  /** Takes the connection over. What it throws becomes an HTTP error, as long as it has written nothing. */
+  /** Takes over the connection. An error that it throws before it has written anything becomes an HTTP error. */
   readonly take: (upgrade: Upgrade) => Promise<void>;
 }
 
-/** The route that takes the request over. */
+/** The route for the request. */
 export function findUpgradeRoute(
   routes: readonly UpgradeRoute[],
   request: IncomingMessage,
@@ -35,7 +35,7 @@ export function findUpgradeRoute(
   return routes.find((route) => route.protocol === protocol && isAt(route, request));
 }
 
-/** The protocol that a request without the right upgrade should have asked for. */
+/** The protocol that the path needs, for a request that asked for another or none. */
 export function findMissingUpgrade(
   routes: readonly UpgradeRoute[],
   request: IncomingMessage,

@@ -2,7 +2,7 @@ import { wireErrorOf as apiWireErrorOf } from "@podfleet/api/procedures/error-sh
 import { findDatabaseError } from "@podfleet/db/database-error";
 import type { WireError } from "@podfleet/model/errors";
 
-/** What a caller is told of a failure; `input` is what was being read. */
+/** The error that a caller gets; `input` names the input that was parsed. */
 export function wireErrorOf(error: unknown, input?: unknown): WireError {
   return apiWireErrorOf(error, { findFailure: findDatabaseError, input });
 }

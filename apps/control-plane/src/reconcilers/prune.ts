@@ -4,10 +4,10 @@ import { pruneRecords } from "@podfleet/db/prune";
 
 const day = 24 * 60 * 60 * 1_000;
 
-/** How much history is kept. */
+/** The retention of each kind of record. */
 const bounds = {
   recordAgeMaxMs: 30 * day,
-  // As long as agents keep sessions that have ended.
+  // The same as the agents' retention of ended sessions.
   createdExecAgeMaxMs: day,
   spans: { spansMax: 200_000, ageMaxMs: day },
 };

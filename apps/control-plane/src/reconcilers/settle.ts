@@ -1,7 +1,7 @@
 /**
- * Finds operations whose outcome got lost and asks their hosts what became of them, so that none stays open: `finished` is
- * recorded, `running` is left alone for a while, and `unknown`, which the agent makes final before it answers, has failed
- * without effect. Operations that somebody is at have a lease and are not looked at.
+ * Settles operations whose outcome got lost: asks their hosts, so that no operation stays open. `finished` is
+ * recorded, `running` is asked about again later, and `unknown`, which the agent makes final before it replies, has failed
+ * without effect. Operations with a lease are being driven and are left out.
  */
 import { attemptAll } from "@podfleet/base/attempt-all";
 import type { LoopResult } from "@podfleet/base/loop";
@@ -15,7 +15,7 @@ import {
   type UnsettledOperation,
 } from "@podfleet/db/operations";
 import { applyOutcome } from "@podfleet/db/projection";
-import { hasCode, isAwayForNow, PodfleetError } from "@podfleet/model/errors";
+import { hasCode, isUnreachable, PodfleetError } from "@podfleet/model/errors";
 import type { OperationOutcome } from "@podfleet/model/operation";
 
 import { failedOutcome, undelivered } from "../services/unreachable.ts";
@@ -27,10 +27,10 @@ export interface SettleOptions {
 
 const batchMax = 100;
 const answerMs = 5_000;
-/** As long as agents keep an upload without a chunk. */
+/** The same as the agents' retention of an upload that gets no chunks. */
 const abandonedAfterMs = 10 * 60_000;
 
-/** @throws what kept operations from being settled, when the others have been */
+/** @throws the failures to settle operations, after the others have been settled */
 export async function settleOperations(
   options: SettleOptions,
   signal: AbortSignal,
@@ -65,8 +65,8 @@ async function settle(
     else await applyOutcome(database, host.id, { id, outcome: outcomeOf(reply, host) });
     return reply.state;
   } catch (error) {
-    if (isAwayForNow(error) || hasCode(error, "CANCELLED")) return "unanswered";
-    // It makes room for those behind it until the lease is over.
+    if (isUnreachable(error) || hasCode(error, "CANCELLED")) return "unanswered";
+    // Its lease is extended, so that the next run takes the operations after it.
     await extendDrive(database, id);
     throw new Error(`Cannot settle operation "${id}" on host "${host.name}": ${reasonOf(error)}`, {
       cause: error,

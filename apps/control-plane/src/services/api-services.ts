@@ -1,4 +1,4 @@
-/** The services that the API's procedures call, put together from this folder and the records. */
+/** Assembles the services that the API's procedures call. */
 import { Readable } from "node:stream";
 
 import type { ContainerService } from "@podfleet/api/services/containers";

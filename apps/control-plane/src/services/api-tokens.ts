@@ -1,5 +1,5 @@
 /**
- * Callers' tokens: `pf_`, 8 hex digits that name the token, `_`, and 43 characters of base64url that are its secret. Only
+ * API tokens: `pf_`, 8 hex digits that name the token, `_`, and 43 characters of base64url that are its secret. Only
  * the SHA-256 of the whole is stored; the secret has 256 random bits, so no slower hash is needed.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
@@ -15,16 +15,16 @@ export const callerNameSchema = z
   .string()
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.@-]{0,63}$/, "must match [a-zA-Z0-9][a-zA-Z0-9_.@-]{0,63}");
 
-/** @returns the new token, which cannot be read again */
+/** @returns the new token; only its hash is stored */
 export async function createApiToken(database: Database, name: string): Promise<string> {
   const token = newToken();
   await insertApiToken(database, { id: token.slice(3, 11), name, sha256: sha256(token) });
   return token;
 }
 
-/** How long a token counts as known after it was looked up, so that not every call looks it up. */
+/** The time for which a looked-up token is cached. */
 const knownMs = 5_000;
-/** Tokens that are held as known; with the next one all are looked up again. */
+/** The most tokens in the cache; one more empties it. */
 const knownMax = 1_000;
 
 interface KnownToken {
@@ -33,7 +33,7 @@ interface KnownToken {
   readonly untilMs: number;
 }
 
-/** Who may call. */
+/** A caller of the API. */
 export class Callers {
   readonly #database: Database;
   readonly #known = new Map<string, KnownToken>();
@@ -43,7 +43,7 @@ export class Callers {
   }
 
   /**
-   * Who presents this `authorization` header.
+   * The caller who presents this `authorization` header.
    * @throws PodfleetError UNAUTHENTICATED
    */
   async authenticate(authorization: string | undefined): Promise<Caller> {

@@ -1,6 +1,6 @@
 import { uploadChunkBytesMax } from "@podfleet/protocol/host/upload-chunk";
 
-/** The same bytes in chunks of the size that one message carries. */
+/** Cuts an archive into chunks of the size that one message carries. */
 export async function* chunksOf(archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let parts: Uint8Array[] = [];
   let length = 0;

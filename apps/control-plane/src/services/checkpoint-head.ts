@@ -1,4 +1,4 @@
-/** Looking into a checkpoint archive while it passes by: its manifest, the first entry, says what the new container is to be. */
+/** Reads the manifest of a checkpoint archive while the archive is streamed. It is the first entry and holds the container's spec. */
 import { text } from "node:stream/consumers";
 
 import {
@@ -13,11 +13,11 @@ import { type Extract, extract } from "tar-stream";
 
 export interface CheckpointHead {
   readonly manifest: CheckpointManifest;
-  /** The whole archive, what was read of it included. */
+  /** The whole archive, with the part that was read. */
   readonly archive: AsyncGenerator<Uint8Array>;
 }
 
-/** @throws PodfleetError CHECKPOINT_INVALID; what reading the archive throws */
+/** @throws PodfleetError CHECKPOINT_INVALID; errors of reading the archive */
 export async function readCheckpointHead(
   archive: AsyncIterable<Uint8Array>,
 ): Promise<CheckpointHead> {
@@ -25,7 +25,7 @@ export async function readCheckpointHead(
   const taken: Uint8Array[] = [];
   const entries = extract();
   const first = firstEntry(entries);
-  // Safe to ignore: it is awaited below, perhaps after it has rejected.
+  // Safe to ignore: it is awaited below.
   first.catch(() => undefined);
   const settled = first.then(
     () => "settled" as const,
@@ -46,7 +46,7 @@ export async function readCheckpointHead(
   return { manifest, archive: whole(taken, parts) };
 }
 
-/** Resolves when `entries` wants more. */
+/** Resolves when `entries` can take more. */
 async function looked(entries: Extract, bytes: Uint8Array): Promise<"looked"> {
   const { promise, resolve } = Promise.withResolvers<void>();
   if (entries.write(bytes)) setImmediate(resolve);

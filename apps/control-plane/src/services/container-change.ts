@@ -1,7 +1,7 @@
 /**
- * Admits what may change a container's name or limits: claims the names and what its host has to reserve more, and records
- * the operation, in one transaction under the lock of placements, so that nobody else gets them. The claims go with the operation's
- * end; its host's report makes what came true the container's.
+ * Admits a mutation that may change a container's name or limits: claims the names and the further reservation on its host, and records
+ * the operation, in one transaction under the placement lock, so that nobody else gets them. The claims end with the
+ * operation; what it has changed comes with the host's report.
  */
 import { lockInTransaction } from "@podfleet/db/advisory-lock";
 import { type ContainerRow, findContainerSpec } from "@podfleet/db/containers";
@@ -22,9 +22,9 @@ import { failedOutcome } from "./unreachable.ts";
 
 export type ChangeAdmission =
   | { readonly type: "admitted" }
-  /** Recorded as failed with `error`. */
+  /** The operation is recorded as failed with `error`. */
   | { readonly type: "refused"; readonly error: PodfleetError }
-  /** Another request with the operation's id was faster. */
+  /** Another request has recorded the operation's id first. */
   | { readonly type: "id-taken" };
 
 export interface ChangeRequest {
@@ -62,7 +62,7 @@ export async function admitChange(
 
 interface Wanted {
   readonly names: readonly string[];
-  /** The specs that it is to have, one after another. */
+  /** The specs that the steps give the container, in order. */
   readonly specs: readonly ContainerSpec[];
 }
 
@@ -74,7 +74,7 @@ async function claimOf(
   const spec = await findContainerSpec(transaction, container.id);
   if (!spec) throw new Error(`Container "${container.id}" has no spec on record`);
   const { names, specs } = wantedBy(change, spec);
-  // A batch may come back to the name that the container has; a rename to it would change nothing.
+  // A batch may rename the container back to its present name; that needs no claim.
   const except = change.verb === "container.batch" ? container.id : undefined;
   for (const name of names) {
     if (await isNameTaken(transaction, name, except)) return nameInUse(container.name, name);

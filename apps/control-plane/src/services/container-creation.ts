@@ -1,6 +1,6 @@
 /**
  * Admits a new container: chooses its host, reserves its resources and its name, and records the operation, in one
- * transaction under one lock, so that replicas never give the same thing twice.
+ * transaction under the placement lock, so that replicas never give the same thing twice.
  */
 import { type AdmittedOperation, recordCreation } from "@podfleet/db/admission";
 import type { ContainerRow } from "@podfleet/db/containers";
@@ -24,18 +24,18 @@ import { failedOutcome } from "./unreachable.ts";
 
 export type Admission =
   | { readonly type: "admitted"; readonly container: ContainerRow }
-  /** Recorded as failed with `error`. */
+  /** The operation is recorded as failed with `error`. */
   | { readonly type: "refused"; readonly error: PodfleetError }
-  /** Another request with the operation's id was faster. */
+  /** Another request has recorded the operation's id first. */
   | { readonly type: "id-taken" };
 
 export interface Admittance {
   readonly spec: ContainerSpec;
-  /** Where it may run; the spec's when absent. */
+  /** The placement to use in place of the spec's. */
   readonly placement?: Placement | undefined;
-  /** The image that its host is to have; the spec's when absent. */
+  /** The image that its host must have, in place of the spec's. */
   readonly image?: string;
-  /** `pending` while there is more to send to the host than the operation. */
+  /** `pending` while an upload has to reach the host before the operation. */
   readonly status: "pending" | "dispatched";
 }
 
@@ -80,7 +80,7 @@ async function choose(
 
 const nameAttemptsMax = 10;
 
-/** Takes the lock of placements; without `wanted`, a name that nobody has is made up. */
+/** Takes the placement lock and chooses the container's name; without `wanted`, a free name is generated. */
 async function lockName(
   transaction: Database,
   wanted: string | undefined,
@@ -90,7 +90,7 @@ async function lockName(
     const records = await lockPlacement(transaction, name);
     if (wanted !== undefined || !records.isNameTaken) return { name, records };
   }
-  throw new Error(`${nameAttemptsMax} names made up for a container were all taken`);
+  throw new Error(`${nameAttemptsMax} generated container names were all taken`);
 }
 
 function nameInUse(name: string): PodfleetError {

@@ -1,8 +1,8 @@
 import type { MutationResult } from "@podfleet/api/services/operations";
 import { findContainerById, summaryOf } from "@podfleet/db/containers";
 /**
- * A new container from a checkpoint archive. What the archive says of the container decides where it may run; its name and its
- * resources are reserved before the bytes go there, and freed when that fails. A caller that is cut off by the end of this process
+ * Creates a container from a checkpoint archive. The spec in the archive decides where it may run; its name and its
+ * resources are reserved before the upload, and freed when the upload fails. A caller that is cut off by the end of this process
  * presents the same id again and sends the archive from its start.
  */
 import type { Database } from "@podfleet/db/database";
@@ -33,11 +33,11 @@ import { failedOutcome } from "./unreachable.ts";
 
 export interface ImportRequest {
   readonly caller: Caller;
-  /** Made here when absent. */
+  /** Generated when absent. */
   readonly operationId: OperationId | undefined;
-  /** Made up when absent. */
+  /** Generated when absent. */
   readonly name: string | undefined;
-  /** Name or id; chosen among those that have the image when absent. */
+  /** A host's name or id; when absent, placement chooses among the hosts that have the image. */
   readonly host: string | undefined;
   readonly options: ImportOptions;
   readonly archive: AsyncIterable<Uint8Array>;
@@ -59,7 +59,7 @@ export class ContainerImports {
     this.#driver = driver;
   }
 
-  /** @throws PodfleetError CHECKPOINT_INVALID, NAME_IN_USE, HOST_NOT_FOUND, IMAGE_NOT_FOUND, HOST_UNREACHABLE, CONFLICT, CANCELLED, and the host's own failures */
+  /** @throws PodfleetError CHECKPOINT_INVALID, NAME_IN_USE, HOST_NOT_FOUND, IMAGE_NOT_FOUND, HOST_UNREACHABLE, CONFLICT, CANCELLED, and the operation's failure */
   async perform(request: ImportRequest): Promise<MutationResult> {
     const id = request.operationId ?? newOperationId();
     try {
@@ -151,7 +151,7 @@ export class ContainerImports {
   }
 }
 
-/** What tells a repetition from another request. */
+/** The request as it is recorded: a retry with the same id must equal it. */
 function recordOf({ name, host, options }: ImportRequest): Readonly<Record<string, unknown>> {
   return { verb: "container.import", name, host, ...options };
 }

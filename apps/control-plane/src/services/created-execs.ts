@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 
 import type { CreatedExecStart, NewExec, StartedExec } from "@podfleet/api/services/exec";
 /**
- * Exec sessions that are created apart from their start, as libpod and Docker have it. Any replica starts one, and only once: the first
- * start claims it on record for its operation, and the operation takes effect once. Whoever resizes it before decides the size that its
+ * Exec sessions that are created first and started later, as in libpod and Docker. Any replica can start one, and only once: the first
+ * start claims the session for its operation, and the operation takes effect once. A resize before the start sets the size that its
  * terminal begins with.
  */
 import { systemClock } from "@podfleet/base/clock";
@@ -32,7 +32,7 @@ import type { Fleet } from "./fleet.ts";
 import { inspectContainer } from "./inspect.ts";
 import type { Operations } from "./operations.ts";
 
-/** How long a session that is being started is waited for. */
+/** The longest wait for a session that is being started. */
 const startTimeoutMs = 10_000;
 const startPollMs = 50;
 
@@ -59,7 +59,7 @@ export async function createExec(
 }
 
 /**
- * Starts a session that `createExec` has made; once.
+ * Starts a session that `createExec` has created. It can be started once.
  * @throws PodfleetError EXEC_IN_USE when it has been started; EXEC_NOT_FOUND; the operation's failure
  */
 export async function startCreatedExec(
@@ -74,8 +74,8 @@ export async function startCreatedExec(
 }
 
 /**
- * Takes the session for the operation that is to start it.
- * @throws PodfleetError EXEC_IN_USE when another has; EXEC_NOT_FOUND
+ * Claims the session for the operation that starts it.
+ * @throws PodfleetError EXEC_IN_USE when another operation has claimed it; EXEC_NOT_FOUND
  */
 export async function claimExec(
   fleet: Fleet,
@@ -95,7 +95,7 @@ export async function claimExec(
 }
 
 /**
- * A session by its id alone, started or not. One whose command could not be started has exited with the code that the CLI ends with then.
+ * Finds a session by its id alone, started or not. A session whose command could not be started has the exit code that the CLI uses for that error.
  * @throws PodfleetError EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, HOST_UNREACHABLE
  */
 export async function getExecById(fleet: Fleet, exec: ExecId): Promise<ExecSession> {
@@ -111,7 +111,7 @@ export async function getExecById(fleet: Fleet, exec: ExecId): Promise<ExecSessi
 }
 
 /**
- * Sets the size of the session's terminal, or the size that it is to begin with. While it is being started, that is waited for.
+ * Sets the size of the session's terminal; before the start, the initial size. Waits while the session is being started.
  * @throws PodfleetError STATE_INVALID, EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, HOST_UNREACHABLE
  */
 export async function resizeExecById(
@@ -146,7 +146,7 @@ async function containerOf(
   return id;
 }
 
-/** What is on record of a session that was claimed and that its host does not know. */
+/** The state of a session that was claimed and that its host does not know, from its operation's record. */
 async function outcomeOf(fleet: Fleet, row: CreatedExecRow): Promise<ExecSession | undefined> {
   if (row.startedBy === null) return undefined;
   try {
@@ -160,7 +160,7 @@ async function outcomeOf(fleet: Fleet, row: CreatedExecRow): Promise<ExecSession
       ...(finishedAt ? { finishedAt: finishedAt.toISOString() } : {}),
     };
   } catch (error) {
-    // Claimed, and not yet an operation.
+    // The session is claimed and its operation is not recorded yet.
     if (hasCode(error, "OPERATION_NOT_FOUND")) return sessionOf(row);
     throw error;
   }

@@ -4,7 +4,7 @@ import type { OperationId } from "@podfleet/model/ids";
 
 const intervalMs = driveLeaseMs / 4;
 
-/** Keeps others from settling an operation while its caller's bytes are on their way. */
+/** Extends an operation's lease during its upload, so that no replica settles it. */
 export class DriveLease {
   readonly #database: Database;
   readonly #id: OperationId;
@@ -15,7 +15,7 @@ export class DriveLease {
     this.#id = id;
   }
 
-  /** Call it with each piece. */
+  /** Called with each chunk; extends the lease when it is due. */
   async keep(): Promise<void> {
     if (performance.now() - this.#extendedMs < intervalMs) return;
     await extendDrive(this.#database, this.#id);

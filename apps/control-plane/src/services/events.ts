@@ -5,7 +5,7 @@ import type { EventRecord } from "@podfleet/model/event";
 import type { Fleet } from "./fleet.ts";
 
 const batchMax = 500;
-/** A notification can be lost with its connection; then this is how late a watcher looks. */
+/** The longest time between two queries: a notification can be lost with its connection. */
 const lookIntervalMs = 5_000;
 
 /**

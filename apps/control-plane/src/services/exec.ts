@@ -1,4 +1,4 @@
-/** Exec sessions are their host's: there is no record of them but the agent's, which is asked each time. */
+/** Exec sessions. Only their host's agent has records of them, so it is asked each time. */
 import { createHash } from "node:crypto";
 
 import type { ExecListRequest } from "@podfleet/api/requests/exec";
@@ -7,7 +7,7 @@ import type { MutationRequest } from "@podfleet/api/services/operations";
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import { findContainerById } from "@podfleet/db/containers";
-import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
+import { isUnreachable, PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import { type ExecId, execIdSchema, newOperationId, type OperationId } from "@podfleet/model/ids";
 
@@ -27,7 +27,7 @@ const pollMs = 20_000;
 const answerMs = 5_000;
 const retryDelay = { minMs: 100, maxMs: 2_000 };
 
-/** The id of the session that an operation starts: the same however often the operation is presented. */
+/** The id of the session that an operation starts, derived from the operation's id: retries get the same one. */
 export function execIdOf(operationId: OperationId): ExecId {
   return execIdSchema.parse(createHash("sha256").update(operationId).digest("hex"));
 }
@@ -121,7 +121,7 @@ export async function waitForExec(
       }
     } catch (error) {
       if (signal.aborted) throw cutShort(fleet, error);
-      if (!isAwayForNow(error)) throw error;
+      if (!isUnreachable(error)) throw error;
     }
     await pause(backoffMs(attempt, retryDelay), signal);
     host = (await findContainerById(fleet.database, row.id))?.host ?? host;

@@ -4,16 +4,16 @@ import { PodfleetError } from "@podfleet/model/errors";
 
 import type { HostWatch } from "./host-watch.ts";
 
-/** What reaching the fleet takes: its records, its agents, and the watch over them. */
+/** Access to the fleet: its records, its agents, and the watch over its hosts. */
 export interface Fleet {
   readonly database: Database;
   readonly hosts: HostClient;
   readonly watch: HostWatch;
-  /** Aborted when this process is about to end: calls that stay open end then, and their callers turn to another replica. */
+  /** Aborted when this process is about to end: long calls end then, and their callers turn to another replica. */
   readonly draining: AbortSignal;
 }
 
-/** The error of a call that `signal`, the caller's, or the end of this process cut short. */
+/** The error of a call that was cut short by its caller's signal or by the end of this process. */
 export function cutShort(fleet: Fleet, cause: unknown): PodfleetError {
   return fleet.draining.aborted
     ? new PodfleetError("UNAVAILABLE", "This replica of the control plane is about to end", {

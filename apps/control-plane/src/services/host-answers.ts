@@ -1,4 +1,4 @@
-/** What only a container's host can tell; it is asked each time. */
+/** Queries that only a container's host can answer. */
 import { type ContainerRow, getContainer } from "@podfleet/db/containers";
 import type { Artifact } from "@podfleet/model/artifact";
 import type { ContainerProcess } from "@podfleet/model/container/usage";
@@ -12,11 +12,11 @@ import { readTransfer } from "./transfer.ts";
 import { unreachable } from "./unreachable.ts";
 
 const timeoutMs = 5_000;
-/** The host may have to wait for the container's lock, to mount its root filesystem. */
+/** The bound of a reply: the host may have to wait for the container's lock, to mount its root filesystem. */
 const mountTimeoutMs = 30_000;
 
 /**
- * What is at a path in the container; null when there is nothing.
+ * The file at a path in the container; null when there is none.
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE, STATE_INVALID
  */
 export async function statFile(
@@ -54,7 +54,7 @@ export async function listArtifacts(fleet: Fleet, container: string): Promise<Ar
 
 const diffBytesMax = 64 * 1024 * 1024;
 
-/** By path. */
+/** Lists the files that differ from the image, by path. */
 export async function diffContainer(
   fleet: Fleet,
   container: string,
@@ -66,7 +66,7 @@ export async function diffContainer(
   return lines.map((line) => fileChangeSchema.parse(JSON.parse(line)));
 }
 
-/** What `getArtifact` returns at most; the HTTP route has no such bound. */
+/** The longest artifact that `getArtifact` returns; the HTTP route has no such bound. */
 const artifactBytesMax = 4 * 1024 * 1024;
 
 /** @throws PodfleetError ARTIFACT_NOT_FOUND; INVALID_INPUT when it is longer than 4 MiB */

@@ -2,7 +2,7 @@
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { HostLiveness } from "@podfleet/db/hosts";
-import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
+import { isUnreachable, PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
 import type { OperationId } from "@podfleet/model/ids";
 
@@ -75,7 +75,7 @@ export class HostUpload {
       this.#watched = sent.host;
       return undefined;
     } catch (error) {
-      if (isAwayForNow(error) && !isSilent(error)) return undefined;
+      if (isUnreachable(error) && !isSilent(error)) return undefined;
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Long requests to a host, cut short when waiting on is pointless: its agent has fallen silent, or has said hello again, so
- * that the request may have been lost with the agent's former life. One query a second serves all that wait.
+ * Cuts long requests to a host short when waiting is pointless: its agent has fallen silent, or has said hello again, so
+ * that the request may have been lost with the agent's earlier process. One query a second serves all waiting requests.
  */
 import { Loop, type LoopFailure } from "@podfleet/base/loop";
 import type { Database } from "@podfleet/db/database";
@@ -14,7 +14,7 @@ export type WatchedHost = Pick<HostLiveness, "id" | "helloCount">;
 export type Watched<T> =
   | { readonly type: "done"; readonly value: T }
   | { readonly type: "silent" }
-  /** `host` is what to watch from now on. */
+  /** `host` is the record to watch from now on. */
   | { readonly type: "restarted"; readonly host: WatchedHost };
 
 type Verdict = Exclude<Watched<never>, { readonly type: "done" }>;
@@ -41,7 +41,7 @@ export class HostWatch {
     });
   }
 
-  /** Runs `request`, whose signal is aborted when the watch ends it or `signal` is aborted. */
+  /** Runs `request`. Its signal is aborted when the host is silent or has restarted, or `signal` is aborted. */
   async during<T>(
     host: WatchedHost,
     signal: AbortSignal,

@@ -1,6 +1,6 @@
 /**
- * Loads one archive on several hosts at once: its bytes go to all of them as they come in, at the pace of the slowest, and then
- * each host unpacks what it holds. It is one operation, whose outcome is kept per host. A caller that is cut off before the
+ * Loads one archive on several hosts at once: its bytes are sent to all of them as they arrive, at the pace of the slowest, and then
+ * each host unpacks its copy. It is one operation with an outcome for each host. A caller that is cut off before the
  * last byte presents the same id again and sends the archive from its start.
  */
 import type { Database } from "@podfleet/db/database";
@@ -29,9 +29,9 @@ import { failedOutcome, unreachable } from "./unreachable.ts";
 
 export interface ImageLoadRequest {
   readonly caller: Caller;
-  /** Made here when absent. */
+  /** Generated when absent. */
   readonly operationId: OperationId | undefined;
-  /** Names or ids; every host that is ready when empty. */
+  /** Hosts' names or ids; every ready host when empty. */
   readonly hosts: readonly string[];
   readonly archive: AsyncIterable<Uint8Array>;
   /** Aborted when the caller goes away. */
@@ -48,8 +48,8 @@ export class ImageLoads {
   }
 
   /**
-   * @returns what each host made of it; a host that failed does not fail the others
-   * @throws PodfleetError HOST_NOT_FOUND, HOST_UNREACHABLE when none of the hosts is ready, IMAGE_INVALID or what else all of them
+   * @returns the outcome of each host; a host that failed does not fail the others
+   * @throws PodfleetError HOST_NOT_FOUND, HOST_UNREACHABLE when none of the hosts is ready, IMAGE_INVALID or the other error that all of them
    *   failed with, CONFLICT, CANCELLED
    */
   async load(request: ImageLoadRequest): Promise<ImageLoadResult> {
@@ -65,7 +65,7 @@ export class ImageLoads {
     return resultOf(id, await listOperationHosts(database, id), away);
   }
 
-  /** Records the operation, or takes part in the one with the id. */
+  /** Records the operation, or joins the recorded one with the id. */
   async #begin(
     id: OperationId,
     request: ImageLoadRequest,
@@ -117,7 +117,7 @@ export class ImageLoads {
         try {
           await this.#driver.drive({ id, host, action });
         } catch (failure) {
-          // Its outcome is recorded, or will be; the result shows which.
+          // The outcome is recorded now or later; the result shows which.
           if (!hasCode(failure, "HOST_UNREACHABLE")) throw failure;
         }
       }),

@@ -1,15 +1,15 @@
 import { findContainerSpec, getContainer, summaryOf } from "@podfleet/db/containers";
 import { applySnapshot } from "@podfleet/db/projection";
 import type { ContainerInspect } from "@podfleet/model/container/record";
-import { hasCode, isAwayForNow } from "@podfleet/model/errors";
+import { hasCode, isUnreachable } from "@podfleet/model/errors";
 
 import type { Fleet } from "./fleet.ts";
 
-/** An agent that is there answers in milliseconds; the record is better than a long wait. */
+/** A connected agent answers in milliseconds; the record is better than a long wait. */
 const timeoutMs = 2_000;
 
 /**
- * All that is known of a container: from its agent, or from the record when the agent does not answer.
+ * Inspects a container: asks its agent, or takes the record when the agent does not answer.
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID
  */
 export async function inspectContainer(fleet: Fleet, reference: string): Promise<ContainerInspect> {
@@ -39,8 +39,8 @@ export async function inspectContainer(fleet: Fleet, reference: string): Promise
       ...(healthLog ? { healthLog } : {}),
     };
   } catch (error) {
-    // CONTAINER_NOT_FOUND: its creation is on record and has not been carried out yet.
-    if (isAwayForNow(error) || hasCode(error, "CONTAINER_NOT_FOUND")) return record;
+    // CONTAINER_NOT_FOUND: the container is recorded and not created yet.
+    if (isUnreachable(error) || hasCode(error, "CONTAINER_NOT_FOUND")) return record;
     throw error;
   }
 }

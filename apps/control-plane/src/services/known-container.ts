@@ -6,7 +6,7 @@ import type { Fleet } from "./fleet.ts";
 import { unreachable } from "./unreachable.ts";
 
 /**
- * By name, id or id prefix; by the full id also one that was removed lately.
+ * Finds a container by name, id or id prefix; by the full id also one that was removed lately.
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID
  */
 export async function getKnownContainer(fleet: Fleet, reference: string): Promise<ContainerRow> {
@@ -22,7 +22,7 @@ export async function getKnownContainer(fleet: Fleet, reference: string): Promis
 }
 
 /**
- * The same, whose host was heard lately.
+ * Finds a container whose host is reachable.
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE
  */
 export async function getReachableContainer(

@@ -1,13 +1,13 @@
 import type { LogsRequest } from "@podfleet/api/services/containers";
 /**
- * The journal of a container or of an exec session, passed from the agent to the caller as it is. Reads are long polls by offset, so a reader that
- * is cut off goes on where it was, and nothing is buffered here beyond one read.
+ * Passes the journal of a container or of an exec session from the agent to the caller, unparsed. Reads are long polls by offset, so a reader that
+ * is cut off resumes at its offset, and at most one read is buffered.
  */
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { JournalChunk } from "@podfleet/bus/host-client";
 import { type ContainerRow, findContainerById } from "@podfleet/db/containers";
-import { isAwayForNow } from "@podfleet/model/errors";
+import { isUnreachable } from "@podfleet/model/errors";
 import type { LogChunk } from "@podfleet/model/log";
 
 import { cutShort, type Fleet } from "./fleet.ts";
@@ -56,7 +56,7 @@ export async function* readLogs(
       if (read.type === "silent" && !request.follow) throw unreachable(row.host);
     } catch (error) {
       if (signal.aborted) throw cutShort(fleet, error);
-      if (!isAwayForNow(error) || !request.follow) throw error;
+      if (!isUnreachable(error) || !request.follow) throw error;
     }
     await pause(backoffMs(attempt, retryDelay), signal);
     host = (await findContainerById(fleet.database, row.id))?.host ?? host;

@@ -7,7 +7,7 @@ export interface ContainerIdentity {
   readonly name: string;
 }
 
-/** What the container's host is asked to do. The verb table gives mutation and action the same arguments. */
+/** The action for the container's host. The verb table gives mutation and action the same arguments. */
 export function actionOf(mutation: Mutation, { id: containerId, name }: ContainerIdentity): Action {
   if (!("container" in mutation)) return { ...mutation, containerId, name };
   const { container: _, ...action } = mutation;

@@ -3,7 +3,7 @@
  * whenever a reply may have been lost: a duplicate of a finished operation is answered with its outcome, one of a
  * running operation joins it.
  *
- * While a driver is at it the operation's lease says so. A driver that gives up leaves the operation to the settle reconciler.
+ * A driver holds the operation's lease. A driver that gives up leaves the operation to the settle reconciler.
  */
 import { backoffMs } from "@podfleet/base/backoff";
 import { systemClock } from "@podfleet/base/clock";
@@ -27,14 +27,14 @@ export interface DrivenOperation {
   readonly action: Action;
 }
 
-/** One request's time; the lease (driveLeaseMs) is longer. */
+/** The bound of one request; the lease (driveLeaseMs) is longer. */
 const requestTimeoutMs = 30_000;
 
 export interface OperationDriverOptions {
   readonly database: Database;
   readonly hosts: HostClient;
   readonly watch: HostWatch;
-  /** Aborted when the process is about to end: what is under way then is left to others. */
+  /** Aborted when the process is about to end: operations under way are left to other replicas. */
   readonly stopping: AbortSignal;
 }
 
@@ -122,20 +122,20 @@ export class OperationDriver {
     if (hasCode(error, "UNAVAILABLE")) {
       return { type: "link-down", delivered: error.details?.["delivered"], error };
     }
-    // The agent refused to take it. It may have been settled by another replica meanwhile.
+    // The agent has refused the operation. Another replica may have settled it meanwhile.
     const { outcome } = await getOperationRow(this.#database, operation.id);
     if (outcome) return { type: "outcome", outcome };
     throw error;
   }
 
-  /** The failure of an operation of which this attempt has sent nothing. */
+  /** The failure of an operation that this attempt has not sent. */
   async #unsent({ id, host }: DrivenOperation): Promise<PodfleetError> {
     const isFailed = await failUndelivered(this.#database, host, id);
     return isFailed ? undelivered(host) : outcomePending(host);
   }
 }
 
-/** It was given up by whoever settled it, before this attempt reached the agent. */
+/** The operation was settled as not delivered, before this attempt reached the agent. */
 function outcomeOf(outcome: OperationOutcome, host: HostLiveness): OperationOutcome {
   const isGivenUp = outcome.status === "failed" && isNotDelivered(outcome.error);
   return isGivenUp ? failedOutcome(undelivered(host)) : outcome;
@@ -145,9 +145,9 @@ type Answer =
   | { readonly type: "outcome"; readonly outcome: OperationOutcome }
   | { readonly type: "restarted"; readonly host: WatchedHost }
   | { readonly type: "silent" }
-  /** Nobody is subscribed: certainly not delivered. */
+  /** The agent is not subscribed: the message was certainly not delivered. */
   | { readonly type: "no-agent" }
-  /** The request's time is over and the host lives. */
+  /** The request has timed out and the host is alive. */
   | { readonly type: "no-answer" }
   | { readonly type: "link-down"; readonly delivered: unknown; readonly error: PodfleetError };
 

@@ -131,7 +131,7 @@ describe("the host does not answer", () => {
     const release = agent.host.hold();
     agent.silence();
     const operationId = newOperationId();
-    // It still hangs there when the call is answered.
+    // The agent still hangs when the call is answered.
     await expect(
       replica.mutate("containers", "start", { operationId, container: container.id }),
     ).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 /**
  * Mutations of containers, exactly once each. The id that the caller chose names the mutation: presented again with the
- * same request it returns the recorded outcome, or takes part in what is under way; with another request it is CONFLICT.
+ * same request it returns the recorded outcome, or joins the operation under way; with another request it is CONFLICT.
  */
 import { trace } from "@opentelemetry/api";
 import type { MutationRequest, MutationResult } from "@podfleet/api/services/operations";
@@ -35,7 +35,7 @@ export class Operations {
     this.#driver = driver;
   }
 
-  /** @throws PodfleetError the operation's failure, or what OperationDriver.drive throws; `details.operationId` names it */
+  /** @throws PodfleetError the operation's failure, or an error of OperationDriver.drive; `details.operationId` names it */
   async perform({ caller, operationId, mutation }: MutationRequest): Promise<MutationResult> {
     const id = operationId ?? newOperationId();
     const span = trace.getActiveSpan();
@@ -86,7 +86,7 @@ export class Operations {
   async #act(operation: AdmittedOperation, mutation: ContainerMutation): Promise<MutationResult> {
     const reference = mutation.container;
     const { found, isRecorded } = await recordOnContainer(this.#database, operation, reference);
-    // What the reference meant when the operation was first asked for may be gone by now.
+    // The container that the reference named when the operation was first asked for may be gone by now.
     const known = isRecorded
       ? undefined
       : await findOperation(this.#database, operation.id, mutation);
@@ -132,7 +132,7 @@ export class Operations {
   }
 }
 
-/** A batch that began is answered with the results of its steps, also when some failed. */
+/** A batch that has begun returns the results of its steps, also when some failed. */
 function assertAnswered(outcome: OperationOutcome): void {
   if (outcome.status === "failed" && !outcome.steps) throw PodfleetError.fromWire(outcome.error);
 }

@@ -1,6 +1,6 @@
 import type { SessionCloseRequest, SessionListRequest } from "@podfleet/api/requests/sessions";
 import type { SessionList } from "@podfleet/api/services/sessions";
-/** Sessions are their host's: there is no record of them but the agent's, which is asked each time. */
+/** Sessions. Only their host's agent has records of them, so it is asked each time. */
 import { findContainerNames } from "@podfleet/db/containers";
 import { type HostLiveness, listHostLiveness } from "@podfleet/db/hosts";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
@@ -19,7 +19,7 @@ type Host = Pick<HostLiveness, "id" | "name">;
 const timeoutMs = 2_000;
 
 /**
- * Asks the container's host, or all hosts at once when none is named.
+ * Lists the sessions of a container, or of all hosts when none is named.
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE when the container's host does not answer
  */
 export async function listSessions(

@@ -1,5 +1,5 @@
 import type { StatsRequest } from "@podfleet/api/requests/containers";
-/** What containers use, again and again. Rates are between one sample and the next; the first is since the start of the run. */
+/** Samples the usage of containers periodically. Rates are between two samples; those of the first are since the start of the run. */
 import { pause } from "@podfleet/base/pause";
 import { getContainer, listContainers } from "@podfleet/db/containers";
 import type { ContainerStats, ContainerUsage } from "@podfleet/model/container/usage";
@@ -17,8 +17,8 @@ interface Target {
 const timeoutMs = 2_000;
 
 /**
- * Yields a sample of all containers every `intervalMs`. One that has ended, or whose host does not answer, is not in it; of those that
- * were named, the first sample has all.
+ * Yields a sample of all containers every `intervalMs`. A container that has ended, or whose host does not answer, is left out; the first
+ * sample has every container that was named, or fails.
  * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, STATE_INVALID, HOST_UNREACHABLE; CANCELLED; UNAVAILABLE when this
  *   process is about to end
  */

@@ -9,7 +9,7 @@ import type { Trace } from "@podfleet/model/span";
 import { decodeSpans } from "@podfleet/telemetry/decode-spans";
 import type { OtlpContentType, OtlpForwarder } from "@podfleet/telemetry/otlp-forwarder";
 
-/** Where every process's spans arrive: kept in Postgres for a while, and passed on when there is a collector. */
+/** Receives the spans of every process, keeps them in Postgres for a while, and forwards them to a collector when one is set. */
 export class Traces {
   readonly #database: Database;
   readonly #forwarder: OtlpForwarder | undefined;
@@ -23,7 +23,7 @@ export class Traces {
   async receive(otlp: Uint8Array, contentType: OtlpContentType): Promise<void> {
     const spans = decodeSpans(otlp, contentType);
     this.#forwarder?.forward(otlp, contentType);
-    // Outside any span, so that storing spans makes none.
+    // Stored outside any span, so that storing spans makes no spans.
     await context.with(ROOT_CONTEXT, async () => await insertSpans(this.#database, spans));
   }
 

@@ -1,12 +1,12 @@
 /**
- * A stream of bytes from a host to a caller, at the caller's pace. Each piece is asked for while the one before is being taken, and
- * once more when its reply is lost; nothing is kept here but those two. An agent that restarts has lost the stream.
+ * Streams bytes from a host to a caller with back-pressure. Each piece is requested while the caller takes the one before, and
+ * again when its reply is lost; at most two pieces are buffered. An agent that restarts has lost the stream.
  */
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { TransferChunk } from "@podfleet/bus/host-client";
 import type { HostLiveness } from "@podfleet/db/hosts";
-import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
+import { isUnreachable, PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 import { transferBytesMax } from "@podfleet/protocol/host/transfer";
@@ -21,16 +21,16 @@ export interface TransferOptions {
   readonly signal: AbortSignal;
 }
 
-/** A host may have to prepare what it sends. */
+/** The bound of the first reply: the host may have to prepare the stream. */
 const openTimeoutMs = 30_000;
-/** More than the agent waits for a slow source. */
+/** The bound of a further reply: longer than the agent waits for a slow source. */
 const readTimeoutMs = 15_000;
 const closeTimeoutMs = 5_000;
 const retryDelay = { minMs: 100, maxMs: 1_000 };
 
 /**
  * Yields the stream piece by piece. The host is told at once when the reader stops early.
- * @throws PodfleetError what the agent refuses it with; HOST_UNREACHABLE; TRANSFER_NOT_FOUND when the agent has lost it; CANCELLED;
+ * @throws PodfleetError the agent's refusal; HOST_UNREACHABLE; TRANSFER_NOT_FOUND when the agent has lost it; CANCELLED;
  *   UNAVAILABLE when this process is about to end
  */
 export async function* readTransfer(
@@ -77,10 +77,10 @@ async function open(
   }
 }
 
-/** The next piece comes while the caller takes the one before. */
+/** Requests the next piece while the caller takes the one before. */
 function readAhead(fleet: Fleet, transfer: OpenTransfer, offset: number): Promise<TransferChunk> {
   const coming = readPiece(fleet, transfer, offset);
-  // Safe to ignore: it is awaited later, unless the caller is gone.
+  // Safe to ignore: the next piece is awaited later, unless the caller is gone.
   coming.catch(() => undefined);
   return coming;
 }
@@ -102,7 +102,7 @@ async function readPiece(
       if (read.type === "silent") throw unreachable(host);
       throw lost(host);
     } catch (error) {
-      const isOutage = isAwayForNow(error) && !isSilent(error);
+      const isOutage = isUnreachable(error) && !isSilent(error);
       if (!isOutage || signal.aborted || Date.now() > deadlineMs) throw error;
     }
     await pause(backoffMs(attempt, retryDelay), signal);
@@ -114,7 +114,7 @@ async function close(fleet: Fleet, { host, transferId }: OpenTransfer): Promise<
     const options = { payload: { transferId }, timeoutMs: closeTimeoutMs };
     await fleet.hosts.request(host.id, "transfer.close", options);
   } catch (error) {
-    // Safe to ignore: an agent that cannot be told drops the transfer when nobody reads it.
+    // Safe to ignore: an agent that cannot be reached drops a transfer that nobody reads.
     if (!(error instanceof PodfleetError)) throw error;
   }
 }

@@ -10,7 +10,7 @@ interface UnreachableHost {
   readonly name: string;
 }
 
-/** The failure of a call that changes nothing. */
+/** The error of a call that changes nothing. */
 export function unreachable(host: UnreachableHost): PodfleetError {
   return new PodfleetError(
     "HOST_UNREACHABLE",
@@ -19,12 +19,12 @@ export function unreachable(host: UnreachableHost): PodfleetError {
   );
 }
 
-/** Whether `error` says that the host's agent has fallen silent, by its record; a request without a reply leaves that open. */
+/** Whether `error` says that the host is silent, by its heartbeats. A request without a reply does not say so. */
 export function isSilent(error: unknown): boolean {
   return hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] === undefined;
 }
 
-/** The failure of an operation that certainly never reached its host, and never will. */
+/** The outcome of an operation that certainly has not reached its host, and never will. */
 export function undelivered(host: UnreachableHost): PodfleetError {
   return new PodfleetError(
     "HOST_UNREACHABLE",
@@ -33,7 +33,7 @@ export function undelivered(host: UnreachableHost): PodfleetError {
   );
 }
 
-/** What a caller is told about an operation that was sent to a host which then fell silent. */
+/** The error of an operation that was sent to a host which then fell silent. */
 export function outcomePending(host: UnreachableHost): PodfleetError {
   return new PodfleetError(
     "HOST_UNREACHABLE",
@@ -47,7 +47,7 @@ export function failedOutcome(error: PodfleetError): OperationOutcome {
 }
 
 /**
- * Records that an operation was not delivered, if the caller's attempt, which has sent nothing, is the only one there was.
+ * Records that an operation was not delivered, if no other attempt may have sent it.
  * @returns whether it did
  */
 export async function failUndelivered(

@@ -1,6 +1,6 @@
 import type { MutationResult, OperationRequest } from "@podfleet/api/services/operations";
 /**
- * Mutations that hand a host bytes: those go first, as an upload that is called as the operation is, and then the operation that takes
+ * Mutations with an upload: the bytes are sent first, as an upload with the operation's id, and then the operation that uses
  * them. A caller that is cut off before the last byte has changed nothing, and presents the same id again with the bytes from
  * their start.
  */
@@ -13,7 +13,7 @@ import { HostUpload, sendArchive } from "./host-upload.ts";
 import type { Operations } from "./operations.ts";
 import { unreachable } from "./unreachable.ts";
 
-/** What takes the bytes. */
+/** The mutation that uses the upload. */
 export type Taker =
   | { readonly verb: "container.copy"; readonly path: string }
   | { readonly verb: "artifact.add"; readonly name: string };
@@ -46,7 +46,7 @@ export interface Upload {
   readonly signal: AbortSignal;
 }
 
-/** @returns how many bytes the host holds: all of them */
+/** @returns the upload's size in bytes */
 async function uploadTo(
   fleet: Fleet,
   host: HostLiveness,

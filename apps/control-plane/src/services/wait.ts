@@ -1,7 +1,7 @@
 import type { WaitRequest } from "@podfleet/api/requests/containers";
 /**
- * Waiting for a container. The agent is asked by long polls that all name the same run, so restarts of the agent, of NATS and of
- * the control plane cannot make a waiter miss an exit. While the host does not answer, the record may.
+ * Waits for a container. The agent is asked by long polls that all name the same run, so restarts of the agent, of NATS and of
+ * the control plane cannot make a waiter miss an exit. While the host does not answer, the record may answer.
  */
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
@@ -13,7 +13,7 @@ import {
   type WaitCondition,
   type WaitResult,
 } from "@podfleet/model/container/wait";
-import { hasCode, isAwayForNow } from "@podfleet/model/errors";
+import { hasCode, isUnreachable } from "@podfleet/model/errors";
 import type { WaitReply } from "@podfleet/protocol/host/wait";
 
 import { cutShort, type Fleet } from "./fleet.ts";
@@ -21,9 +21,9 @@ import type { WatchedHost } from "./host-watch.ts";
 import { getKnownContainer } from "./known-container.ts";
 
 const pollMs = 20_000;
-/** More than the poll, so that the agent's own answer comes first. */
+/** Longer than the poll, so that the agent's own reply comes first. */
 const requestTimeoutMs = pollMs + 5_000;
-/** How often an agent may not know a container that is on record, before the record is not believed. */
+/** How often the agent may reply CONTAINER_NOT_FOUND for a container that is on record, before the wait fails. */
 const unknownMax = 10;
 
 const retryDelay = { minMs: 100, maxMs: 2_000 };
@@ -63,7 +63,7 @@ export async function waitForContainer(
       if (hasCode(error, "CONTAINER_NOT_FOUND")) {
         unknownCount += 1;
         if (row.removedAt !== null || unknownCount > unknownMax) throw error;
-      } else if (!isAwayForNow(error)) throw error;
+      } else if (!isUnreachable(error)) throw error;
     }
     row = (await findContainerById(fleet.database, row.id)) ?? row;
     ({ host } = row);
@@ -87,7 +87,7 @@ async function poll(fleet: Fleet, row: ContainerRow, options: Poll): Promise<Wai
     return await fleet.hosts.request(row.host.id, "wait", call);
   } catch (error) {
     const isLost = hasCode(error, "HOST_UNREACHABLE") && error.details?.["delivered"] !== false;
-    // The poll's answer was lost and the host lives: ask again at once.
+    // The poll's reply was lost and the host is alive: ask again at once.
     if (isLost && run !== undefined) return { state: "pending", run };
     throw error;
   }
@@ -99,7 +99,7 @@ async function resultOf(
   reply: WaitReply & { readonly state: "met" },
 ): Promise<WaitResult> {
   const { run, exitCode, exitUnknown, container } = reply;
-  // So that who lists containers next sees what was waited for.
+  // Recorded before the reply, so that a list of containers afterwards shows the awaited state.
   await applySnapshot(fleet.database, row.host.id, container);
   return {
     run,

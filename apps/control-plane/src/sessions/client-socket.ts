@@ -1,4 +1,4 @@
-/** The client's end of a relayed connection: a WebSocket with its bounds. Once it is open, frames go through unread. */
+/** The client's end of a relayed connection: a WebSocket with its bounds. After the `open` frame, frames are passed on unparsed. */
 import { withDeadline } from "@podfleet/base/deadline";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import {
@@ -19,11 +19,11 @@ const headBytesMax = 64;
 export const clientFrameBytesMax = Math.max(jsonBytesMax, inputBytesMax) + headBytesMax;
 
 const openTimeoutMs = 10_000;
-/** Credit bounds what is on its way to a client; one that is sent far more has an agent that does not keep to it. */
+/** The most bytes buffered for a client. Credit keeps an agent far below it; a connection that exceeds it is broken off. */
 const bufferedBytesMax = 2 * windowMax;
 
 export class ClientSocket implements RelayedEnd {
-  /** Aborted when the connection is gone. */
+  /** Aborted when the connection is closed. */
   readonly gone: AbortSignal;
   readonly #webSocket: WebSocket;
   readonly #silence: NodeJS.Timeout;
@@ -39,7 +39,7 @@ export class ClientSocket implements RelayedEnd {
     this.#webSocket = webSocket;
     this.#silence = setTimeout(() => webSocket.terminate(), clientSilenceMaxMs);
     webSocket.on("message", (data, isBinary) => this.#receive(data, isBinary));
-    // Safe to ignore: it is closed next, and what was wrong about a frame was said in the close code.
+    // Safe to ignore: the socket closes next, and its close code says what was wrong.
     webSocket.on("error", () => undefined);
     webSocket.on("close", () => {
       clearTimeout(this.#silence);
@@ -49,8 +49,8 @@ export class ClientSocket implements RelayedEnd {
   }
 
   /**
-   * What the client opens the connection with.
-   * @throws PodfleetError INVALID_INPUT when the first frame is another; TIMEOUT after 10 s; CANCELLED when the client goes away
+   * The client's `open` request.
+   * @throws PodfleetError INVALID_INPUT when the first frame is not `open`; TIMEOUT after 10 s; CANCELLED when the client goes away
    */
   async opening(): Promise<OpenRequest> {
     const bytes = await withDeadline(this.#first.promise, openTimeoutMs, () => {
@@ -64,7 +64,7 @@ export class ClientSocket implements RelayedEnd {
     );
   }
 
-  /** From now on, `onFrame` gets each frame of the client's. */
+  /** Passes each further frame of the client to `onFrame`. */
   pass(onFrame: (frame: Uint8Array) => void): void {
     this.#onFrame = onFrame;
   }
@@ -75,7 +75,7 @@ export class ClientSocket implements RelayedEnd {
     this.#webSocket.send(frame, { binary: true });
   }
 
-  /** The last frame. */
+  /** Sends the last frame and closes the connection. */
   fail(error: WireError): void {
     this.send(encodeFrame({ type: "error", error }));
     this.close();
@@ -85,7 +85,7 @@ export class ClientSocket implements RelayedEnd {
     this.#webSocket.close();
   }
 
-  /** Holds the client up until `resume`. */
+  /** Stops reading from the client until `resume`. */
   pause(): void {
     this.#webSocket.pause();
   }

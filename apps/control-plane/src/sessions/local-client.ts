@@ -11,7 +11,7 @@ import type { RelayedEnd } from "./relay.ts";
 /** The client's end of a relayed connection, for a client within this process: frames pass by function calls. */
 export class LocalClient implements RelayedEnd {
   readonly gone: AbortSignal;
-  /** The client's own view of it. */
+  /** The connection as the client sees it. */
   readonly connection: StreamConnection;
   readonly #request: OpenRequest;
   #onFrame: ((frame: Uint8Array) => void) | undefined;
@@ -50,11 +50,11 @@ export class LocalClient implements RelayedEnd {
   }
 
   pause(): void {
-    // What the agent has granted bounds the input that can be on its way.
+    // The agent's limit bounds the input in flight.
   }
 
   resume(): void {
-    // Nothing was held up.
+    // `pause` has no effect, so there is nothing to resume.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Sessions for callers within this process, as the Docker API is one. */
+/** Sessions for callers within this process, such as the Docker API. */
 import { type Context, propagation } from "@opentelemetry/api";
 import type { SessionOpening } from "@podfleet/api/services/sessions";
 import { findDatabaseError } from "@podfleet/db/database-error";
@@ -23,7 +23,7 @@ export class LocalSessions {
     this.#relay = relay;
   }
 
-  /** See SessionService. */
+  /** Implements `SessionService.open`. */
   async open(
     { caller, callerContext, ...request }: SessionOpening,
     signal: AbortSignal,
@@ -57,7 +57,7 @@ export class LocalSessions {
   }
 }
 
-/** The trace context of a caller's span, as a request would carry it. */
+/** The trace context of a caller's span as W3C headers. */
 function headersOf(context: Context): Record<string, string> {
   const headers: Record<string, string> = {};
   propagation.inject(context, headers);

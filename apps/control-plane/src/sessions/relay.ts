@@ -1,6 +1,6 @@
 /**
- * One client's connection to a session, relayed between the client's end of it and its host's agent. The two speak the protocol; here the caller
- * and the host are found, and frames are passed on unread. Nothing but the connection is held: the session itself is the agent's.
+ * Relays one client's connection to a session between the client and the agent. The protocol is theirs; the relay authenticates the caller,
+ * finds the host and passes frames on unparsed. It holds the connection only: the session itself is the agent's.
  */
 import { type ClientStream, openClientStream } from "@podfleet/bus/client-stream";
 import type { Bus } from "@podfleet/bus/connection";
@@ -25,20 +25,20 @@ export interface RelayServices {
 
 /** The client's end of a connection. */
 export interface RelayedEnd {
-  /** Aborted when the connection is gone. */
+  /** Aborted when the connection is closed. */
   readonly gone: AbortSignal;
   /**
-   * What the client opens the connection with.
-   * @throws PodfleetError INVALID_INPUT when the first frame is another; TIMEOUT; CANCELLED when the client goes away
+   * The client's `open` request.
+   * @throws PodfleetError INVALID_INPUT when the first frame is not `open`; TIMEOUT; CANCELLED when the client goes away
    */
   opening(): Promise<OpenRequest>;
-  /** From now on, `onFrame` gets each frame of the client's. */
+  /** Passes each further frame of the client to `onFrame`. */
   pass(onFrame: (frame: Uint8Array) => void): void;
   send(frame: Uint8Array): void;
-  /** Sends the last frame. */
+  /** Sends the last frame and closes the connection. */
   fail(error: WireError): void;
   close(): void;
-  /** Holds the client up until `resume`. */
+  /** Stops reading from the client until `resume`. */
   pause(): void;
   resume(): void;
 }
@@ -46,18 +46,18 @@ export interface RelayedEnd {
 export interface RelayedClient {
   readonly client: RelayedEnd;
   readonly caller: Caller;
-  /** They may hold the trace context. */
+  /** The request's headers, which may hold the trace context. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** The agent may have to wait for the container's lock. */
+/** The bound of the agent's reply: it may have to wait for the container's lock. */
 const openTimeoutMs = 10_000;
-/** What may come from the agent before its answer does, which takes another way. */
+/** The most frames that may arrive before the agent's reply, which comes by another link. */
 const earlyBytesMax = 2 * windowMax;
-/** A client that sends faster than NATS takes it is held up after so much. */
+/** The bytes queued for NATS after which the client is paused. */
 const unflushedBytesMax = 1024 * 1024;
 
-/** Resolves when nothing of the connection is left here. The client is told why it ended, unless it left by itself. */
+/** Resolves when the connection has ended on both sides. The client is told why, unless it left by itself. */
 export async function relaySession(services: RelayServices, peer: RelayedClient): Promise<void> {
   const { fleet, logger } = services;
   const { client } = peer;
@@ -74,7 +74,7 @@ export async function relaySession(services: RelayServices, peer: RelayedClient)
   }
 }
 
-/** @throws PodfleetError why the connection ended */
+/** @throws PodfleetError the reason that the connection ended */
 async function hold(
   { fleet, bus }: RelayServices,
   { client, caller, headers }: RelayedClient,
@@ -99,7 +99,7 @@ async function hold(
       const { session: sessionId, container: _, traceparent, ...rest } = request;
       const payload = { sessionId, connectionId, containerId, caller: caller.name, ...rest };
       const parent = headers["traceparent"] === undefined ? { traceparent } : headers;
-      // Not cut short when the client goes away: the agent could not be told then of a connection that it is about to have.
+      // The request is not aborted when the client goes away: the agent could not be told then to close the connection that it is about to open.
       const reply = await inServerSpan("session open", parent, async () => {
         const call = { payload, timeoutMs: openTimeoutMs };
         return await fleet.hosts.request(host.id, "session.open", call);
@@ -122,7 +122,7 @@ async function hold(
   }
 }
 
-/** Frames that are held back at first. */
+/** A queue of frames that are held back until the client is told that the session is open. */
 class HeldFrames {
   readonly #pass: (frame: Uint8Array) => void;
   #held: Uint8Array[] | undefined = [];
@@ -135,7 +135,7 @@ class HeldFrames {
   take(frame: Uint8Array): void {
     if (!this.#held) return this.#pass(frame);
     this.#heldBytes += frame.length;
-    // The client finds the hole.
+    // A frame that is dropped here leaves a hole, which the client notices.
     if (this.#heldBytes <= earlyBytesMax) this.#held.push(frame);
   }
 
@@ -146,7 +146,7 @@ class HeldFrames {
   }
 }
 
-/** Passes the client's frames on, at the pace at which NATS takes them. */
+/** Passes the client's frames on to NATS, with back-pressure. */
 function toAgent(
   client: RelayedEnd,
   stream: ClientStream,

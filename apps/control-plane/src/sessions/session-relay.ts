@@ -2,7 +2,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 
 import { type RelayedClient, relaySession, type RelayServices } from "./relay.ts";
 
-/** Connections that a replica holds at once. */
+/** The most connections that a replica holds at once. */
 const connectionsMax = 4_096;
 
 /** All connections to sessions that this replica relays. */
@@ -14,7 +14,7 @@ export class SessionRelay {
     this.#services = services;
   }
 
-  /** @throws PodfleetError UNAVAILABLE when this replica holds as many as it may */
+  /** @throws PodfleetError UNAVAILABLE when this replica holds its maximum */
   assertRoom(): void {
     if (this.#connections < connectionsMax) return;
     throw new PodfleetError(

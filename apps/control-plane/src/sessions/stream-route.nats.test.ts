@@ -40,7 +40,7 @@ async function connect(replica: Replica, options: StreamClientOptions): Promise<
   throw new Error(`The upgrade was refused: ${client.status} ${client.body}`);
 }
 
-/** A client whose session is open. */
+/** Opens a session and returns its client. */
 async function connectOpened() {
   const parts = await startFleet();
   const client = await connect(parts.replica, parts.fleet);
@@ -52,7 +52,7 @@ async function connectOpened() {
   return { ...parts, client, received };
 }
 
-/** Waits while timers are a test's own; the test's time limit is the bound. */
+/** Waits while fake timers are installed; the test's time limit is the bound. */
 async function turnsUntil(condition: () => boolean): Promise<void> {
   while (!condition()) await setImmediate();
 }

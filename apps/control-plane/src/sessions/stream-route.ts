@@ -20,7 +20,7 @@ export interface StreamRouteOptions {
   readonly relay: SessionRelay;
 }
 
-/** For the client to answer the end of a connection. */
+/** The time that a client has to answer the close of a connection. */
 const closeTimeoutMs = 500;
 
 export function streamRoute({ callers, relay }: StreamRouteOptions): UpgradeRoute {

@@ -1,4 +1,4 @@
-/** For tests: a client of the stream route that sends what it is told, right or wrong. */
+/** For tests: a client of the stream route that sends any frame, valid or not. */
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 
@@ -19,7 +19,7 @@ export interface StreamClientOptions {
 
 export class TestStreamClient {
   readonly webSocket: WebSocket;
-  /** With the close code. */
+  /** Resolves with the close code. */
   readonly closed: Promise<number>;
   readonly #arrived: Uint8Array[] = [];
   #onArrival = Promise.withResolvers<void>();
@@ -53,7 +53,7 @@ export class TestStreamClient {
     return { status: response.statusCode ?? 0, body };
   }
 
-  /** The next frame that was not taken yet, byte for byte. */
+  /** The bytes of the next frame that was not taken yet. */
   async nextBytes(): Promise<Uint8Array> {
     for (;;) {
       const bytes = this.#arrived.shift();

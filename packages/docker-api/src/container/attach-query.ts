@@ -7,12 +7,12 @@ const off = switchSchema.default(false);
 
 const streams = ["stdin", "stdout", "stderr"] as const;
 
-/** Of `POST /containers/{id}/attach`. Absent keys are the default ones, empty ones turn detaching off. */
+/** The query of `POST /containers/{id}/attach`. Absent detach keys are the default ones, empty ones turn detaching off. */
 export const attachQuery = z
   .object({
-    /** What was written before comes first. */
+    /** Replays the output that was written before. */
     logs: off,
-    /** What is written from now on, as it comes. */
+    /** Streams the output that is written from now on. */
     stream: off,
     stdin: off,
     stdout: off,

@@ -12,7 +12,7 @@ import type { ContainerRoute } from "./container-route.ts";
 import { LogFrames } from "./log-frames.ts";
 import { sendLogs } from "./logs-route.ts";
 
-/** Attaching for more than what was written before leaves HTTP: attach-upgrade.ts. */
+/** The attach route without an upgrade, for past output only. Live streams need an upgrade: attach-upgrade.ts. */
 export function attachRoutes(options: StreamingOptions): FastifyPluginCallback {
   return (server, _options, done) => {
     server.post<ContainerRoute & VersionedRoute>(

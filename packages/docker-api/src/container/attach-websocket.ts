@@ -1,4 +1,4 @@
-/** `GET /containers/{id}/attach/ws`: the streams of a container as they are, without frames, as the messages of a WebSocket. */
+/** `GET /containers/{id}/attach/ws`: a container's streams, without frames, as the messages of a WebSocket. */
 import { WebSocketServer } from "ws";
 
 import { callerOf, type StreamingOptions } from "../http/call.ts";

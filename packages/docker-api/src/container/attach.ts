@@ -1,6 +1,6 @@
 /**
- * HTTPAttach: a connection that leaves HTTP and carries the container's input and output. A container that does not run yet can be
- * attached to: its next run is attached to from the first byte.
+ * HTTPAttach: a hijacked connection that carries the container's input and output. A container that does not run yet can be
+ * attached to: the stream begins with the first byte of its next run.
  */
 import type { ContainerInspect } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
@@ -20,7 +20,7 @@ export interface AttachWish {
 }
 
 export interface Attachment extends AttachWish {
-  /** Absent when only what was written before is asked for. */
+  /** Absent when only past output is asked for. */
   readonly session: RelayedSession | undefined;
 }
 
@@ -40,7 +40,7 @@ export async function getAttachable(
   }
 }
 
-/** @throws PodfleetError what opening the session fails with; CANCELLED when the client is gone */
+/** @throws PodfleetError errors of opening the session; CANCELLED when the client is gone */
 export async function openAttachment(wish: AttachWish): Promise<Attachment> {
   const { caller, container, connection, query } = wish;
   if (!query.stream) return { ...wish, session: undefined };
@@ -56,7 +56,7 @@ export async function openAttachment(wish: AttachWish): Promise<Attachment> {
   return { ...wish, session };
 }
 
-/** Resolves when there is no more to be said. @throws PodfleetError what the session failed with; CANCELLED when the client is gone */
+/** Resolves when the session has ended. @throws PodfleetError the session's failure; CANCELLED when the client is gone */
 export async function relayAttachment(attachment: Attachment, isFramed: boolean): Promise<void> {
   const { caller, container, connection, query, session } = attachment;
   if (session) return await relaySession(session, { ...query, isFramed });

@@ -1,4 +1,4 @@
-/** What changes a container, through podfleet's own mutations. */
+/** Routes that change a container, through podfleet's own mutations. */
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { FastifyPluginCallback } from "fastify";
 import { z } from "zod";
@@ -8,7 +8,7 @@ import { integerSchema, readQuery, switchSchema } from "../http/query.ts";
 import type { ContainerRoute } from "./container-route.ts";
 
 const stopQuery = z.object({
-  /** Seconds; a negative number: as long as it takes. */
+  /** Seconds; a negative number waits without a limit. */
   t: integerSchema.optional(),
   signal: z.literal("", { error: "must be absent: the signal is the container's own" }).optional(),
 });
@@ -22,10 +22,10 @@ const removeQuery = z.object({
   link: switchSchema.refine((isOn) => !isOn, 'must be "false": there are no links').optional(),
 });
 
-/** A year: the API's longest. */
+/** A year: the longest timeout of podfleet's API. */
 const timeoutSecondsMax = 31_536_000;
 
-/** 304: it is so already. */
+/** 304 Not Modified: the container is in this state already. */
 type Status = 204 | 304;
 
 interface Target {

@@ -1,4 +1,4 @@
-/** Of a route below `/containers/:container`. */
+/** The parameters of a route below `/containers/:container`. */
 export interface ContainerRoute {
   Params: {
     /** Name, id or id prefix. */

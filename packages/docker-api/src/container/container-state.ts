@@ -1,8 +1,8 @@
-/** A container's state and status in Docker's words. */
+/** A container's state and status as Docker names them. */
 import { humanAge, humanDuration } from "@podfleet/base/human-duration";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 
-/** Docker's states, and `unknown` for one that could not be read. */
+/** Docker's states, and `unknown` for a state that could not be read. */
 export const dockerStates = [
   "created",
   "running",
@@ -33,7 +33,7 @@ export function dockerState({ state, restartAt }: Observed): DockerState {
   }
 }
 
-/** As `docker ps` shows it, and that the host is silent. */
+/** The status as `docker ps` shows it, with a note when the host is unreachable. */
 export function dockerStatus(container: ContainerSummary, nowMs: number): string {
   const status = statusWords(container, nowMs);
   return container.host.state === "ready" ? status : `${status} (host unreachable)`;

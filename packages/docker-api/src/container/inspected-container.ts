@@ -63,7 +63,7 @@ function inspectedState(container: ContainerInspect) {
     Error: container.error ?? "",
     StartedAt: container.startedAt ?? noTime,
     FinishedAt: container.finishedAt ?? noTime,
-    // dockerd's exit code for a check that could not be run.
+    // dockerd's exit code for a healthcheck that could not be run.
     ...(container.health ? { Health: healthOf(container, -1) } : {}),
   };
 }
@@ -76,7 +76,7 @@ function inspectedConfig(container: ContainerInspect) {
     AttachStdin: spec.stdin,
     AttachStdout: true,
     AttachStderr: true,
-    // The end of one client's input is the end of the command's.
+    // StdinOnce: the end of one client's input ends the command's input.
     StdinOnce: spec.stdin && !spec.tty,
     Volumes: null,
     OnBuild: null,

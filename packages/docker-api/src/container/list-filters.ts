@@ -25,7 +25,7 @@ const exitCodeSchema = z
   .regex(/^\d{1,3}$/, "must be an exit code")
   .transform(Number);
 
-/** Docker takes any regular expression; these cannot take long. */
+/** Docker takes any regular expression; only those that match in bounded time are accepted. */
 const nameSchema = z
   .string()
   .regex(/^\^?\/?[a-zA-Z0-9_.-]*\$?$/, "must be a part of a name, where ^ and $ stand for its ends")
@@ -44,10 +44,10 @@ const filtersSchema = z.strictObject({
   health: each(z.enum(["none", ...healthStates])),
   exited: each(exitCodeSchema),
   ancestor: each(z.string().min(1)),
-  /** Made before, or after, the container of this name or id. */
+  /** Created before, or after, the container of this name or id. */
   before: each(z.string().min(1)),
   since: each(z.string().min(1)),
-  /** podfleet's own: the container is on this host. */
+  /** An extension: the container is on this host. */
   host: each(z.string().min(1)),
 });
 export type ListFilters = z.output<typeof filtersSchema>;
@@ -65,7 +65,7 @@ export function parseFilters(text: string | undefined): ListFilters {
   }
 }
 
-/** The containers that fit, of all, newest first. */
+/** Returns the containers that match the filters, newest first. */
 export function filterContainers(
   containers: readonly ContainerSummary[],
   filters: ListFilters,
@@ -109,7 +109,7 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
   return !wanted.includes("=") || labels[key] === value.join("=");
 }
 
-/** Index of the one container that a filter names. */
+/** The index of the container that a filter names. */
 function limitOf(
   containers: readonly ContainerSummary[],
   references: readonly string[] | undefined,

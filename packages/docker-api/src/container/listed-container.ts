@@ -2,7 +2,7 @@ import type { ContainerSummary } from "@podfleet/model/container/record";
 
 import { dockerState, dockerStatus } from "./container-state.ts";
 
-/** An element of `GET /containers/json`; `Host` says where it is. */
+/** An element of `GET /containers/json`; `Host` is an extension: the container's host. */
 export function listedContainer(container: ContainerSummary, nowMs: number) {
   return {
     Id: container.id,

@@ -1,4 +1,4 @@
-/** Log records in Docker's wire format: a frame for each line, as some clients take a frame for a line. */
+/** Encodes log records in Docker's wire format: a frame for each line, because some clients take a frame for a line. */
 import type { LogRecord } from "@podfleet/protocol/log/log-records";
 
 import { frame } from "../stream/frames.ts";
@@ -6,7 +6,7 @@ import { frame } from "../stream/frames.ts";
 export interface LogFormat {
   readonly stdout: boolean;
   readonly stderr: boolean;
-  /** Each line begins with the time at which it was written. */
+  /** Prefixes each line with the time at which it was written. */
   readonly timestamps: boolean;
   readonly isFramed: boolean;
 }
@@ -26,7 +26,7 @@ export class LogFrames {
     return Buffer.concat(records.flatMap((record) => this.#encode(record)));
   }
 
-  /** Why there is no more. */
+  /** Encodes the error that ends the output. */
   failure(message: string): Uint8Array {
     return Buffer.concat(frame("stderr", [Buffer.from(`${message}\n`)], this.#format.isFramed));
   }
@@ -43,7 +43,7 @@ export class LogFrames {
   }
 }
 
-/** With its nine digits of a fraction, which Date would cut off. */
+/** RFC 3339 in UTC with nanoseconds, which Date would cut off. */
 function utc(timestamp: string): string {
   const [, fraction = ""] = /\.(\d+)/.exec(timestamp) ?? [];
   const seconds = new Date(timestamp).toISOString().slice(0, "1970-01-01T00:00:00".length);

@@ -38,7 +38,7 @@ const logsQuery = z
     error: 'must be true, or "stderr" must: you must choose at least one stream',
   });
 
-/** A container's output. The head of the reply comes at once, also when there is none yet. */
+/** A container's output. The head of the reply is sent at once, also when there is no output yet. */
 export function logsRoute(options: StreamingOptions): FastifyPluginCallback {
   return (server, _options, done) => {
     server.get<ContainerRoute & VersionedRoute>(
@@ -59,7 +59,7 @@ export function logsRoute(options: StreamingOptions): FastifyPluginCallback {
   };
 }
 
-/** To the end, or until the client is gone. What fails is said in the stream, which is broken off then. */
+/** Sends the output to its end, or until the client is gone. An error is written into the stream, which is broken off then. */
 export async function sendLogs(
   caller: DockerCaller,
   request: LogsWish,

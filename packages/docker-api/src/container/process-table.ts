@@ -1,6 +1,6 @@
 import type { ContainerProcess } from "@podfleet/model/container/usage";
 
-/** `GET /containers/{id}/top`: what `ps -ef` on the host shows. */
+/** `GET /containers/{id}/top`: the columns of `ps -ef` on the host. */
 export function processTable(processes: readonly ContainerProcess[], nowMs: number) {
   return {
     Titles: ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"],
@@ -19,7 +19,7 @@ export function processTable(processes: readonly ContainerProcess[], nowMs: numb
   };
 }
 
-/** On the host, as the process's own is; 0 for one outside of the container. */
+/** The parent's pid on the host; 0 for a parent outside the container. */
 function parentOf({ ppid }: ContainerProcess, processes: readonly ContainerProcess[]): number {
   return processes.find(({ pid }) => pid === ppid)?.hostPid ?? 0;
 }

@@ -9,12 +9,12 @@ export interface LogsWish {
   readonly follow?: boolean;
   readonly tail?: number;
   readonly since?: string;
-  /** Leaves out what was written at or after this time, and with `follow` ends when it has come. */
+  /** Leaves out output written at or after this time; with `follow`, ends at this time. */
   readonly until?: string;
 }
 
 /**
- * Yields a container's output, as many records at a time as were read together.
+ * Yields a container's output in batches of records that were read together.
  * @throws PodfleetError HOST_UNREACHABLE when the host does not answer; CANCELLED when the signal is aborted
  */
 export async function* readLogs(
@@ -26,7 +26,7 @@ export async function* readLogs(
   yield* readLogRecords((whole) => readChunks(caller, request, whole), { until, follow, signal });
 }
 
-/** Goes on where it was after an outage of the host. */
+/** Resumes at its offset after an outage of the host. */
 async function* readChunks(
   caller: DockerCaller,
   request: Omit<LogsWish, "until">,

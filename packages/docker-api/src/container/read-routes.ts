@@ -27,7 +27,7 @@ export function readRoutes(options: CallerOptions): FastifyPluginCallback {
       const filters = parseFilters(query.filters);
       const { api } = await callerOf(options, request.headers);
       const limit = query.limit !== undefined && query.limit > 0 ? query.limit : undefined;
-      // A limit, and a filter by what only containers that do not run have, mean all of them.
+      // A limit, or a filter that only matches containers that do not run, implies `all`.
       const all = query.all ?? Boolean(limit ?? filters.status ?? filters.exited);
       const containers = filterContainers(await api.containers.list({ all: true }), filters);
       const shown = all ? containers : containers.filter(({ state }) => isUp(state));

@@ -20,7 +20,7 @@ const waitQuery = z.object({
 });
 
 /**
- * The head of the reply says that the wait has begun: a run that is started afterwards is waited for. The body follows when the
+ * The head of the reply is sent when the wait has begun, so that a client can start the container afterwards. The body follows when the
  * condition is met.
  */
 export function waitRoute(options: StreamingOptions): FastifyPluginCallback {
@@ -49,7 +49,7 @@ export function waitRoute(options: StreamingOptions): FastifyPluginCallback {
   };
 }
 
-/** What podman prints of an exit code that nobody knows. */
+/** The exit code that podman prints when it is unknown. */
 const unknownExit = -1;
 
 function waitRequest(

@@ -1,4 +1,4 @@
-/** Bodies of the exec endpoints, in Docker's words. */
+/** Bodies of the exec endpoints. */
 import { detachKeysSchema } from "@podfleet/model/detach-keys";
 import { type execSpecSchema, terminalSizeSchema } from "@podfleet/model/exec";
 import { z } from "zod";
@@ -11,7 +11,7 @@ const consoleSizeSchema = z
   .transform(([height, width]) => terminalSizeSchema.safeParse({ height, width }).data)
   .nullish();
 
-/** Of `POST /containers/{id}/exec`. */
+/** The body of `POST /containers/{id}/exec`. */
 export const execCreateBody = z.object({
   Cmd: z.array(z.string(), { error: "must be a list of strings: no exec command specified" }),
   Tty: off,
@@ -26,10 +26,10 @@ export const execCreateBody = z.object({
   ConsoleSize: consoleSizeSchema,
 });
 
-/** Of `POST /exec/{id}/start`. */
+/** The body of `POST /exec/{id}/start`. */
 export const execStartBody = z.object({ Detach: off, Tty: off, ConsoleSize: consoleSizeSchema });
 
-/** A variable without a value is dropped, as dockerd does with one that has to be removed. */
+/** Drops variables without a value, as dockerd does. */
 export function execSpecOf(body: z.output<typeof execCreateBody>): z.input<typeof execSpecSchema> {
   const { AttachStdout, AttachStderr, DetachKeys, ConsoleSize, User, WorkingDir } = body;
   const env = (body.Env ?? []).flatMap((entry) => {

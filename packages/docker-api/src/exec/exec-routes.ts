@@ -14,7 +14,7 @@ interface ExecRoute {
   Params: { readonly exec: string };
 }
 
-/** A start that is attached to leaves HTTP: exec-upgrade.ts. */
+/** The routes of exec sessions. An attached start needs an upgrade: exec-upgrade.ts. */
 export function execRoutes(options: CallerOptions): FastifyPluginCallback {
   return (server, _options, done) => {
     server.post<ContainerRoute>("/containers/:container/exec", async (request, reply) => {

@@ -1,4 +1,4 @@
-/** Starting an exec session that was created, and its streams. */
+/** Starts an exec session that was created, and opens its streams. */
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import { type ExecId, execIdSchema } from "@podfleet/model/ids";
@@ -7,7 +7,7 @@ import type { DockerCaller } from "../http/call.ts";
 import type { ClientConnection } from "../stream/client-connection.ts";
 import { openRelayed, type RelayedSession, relaySession } from "../stream/relay-session.ts";
 
-/** @throws PodfleetError EXEC_NOT_FOUND for what cannot be an id too */
+/** @throws PodfleetError EXEC_NOT_FOUND, also when `id` is malformed */
 export function parseExecId(text: string): ExecId {
   const parsed = execIdSchema.safeParse(text);
   if (parsed.success) return parsed.data;
@@ -18,8 +18,8 @@ export function parseExecId(text: string): ExecId {
 
 /**
  * Resolves when the command runs.
- * @throws PodfleetError EXEC_IN_USE when it was started before; EXEC_NOT_FOUND; CANNOT_INVOKE; COMMAND_NOT_FOUND and what else a
- *   command that cannot be started fails with
+ * @throws PodfleetError EXEC_IN_USE when it was started before; EXEC_NOT_FOUND; CANNOT_INVOKE; COMMAND_NOT_FOUND and other errors of a
+ *   command that cannot be started
  */
 export async function startExec(
   caller: DockerCaller,
@@ -30,7 +30,7 @@ export async function startExec(
   return (await caller.api.exec.startCreated({ exec, ...size })).exec;
 }
 
-/** @throws PodfleetError what opening the session fails with */
+/** @throws PodfleetError errors of opening the session */
 export async function openExec(
   caller: DockerCaller,
   connection: ClientConnection,
@@ -42,7 +42,7 @@ export async function openExec(
   });
 }
 
-/** Resolves when the command has ended, or the client has left. @throws PodfleetError what the session failed with */
+/** Resolves when the command has ended, or the client has left. @throws PodfleetError the session's failure */
 export async function relayExec(
   session: RelayedSession,
   { spec }: ExecSession,

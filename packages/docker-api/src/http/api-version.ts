@@ -1,15 +1,15 @@
-/** The versions of Docker's Engine API that are spoken here: https://docs.docker.com/reference/api/engine/version-history/ */
+/** The supported versions of Docker's Engine API: https://docs.docker.com/reference/api/engine/version-history/ */
 import { PodfleetError } from "@podfleet/model/errors";
 
 export const apiVersion = "1.47";
 export const apiVersionMin = "1.24";
 
-/** From this one on the content type of a stream says whether it has frames. */
+/** The first version in which a stream's content type says whether it has frames. */
 const framesNamedSince = "1.42";
 
 /**
  * The version in a path's `/v1.NN`; the newest without one.
- * @throws PodfleetError INVALID_INPUT when it is not spoken here
+ * @throws PodfleetError INVALID_INPUT when it is not supported
  */
 export function parseApiVersion(asked: string | undefined): string {
   if (asked === undefined) return apiVersion;
@@ -35,7 +35,7 @@ function minorOf(version: string): number {
   return Number(version.slice(version.indexOf(".") + 1));
 }
 
-/** dockerd's words, which clients look for. */
+/** dockerd's error text, which clients look for. */
 function refusal(text: string, { version, allowed }: { version: string; allowed: string }) {
   return new PodfleetError("INVALID_INPUT", `${text} ${allowed}`, { details: { version } });
 }

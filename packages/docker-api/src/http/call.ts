@@ -1,4 +1,4 @@
-/** What a handler of the Docker API works with. */
+/** The context of a call of the Docker API. */
 import type { IncomingHttpHeaders } from "node:http";
 
 import { createLocalApi, type LocalApi } from "@podfleet/api/local-api";
@@ -8,30 +8,30 @@ import type { SessionStream } from "@podfleet/protocol/session/session-stream";
 
 export interface CallerOptions {
   /**
-   * Who sends these headers, and what they may call.
+   * Authenticates the caller who sends these headers.
    * @throws PodfleetError UNAUTHENTICATED
    */
   readonly contextOf: (headers: IncomingHttpHeaders) => Promise<ApiContext>;
-  /** Told of failures that are podfleet's own. */
+  /** Called with defects. */
   readonly onDefect: (error: unknown, path: string | undefined) => void;
 }
 
 export interface StreamingOptions extends CallerOptions {
-  /** Aborted when the server is about to end: what is open then is closed. */
+  /** Aborted when the server is about to end: open streams are closed then. */
   readonly closing: AbortSignal;
 }
 
-/** Of a route that may have `/v1.NN` before it. */
+/** The parameters of a route with an optional prefix `/v1.NN`. */
 export interface VersionedRoute {
   Params: { readonly apiVersion?: string };
 }
 
-/** podfleet as one caller of Docker's API may use it. */
+/** podfleet's API for one caller of the Docker API. */
 export interface DockerCaller {
   readonly api: LocalApi;
-  /** The same; its calls are cut short when the signal is aborted. */
+  /** The API, whose calls are cancelled when the signal is aborted. */
   readonly apiUntil: (signal: AbortSignal) => LocalApi;
-  /** @throws PodfleetError what opening it fails with; CANCELLED when the signal is aborted */
+  /** @throws PodfleetError errors of opening it; CANCELLED when the signal is aborted */
   readonly openSession: (request: SessionRequest, signal: AbortSignal) => Promise<SessionStream>;
 }
 

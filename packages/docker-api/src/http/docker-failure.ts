@@ -1,4 +1,4 @@
-/** Errors of the registry as Docker's: a status, and `{"message": ...}`. */
+/** Maps errors of the registry to Docker's: a status, and `{"message": ...}`. */
 import { type ErrorCode, errorKinds, PodfleetError } from "@podfleet/model/errors";
 
 export interface DockerFailure {
@@ -8,7 +8,7 @@ export interface DockerFailure {
 
 type Kind = (typeof errorKinds)[ErrorCode]["trpcCode"];
 
-/** Docker has neither 408 nor 412: what must be set right first is a conflict. */
+/** Docker uses neither 408 nor 412: a failed precondition is a conflict. */
 const statuses: Readonly<Record<Kind, number>> = {
   BAD_REQUEST: 400,
   UNAUTHORIZED: 401,
@@ -28,7 +28,7 @@ export function dockerFailure(error: unknown): DockerFailure {
   return { status: statuses[errorKinds[failure.code].trpcCode], message: messageOf(failure) };
 }
 
-/** Begins with dockerd's own words where programs are known to look for them. */
+/** The message, which begins with dockerd's own text where programs are known to look for it. */
 function messageOf({ code, message, details = {} }: PodfleetError): string {
   const { container, execId } = details;
   if (code === "EXEC_NOT_FOUND" && typeof execId === "string") {
@@ -39,7 +39,7 @@ function messageOf({ code, message, details = {} }: PodfleetError): string {
   return needsRunning(details) ? `Container ${container} is not running: ${message}` : message;
 }
 
-/** It was refused because the container does not run, and is not paused either. */
+/** Whether the call was refused because the container is neither running nor paused. */
 function needsRunning({ allowed, state }: Readonly<Record<string, unknown>>): boolean {
   const isDown = state !== "running" && state !== "paused";
   return isDown && Array.isArray(allowed) && allowed.includes("running");

@@ -1,6 +1,6 @@
 import { PodfleetError } from "@podfleet/model/errors";
 
-/** Of a request for a stream both ways that does not ask to leave HTTP. */
+/** The error of a request for a bidirectional stream that does not ask for an upgrade. */
 export function needsUpgrade(): PodfleetError {
   return new PodfleetError(
     "INVALID_INPUT",

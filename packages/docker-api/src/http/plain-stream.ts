@@ -1,17 +1,17 @@
-/** A reply whose head is sent at once and whose body comes as it comes. */
+/** A reply whose head is sent at once and whose body is streamed. */
 import type { FastifyReply } from "fastify";
 
 export interface PlainStream {
   /** Resolves when the client can take more, or is gone. */
   write(bytes: Uint8Array | string): Promise<void>;
   end(bytes?: string): void;
-  /** Breaks the connection off, so that nobody takes a part for the whole. */
+  /** Breaks the connection off, so that the client does not take a part for the whole. */
   destroy(): void;
   /** Aborted when the client is gone, or the server is about to end. */
   readonly signal: AbortSignal;
 }
 
-/** From here on the reply is the stream's, also for errors. */
+/** Takes over the reply: from here on errors are the stream's too. */
 export function openPlainStream(
   reply: FastifyReply,
   { contentType, closing }: { readonly contentType: string; readonly closing: AbortSignal },

@@ -1,4 +1,4 @@
-/** The values of a query, as dockerd reads them. What it would pass over in silence is refused. */
+/** Parses query parameters as dockerd does. Invalid values that dockerd ignores are refused. */
 import { inputError } from "@podfleet/model/input-error";
 import { z } from "zod";
 
@@ -8,7 +8,7 @@ export function readQuery<Schema extends z.ZodType>(
   query: unknown,
 ): z.output<Schema> {
   const given = Object.entries(query as Record<string, string | string[]>);
-  // Of a name that is given again the first counts, as in Go.
+  // Of a repeated parameter the first value counts, as in Go.
   const values = given.map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]);
   return parseInput(schema, Object.fromEntries(values));
 }

@@ -1,4 +1,4 @@
-/** Requests that leave HTTP for a stream. */
+/** Requests that upgrade from HTTP to a stream. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 
@@ -9,32 +9,32 @@ import { parseApiVersion } from "./api-version.ts";
 export interface Upgrade {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
-  /** What came after the request's head. */
+  /** The bytes that arrived after the request's head. */
   readonly head: Buffer;
 }
 
-/** Takes over a connection whose request is for this protocol and path. It answers in every case. */
+/** A handler of upgrade requests for this protocol and path. It always sends a response. */
 export interface UpgradeRoute {
   readonly protocol: "tcp" | "websocket";
   readonly method: "GET" | "POST";
-  /** Of the whole path, without the query. */
+  /** A pattern of the whole path, without the query. */
   readonly path: RegExp;
   readonly take: (upgrade: Upgrade) => Promise<void>;
 }
 
 export interface UpgradeTarget {
-  /** The container or the exec session. */
+  /** The reference to the container or exec session in the path. */
   readonly reference: string;
   readonly version: string;
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** With and without `/v1.NN`. */
+/** A pattern of the path, with an optional prefix `/v1.NN`. */
 export function upgradePath(kind: "containers" | "exec", verb: string): RegExp {
   return new RegExp(`^(?:/v(?<version>\\d+\\.\\d+))?/${kind}/(?<reference>[^/]+)/${verb}$`);
 }
 
-/** @throws PodfleetError INVALID_INPUT when the path is malformed or the version is not spoken here */
+/** @throws PodfleetError INVALID_INPUT when the path is malformed or the version is not supported */
 export function upgradeTarget({ url = "" }: IncomingMessage, path: RegExp): UpgradeTarget {
   const [pathname = "", search = ""] = url.split("?", 2);
   const { version, reference = "" } = path.exec(pathname)?.groups ?? {};

@@ -1,5 +1,5 @@
 /**
- * How Docker carries two streams over one connection: `application/vnd.docker.multiplexed-stream`. Each piece has a header of 8 bytes
+ * Docker's format for two streams over one connection: `application/vnd.docker.multiplexed-stream`. Each piece has a header of 8 bytes
  * before it: the stream (1 stdout, 2 stderr), three zeros, and the length of the piece as an unsigned big-endian integer. The output
  * of a terminal is one stream and has no headers: `application/vnd.docker.raw-stream`.
  * Source: https://docs.docker.com/reference/api/engine/version/v1.47/#tag/Container/operation/ContainerAttach
@@ -10,7 +10,7 @@ import { namesFrames } from "../http/api-version.ts";
 
 export const frameHeaderBytes = 8;
 
-/** Pieces of one stream, one after the other, as one frame; as they are when the stream has no frames. */
+/** Encodes pieces of one stream as one frame; without a header when the stream has no frames. */
 export function frame(
   stream: JournalStream,
   pieces: readonly Uint8Array[],
@@ -28,7 +28,7 @@ export function frame(
 
 export const rawStreamType = "application/vnd.docker.raw-stream";
 
-/** Before API 1.42 the type did not tell whether there are frames. */
+/** The content type. Before API 1.42 it did not tell whether there are frames. */
 export function streamType(version: string, isFramed: boolean): string {
   return isFramed && namesFrames(version)
     ? "application/vnd.docker.multiplexed-stream"

@@ -1,9 +1,9 @@
 /**
- * A connection that has left HTTP and carries bytes both ways (Docker calls it hijacked). A client says by a half-close that it sends no
- * more, and one that vanishes looks the same at first: its kernel closes both halves, and tells of the other half only when it is
- * sent something. So a client that has gone quiet is probed: by a write of nothing, which fails when the kernel here knows; by an empty
- * frame, which a kernel whose process is gone answers with a reset; and where there are no frames, by a look at the kernel's list of
- * connections, which has both ends of those within this machine. From elsewhere a raw stream's client is missed when there is output.
+ * A connection that was upgraded from HTTP to a bidirectional byte stream (Docker calls it hijacked). A client half-closes it when it sends no
+ * more. A client that was killed looks the same at first: its kernel closes both halves, and reports the other half only when it is
+ * sent something. So a quiet client is probed: by an empty write, which fails when this kernel knows; by an empty
+ * frame, which the kernel of a killed process answers with a reset; and for raw streams by a look at the kernel's table of
+ * connections, which has both ends of a loopback connection. A remote client of a raw stream is noticed with the next output only.
  */
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -15,12 +15,12 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { dockerFailure } from "../http/docker-failure.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { frame } from "./frames.ts";
-import { isAbandoned, isNear } from "./near-peer.ts";
+import { hasClosedPeer, isLoopback } from "./loopback-peer.ts";
 import { writePlainReply } from "./plain-reply.ts";
 
 export interface Upgrade {
   readonly socket: Duplex;
-  /** What came after the request's head. */
+  /** The bytes that arrived after the request's head. */
   readonly head: Buffer;
   /** Aborted when the server is about to end. */
   readonly closing: AbortSignal;
@@ -29,9 +29,9 @@ export interface Upgrade {
 const bodyBytesMax = 1024 * 1024;
 const bodyTimeoutMs = 10_000;
 const probeIntervalMs = 250;
-/** How long a reset takes to come back at most, where a half-close counts. */
-const resetMs = { near: 2, far: 50 };
-/** What the client may take to close its half, when this one is closed. */
+/** The time to wait for a reset before a half-close is taken for the end of input. */
+const resetMs = { loopback: 2, remote: 50 };
+/** The time that the client has to close its half after this one is closed. */
 const lingerMs = 2_000;
 const keepAliveDelayMs = 10_000;
 
@@ -47,7 +47,7 @@ export class HijackedConnection implements ClientConnection {
   #isAccepted = false;
   #isFramed = false;
   #isWriting = false;
-  /** Nothing was read since the last probe. */
+  /** Whether nothing was read since the last probe. */
   #isQuiet = false;
 
   constructor({ socket, head, closing }: Upgrade) {
@@ -62,7 +62,7 @@ export class HijackedConnection implements ClientConnection {
     if (closing.aborted) leave();
   }
 
-  /** The client has been told that the connection is its own. */
+  /** Whether the upgrade was accepted. */
   get isAccepted(): boolean {
     return this.#isAccepted;
   }
@@ -80,7 +80,7 @@ export class HijackedConnection implements ClientConnection {
     });
   }
 
-  /** Begins the stream: what is written from now on are its bytes. */
+  /** Accepts the upgrade and begins the stream. */
   accept({ contentType, isFramed }: { readonly contentType: string; readonly isFramed: boolean }) {
     this.#isAccepted = true;
     this.#isFramed = isFramed;
@@ -91,13 +91,13 @@ export class HijackedConnection implements ClientConnection {
     this.#timers.add(setInterval(() => void this.#probe(), probeIntervalMs));
   }
 
-  /** Answers without an upgrade. */
+  /** Sends an HTTP response without an upgrade. */
   reply(status: number, body?: object): void {
     writePlainReply(this.#socket, status, body);
     this.end();
   }
 
-  /** As a plain HTTP error before the stream has begun; within the stream afterwards. */
+  /** Sends an error: as an HTTP response before the stream has begun; within the stream afterwards. */
   async fail(error: unknown): Promise<void> {
     const { status, message } = dockerFailure(error);
     if (!this.#isAccepted) return this.reply(status, { message });
@@ -130,7 +130,7 @@ export class HijackedConnection implements ClientConnection {
     });
   }
 
-  /** A socket that is closed with input unread resets the connection, and the client may lose what it was sent last. */
+  /** Closes the connection. Reads what input is left first: a socket closed with unread input resets it, and the client may lose the last output. */
   end(): void {
     this.#socket.end();
     this.#timers.add(setTimeout(() => this.#socket.destroy(), lingerMs));
@@ -160,7 +160,7 @@ export class HijackedConnection implements ClientConnection {
     return Buffer.concat(taken).toString();
   }
 
-  /** undefined at the end; a client that is gone has no more to say. */
+  /** Reads the next chunk; undefined at the end, or when the client is gone. */
   async #next(): Promise<Buffer | undefined> {
     try {
       const { done, value } = await this.#chunks.next();
@@ -172,11 +172,11 @@ export class HijackedConnection implements ClientConnection {
     }
   }
 
-  /** Returns when the client is there and has ended its input, or when it is known to be gone. */
+  /** Resolves when it is known whether a client that half-closed is connected or gone. */
   async #assureHalfClose(): Promise<void> {
     if (this.gone.aborted || !this.#isAccepted) return;
     if (this.#isFramed) this.#socket.write(emptyFrame);
-    const durationMs = isNear(this.#socket) ? resetMs.near : resetMs.far;
+    const durationMs = isLoopback(this.#socket) ? resetMs.loopback : resetMs.remote;
     await pause(durationMs, this.gone);
     await this.#writeNothing();
   }
@@ -189,7 +189,7 @@ export class HijackedConnection implements ClientConnection {
     this.#isQuiet = true;
     if (this.#isFramed && isSilent && !wasWriting) socket.write(emptyFrame);
     await this.#writeNothing();
-    if (!this.#isFramed && isSilent && (await isAbandoned(socket))) this.#leave();
+    if (!this.#isFramed && isSilent && (await hasClosedPeer(socket))) this.#leave();
   }
 
   async #writeNothing(): Promise<void> {

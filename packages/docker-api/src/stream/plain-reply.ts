@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 
-/** An answer without an upgrade to a request that asked for one; the connection is closed. */
+/** Sends a plain HTTP response to a request that asked for an upgrade, and closes the connection. */
 export function writePlainReply(socket: Duplex, status: number, body?: object): void {
   const text = body === undefined ? "" : JSON.stringify(body);
   const head = [

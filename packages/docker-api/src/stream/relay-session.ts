@@ -1,4 +1,4 @@
-/** A session of podfleet's at the other end of a client's connection of Docker's. */
+/** Relays between a Docker client's connection and a podfleet session. */
 import { detached, scanDetachKeys } from "@podfleet/base/detach-keys";
 import { newSessionId } from "@podfleet/model/ids";
 import type { SessionRequest } from "@podfleet/protocol/session/session-request";
@@ -12,23 +12,23 @@ export interface RelayFormat {
   readonly stdout: boolean;
   readonly stderr: boolean;
   readonly isFramed: boolean;
-  /** What a terminal's user types to leave; empty: nothing. */
+  /** The detach keys; none when empty. */
   readonly detachKeys: string;
 }
 
 export interface RelayedSession {
   readonly stream: SessionStream;
   readonly connection: ClientConnection;
-  /** The session is over by itself: the client's leaving is no news any more. */
+  /** Stops watching for the client's leaving, once the session has ended by itself. */
   readonly release: () => void;
 }
 
-/** Nobody comes back to such a session. It is given up so long after its control plane was lost. */
+/** A Docker client cannot resume its session, so the host gives the session up this long after its control plane was lost. */
 const onDisconnect = { action: "keep", afterSeconds: 90 } as const;
 
 /**
  * Opens a session that is closed when the client goes away; its command runs on.
- * @throws PodfleetError what opening it fails with; CANCELLED when the client is gone
+ * @throws PodfleetError errors of opening it; CANCELLED when the client is gone
  */
 export async function openRelayed(
   caller: DockerCaller,
@@ -37,7 +37,7 @@ export async function openRelayed(
 ): Promise<RelayedSession> {
   const session = newSessionId();
   const close = (): void => {
-    // Safe to ignore: a session that cannot be closed is given up when its time is over.
+    // Safe to ignore: a session that cannot be closed is given up by its host after a while.
     caller.api.sessions.close({ session, container }).catch(() => undefined);
   };
   const { gone } = connection;
@@ -54,9 +54,9 @@ export async function openRelayed(
 }
 
 /**
- * Resolves when the command has ended and all its output was written, and when the client has left by its keys. The session is over
- * then; the command runs on if it had not ended.
- * @throws PodfleetError what the session failed with; CANCELLED when the client is gone
+ * Resolves when the command has ended and all its output was written, or when the client has detached. The session is closed
+ * then; a command that has not ended runs on.
+ * @throws PodfleetError the session's failure; CANCELLED when the client is gone
  */
 export async function relaySession(
   { stream, connection, release }: RelayedSession,
@@ -79,10 +79,10 @@ async function passInput(
       if (typed === detached) return await stream.close();
       await writer?.write(typed);
     }
-    // A client that is gone has not ended its input; a terminal has no end.
+    // A client that is gone has not ended its input, and a terminal's input has no end.
     if (!connection.gone.aborted && !stream.tty) await writer?.close();
   } catch {
-    // Safe to ignore: what ends the session's input ends its output too, whose reader says so.
+    // Safe to ignore: the reader of the output reports the same failure.
   }
 }
 
@@ -91,7 +91,7 @@ function encode(piece: SessionOutput, format: RelayFormat): Uint8Array[] {
   return format[piece.stream] ? frame(piece.stream, [piece.bytes], format.isFramed) : [];
 }
 
-/** Docker's format has no word for what is missing. */
+/** Docker's format has no way to report a gap. */
 function notice(text: string, { isFramed }: RelayFormat): Uint8Array[] {
   return frame("stderr", [Buffer.from(`\r\npodfleet: ${text}\r\n`)], isFramed);
 }

@@ -5,10 +5,10 @@ import { createWebSocketStream, type WebSocket } from "ws";
 
 import type { ClientConnection } from "./client-connection.ts";
 
-/** Codes of RFC 6455. */
+/** Close codes of RFC 6455. */
 const closeCodes = { normal: 1000, failure: 1011 };
 
-/** A command's bytes as the payload of binary messages. A WebSocket has no half-close: its client's input ends with it. */
+/** Carries a command's bytes in binary messages. A WebSocket has no half-close: the client's input ends when it closes. */
 export class WebSocketConnection implements ClientConnection {
   readonly gone: AbortSignal;
   readonly #webSocket: WebSocket;
@@ -19,7 +19,7 @@ export class WebSocketConnection implements ClientConnection {
     this.gone = gone.signal;
     this.#webSocket = webSocket;
     this.#stream = createWebSocketStream(webSocket);
-    // Safe to ignore: it is closed next.
+    // Safe to ignore: `close` follows.
     this.#stream.on("error", () => undefined);
     const terminate = (): void => webSocket.terminate();
     closing.addEventListener("abort", terminate);
@@ -40,7 +40,7 @@ export class WebSocketConnection implements ClientConnection {
   async write(pieces: readonly Uint8Array[]): Promise<void> {
     if (this.gone.aborted || pieces.length === 0) return;
     if (this.#stream.write(Buffer.concat(pieces))) return;
-    // Safe to ignore: the one who is gone takes no more.
+    // Safe to ignore: the client is gone.
     await once(this.#stream, "drain", { signal: this.gone }).catch(() => undefined);
   }
 
@@ -48,7 +48,7 @@ export class WebSocketConnection implements ClientConnection {
     this.#stream.end();
   }
 
-  /** @param message for a person; a close frame has room for 123 bytes of it */
+  /** @param message the close reason, cut to the 123 bytes that a close frame has room for */
   fail(message: string): void {
     const reason = Buffer.from(message)
       .subarray(0, 123)

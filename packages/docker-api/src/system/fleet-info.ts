@@ -4,7 +4,7 @@ import type { ImageRecord } from "@podfleet/model/image";
 
 import { dockerState } from "../container/container-state.ts";
 
-/** `GET /info`: the fleet as if it were one machine. */
+/** `GET /info`: the fleet described as one machine. */
 export function fleetInfo(fleet: {
   readonly version: string;
   readonly hosts: readonly HostRecord[];
@@ -52,7 +52,7 @@ export function fleetInfo(fleet: {
       CpuCfsQuota: true,
       CPUShares: true,
     },
-    // Containers have no bridge that these could be missed on.
+    // Containers have no bridge network, so these are reported as available.
     ...{ IPv4Forwarding: true, BridgeNfIptables: true, BridgeNfIp6tables: true },
     Warnings: hosts
       .filter(({ state }) => state !== "ready")
@@ -62,7 +62,7 @@ export function fleetInfo(fleet: {
   };
 }
 
-/** What hosts have in common, or each of what they have. */
+/** The value that all hosts share, or the list of their values. */
 function valuesOf(hosts: readonly HostRecord[], valueOf: (host: HostRecord) => string): string {
   return [...new Set(hosts.map(valueOf))].join(", ");
 }

@@ -5,13 +5,13 @@ import { type CallerOptions, callerOf } from "../http/call.ts";
 import { fleetInfo } from "./fleet-info.ts";
 
 export interface SystemOptions extends CallerOptions {
-  /** Of podfleet. */
+  /** The version of podfleet. */
   readonly version: string;
 }
 
 export function systemRoutes(options: SystemOptions): FastifyPluginCallback {
   return (server, _options, done) => {
-    // HEAD too, which clients ask first.
+    // Clients ask with HEAD first.
     server.get("/_ping", async (request, reply) => {
       await (await callerOf(options, request.headers)).api.system.info();
       return await reply
@@ -56,7 +56,7 @@ export function systemRoutes(options: SystemOptions): FastifyPluginCallback {
   };
 }
 
-/** Go's name of Node's. */
+/** Go's name of the architecture. */
 export function architecture(name: string): string {
   return name === "x64" ? "amd64" : name;
 }

@@ -1,5 +1,5 @@
 /** A session that is opened again, where it was, each time its connection is lost. */
-import { isAwayForNow, PodfleetError } from "@podfleet/model/errors";
+import { isUnreachable, PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import type { CommandExit } from "@podfleet/model/session";
@@ -243,7 +243,7 @@ export class ResumingSession implements SessionStream {
 
   #notifyDown(error: PodfleetError): void {
     if (!this.#opened || this.#downSinceMs !== undefined) return;
-    if (!isAwayForNow(error)) return;
+    if (!isUnreachable(error)) return;
     this.#downSinceMs = performance.now();
     this.#options.onOutage?.({ type: "down", error });
   }

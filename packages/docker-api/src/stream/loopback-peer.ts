@@ -1,24 +1,24 @@
-/** The other end of a TCP connection, when it is on this machine. */
+/** The peer of a loopback connection, whose state the kernel of this machine knows. */
 import { readFile } from "node:fs/promises";
 import { isIPv4, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 import { hasErrno } from "@podfleet/base/errno";
 
-/** Also of a Unix socket. */
-export function isNear(socket: Duplex): boolean {
+/** Whether the peer is on this machine; true for a Unix socket. */
+export function isLoopback(socket: Duplex): boolean {
   if (!(socket instanceof Socket) || socket.remoteAddress === undefined) return true;
   const address = socket.remoteAddress.replace(/^::ffff:/, "");
   return isIPv4(address) ? address.startsWith("127.") : address === "::1";
 }
 
-/** Where the kernel lists its TCP connections (proc_pid_net(5)): local address, remote address, state, four more, user, timeout, inode. */
+/** The kernel's tables of TCP connections (proc_pid_net(5)): local address, remote address, state, four more, user, timeout, inode. */
 const tables = ["/proc/net/tcp", "/proc/net/tcp6"];
 const inodeColumn = 9;
 
-/** Whether no process holds the other end any more, though it may not have been reset. */
-export async function isAbandoned(socket: Duplex): Promise<boolean> {
-  if (!(socket instanceof Socket) || !isNear(socket)) return false;
+/** Whether the peer's process has closed its end of a loopback connection, also when no reset has arrived. */
+export async function hasClosedPeer(socket: Duplex): Promise<boolean> {
+  if (!(socket instanceof Socket) || !isLoopback(socket)) return false;
   const [local, remote] = [hexPort(socket.remotePort), hexPort(socket.localPort)];
   if (local === undefined || remote === undefined) return false;
   const lines = (await Promise.all(tables.map(readTable))).flat();
