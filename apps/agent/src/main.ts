@@ -64,7 +64,7 @@ async function main(): Promise<void> {
       engine,
       sessions,
       sendHeartbeat: () => reporter.sendHeartbeat(),
-      loops: () => loops.map(({ status }) => status),
+      loops: () => [...loops.map(({ status }) => status), ...engine.loops()],
     });
     const server = await serveHost(bus, hostId, handlers);
     log.info({ hostId, afterMs: Math.round(performance.now()) }, "serving");

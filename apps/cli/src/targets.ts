@@ -4,6 +4,7 @@ import type { Client } from "@podfleet/client/client";
 import type { ContainerState } from "@podfleet/model/container/state";
 import { errorKinds, PodfleetError } from "@podfleet/model/errors";
 import type { OperationId } from "@podfleet/model/ids";
+import pLimit from "p-limit";
 
 import { reportFailure } from "./failure.ts";
 import type { Shell } from "./shell.ts";
@@ -50,16 +51,13 @@ export async function forEachTarget(
   perform: (target: string) => Promise<unknown>,
 ): Promise<TargetFailure[]> {
   const failures: TargetFailure[] = [];
-  const outcomes = new Map<number, Promise<PodfleetError | undefined>>();
-  const begin = (index: number): void => {
-    const target = targets[index];
-    if (target !== undefined) outcomes.set(index, outcomeOf(perform, target));
-  };
-  for (let index = 0; index < concurrency; index++) begin(index);
-  for (const [index, target] of targets.entries()) {
-    const error = await outcomes.get(index);
-    outcomes.delete(index);
-    begin(index + concurrency);
+  const limit = pLimit(concurrency);
+  const outcomes = targets.map(async (target) => ({
+    target,
+    error: await limit(async () => await outcomeOf(perform, target)),
+  }));
+  for (const outcome of outcomes) {
+    const { target, error } = await outcome;
     if (error) {
       await reportFailure(shell, error);
       failures.push({ target, error });

@@ -179,7 +179,7 @@ export class Loop {
       ...this.#status,
       ...ended(this.#status.runs, startedMs, nowMs),
       failures,
-      lastError: { at: new Date(nowMs).toISOString(), message: messageOf(error) },
+      lastError: lastErrorOf(error, nowMs),
     };
     this.#dueMs = dueMs;
     this.#notBeforeMs = nowMs + backoffMs(failures - 1, this.#backoff);
@@ -201,9 +201,9 @@ function backoffFor({ intervalMs = 1_000 }: LoopOptions): BackoffOptions {
   return { minMs: Math.min(intervalMs, 1_000), maxMs: Math.max(intervalMs, 5_000) };
 }
 
-function messageOf(error: unknown): string {
+export function lastErrorOf(error: unknown, nowMs: number): NonNullable<LoopStatus["lastError"]> {
   const message = error instanceof Error ? error.message : String(error);
-  return message.slice(0, errorCharsMax);
+  return { at: new Date(nowMs).toISOString(), message: message.slice(0, errorCharsMax) };
 }
 
 function isPowerOfTwo(count: number): boolean {

@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 
 import type { Clock } from "@podfleet/base/clock";
+import type { LoopFailure } from "@podfleet/base/loop";
 import { journalBytesMaxDefault, JournalRetention } from "@podfleet/journal/retention/retention";
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
 import { readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
@@ -72,16 +73,14 @@ interface Foundation {
 /** Makes the directories too. @throws PodfleetError UNSUPPORTED when the host lacks what containers need */
 export async function assemble({ options, opened, ...base }: Foundation): Promise<Assembly> {
   const { clock, paths, store, problems } = base;
-  const host = await openHost({ options, clock, paths, problems, opened });
+  const host = await openHost({ options, clock, paths, problems });
   const { images } = host;
   const onExit = (id: ContainerId): void => reaper.exited(id);
   const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
   opened.defer(() => exits.close());
   const execs = new ExecStore(store);
-  const execWatcher = new ExecWatcher({
-    ...{ clock, paths, execs },
-    onFailure: (error) => problems({ error }),
-  });
+  const onLoopFailure = ({ name: loop, error }: LoopFailure): void => problems({ loop, error });
+  const execWatcher = new ExecWatcher({ clock, paths, execs, onFailure: onLoopFailure });
   const sessions = new SessionStore(store);
   const ground = {
     ...{ clock, paths, store, exits, sessions, execs, execWatcher },
@@ -101,7 +100,7 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     ...ground,
     ...containers,
     ...assembleExecs({ ...ground, sync: containers.sync }),
-    journals: boundJournals({ execs, paths, store }, options),
+    journals: boundJournals({ clock, execs, paths, store }, options, onLoopFailure),
     ...assembleFiles({ ...ground, cleanup: containers.cleanup }),
     usage: new UsageReader(ground),
     checkpointSupport: readCheckpointSupport(host.runtime),
@@ -125,7 +124,8 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     dispatch: new Dispatch({ ...parts, steps, methods }),
     onDefect: (error, operationId) => problems({ error, operationId }),
   });
-  const health = new HealthScheduler({ parts, onFailure });
+  const onUnchecked = onFailure;
+  const health = new HealthScheduler({ parts, onFailure: onLoopFailure, onUnchecked });
   return { parts, reaper, restarts, health, runner };
 }
 
@@ -163,7 +163,8 @@ function assembleFiles({ images, paths, rootfsUses, ...parts }: FileFoundation) 
 }
 
 /** The engine's directories, the host's cgroups and limits, the OCI runtime and the images. */
-async function openHost({ options, clock, paths, problems, opened }: Omit<Foundation, "store">) {
+async function openHost(foundation: Omit<Foundation, "opened" | "store">) {
+  const { options, clock, paths, problems } = foundation;
   await mkdir(paths.journals, { recursive: true, mode: 0o700 });
   await mkdir(paths.execs, { recursive: true, mode: 0o700 });
   await mkdir(paths.execBundles, { recursive: true, mode: 0o700 });
@@ -178,7 +179,6 @@ async function openHost({ options, clock, paths, problems, opened }: Omit<Founda
     timeoutMs: options.runtimeTimeoutMs,
   });
   const images = await ImageStore.open(paths.images, clock);
-  opened.defer(() => images.close());
   const monitorProgram = findTool(monitor, options.toolDirectories);
   const monitorCgroup = new HoldingCgroup({
     cgroups,
@@ -189,13 +189,18 @@ async function openHost({ options, clock, paths, problems, opened }: Omit<Founda
 }
 
 function boundJournals(
-  parts: GrowingJournalSources & { readonly store: Pick<StateStore, "journalTable"> },
-  { journalBytesMax, onProblem }: EngineOptions,
+  parts: GrowingJournalSources & {
+    readonly clock: Clock;
+    readonly store: Pick<StateStore, "journalTable">;
+  },
+  { journalBytesMax }: EngineOptions,
+  onFailure: (failure: LoopFailure) => void,
 ): JournalRetention {
   return new JournalRetention({
+    clock: parts.clock,
     table: parts.store.journalTable,
     bytesMax: journalBytesMax ?? journalBytesMaxDefault,
     growing: () => growingJournals(parts),
-    onFailure: (error) => onProblem?.({ error }),
+    onFailure,
   });
 }

@@ -8,6 +8,8 @@ export interface EngineProblem {
   readonly error: unknown;
   readonly containerId?: ContainerId;
   readonly operationId?: OperationId;
+  /** Name of the background work that failed. */
+  readonly loop?: string;
 }
 
 export interface EngineOptions {

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 
 import { systemClock } from "@podfleet/base/clock";
+import type { Loop, LoopFailure, LoopStatus } from "@podfleet/base/loop";
+import type { WorkQueue } from "@podfleet/base/work-queue";
 import type { JournalPiece } from "@podfleet/journal/record/read";
 import type { Artifact } from "@podfleet/model/artifact";
 import type { HealthLog } from "@podfleet/model/container/healthcheck";
@@ -77,6 +79,8 @@ export class Engine {
   readonly #transfers: Transfers;
   /** What goes on beside the calls, in the order in which it is ended. */
   readonly #activities: readonly { close(): Promise<void> }[];
+  /** Background work. */
+  readonly #loops: readonly (Loop | WorkQueue<ContainerId>)[];
   /** Files and watches, closed after that. */
   readonly #opened: DisposableStack;
 
@@ -84,7 +88,11 @@ export class Engine {
     const { parts, reaper, restarts, health, runner } = assembly;
     this.outbox = parts.store.outbox;
     this.execs = parts.execSessions;
-    this.sessions = new Sessions({ ...parts, onFailure: (error) => problems({ error }) });
+    const onLoopFailure = ({ name: loop, error }: LoopFailure): void => problems({ loop, error });
+    this.sessions = new Sessions({
+      ...{ ...parts, onLoopFailure },
+      onFailure: (error) => problems({ error }),
+    });
     this.#parts = parts;
     this.#facts = facts;
     this.#runner = runner;
@@ -94,16 +102,19 @@ export class Engine {
       onFailure: (error) => problems({ error }),
     });
     this.#opened = opened;
+    const onGone = (id: ContainerId): void => parts.exits.wake(id);
+    const monitorWatcher = new MonitorWatcher({ ...parts, onGone, onFailure: onLoopFailure });
+    const housekeeper = new Housekeeper({ ...parts, uploads: parts.images.uploads }, onLoopFailure);
+    this.#loops = [
+      ...[this.sessions.loop, monitorWatcher.loop, parts.execWatcher.loop, housekeeper.loop],
+      ...[health.loop, restarts.queue, reaper.queue, parts.journals.loop],
+    ];
     this.#activities = [
       this.sessions,
       { close: async () => await this.#transfers.closeAll() },
       runner,
-      new MonitorWatcher({
-        ...parts,
-        execs: parts.execWatcher,
-        onGone: (id) => parts.exits.wake(id),
-      }),
-      new Housekeeper(parts, (error) => problems({ error })),
+      monitorWatcher,
+      housekeeper,
       health,
       restarts,
       reaper,
@@ -150,7 +161,7 @@ export class Engine {
     });
     for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
     assembly.restarts.open();
-    assembly.health.open();
+    for (const loop of engine.#loops) loop.start();
     return engine;
   }
 
@@ -191,6 +202,11 @@ export class Engine {
       ...(healthLog ? { healthLog } : {}),
       paths: { bundle: paths.bundle(id), journal: paths.journal(id), ...rootfs, ...checkpoint },
     };
+  }
+
+  /** How the engine's background work fares. */
+  loops(): LoopStatus[] {
+    return this.#loops.map(({ status }) => status);
   }
 
   /** All containers as last committed. */

@@ -82,7 +82,7 @@ export class ExitWatcher {
     try {
       if (this.find(id)) return true;
       const ended = signal ? AbortSignal.any([signal, timer.signal]) : timer.signal;
-      const expiry = this.#clock.sleep(Math.min(timeoutMs, timerMsMax), ended).then(
+      const expiry = this.#clock.sleep(timeoutMs, ended).then(
         () => false,
         () => false,
       );

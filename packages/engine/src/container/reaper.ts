@@ -1,5 +1,6 @@
-import { backoffMs } from "@podfleet/base/backoff";
 import type { Clock } from "@podfleet/base/clock";
+import { isSystemError } from "@podfleet/base/errno";
+import { WorkQueue } from "@podfleet/base/work-queue";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { traced } from "@podfleet/oci/process/trace";
@@ -18,7 +19,7 @@ import type { ContainerRemoval } from "./container-removal.ts";
 import type { ContainerSync } from "./container-sync.ts";
 import { dependentsOfContainer } from "./dependency.ts";
 
-const concurrencyMax = 4;
+const atOnceMax = 4;
 /** A clean-up begins so much later than its exit, so that those who waited for the exit are answered first. */
 const yieldMs = 10;
 const attemptsMax = 6;
@@ -42,19 +43,30 @@ export interface ReaperOptions {
 }
 
 export class Reaper {
+  /** Containers to clean up. */
+  readonly queue: WorkQueue<ContainerId>;
   readonly #parts: ReaperParts;
   readonly #onFailure: ReaperOptions["onFailure"];
   readonly #stop = new AbortController();
   /** Containers whose exit is being committed. */
   readonly #exiting = new Set<ContainerId>();
-  /** Containers to clean up, in order. */
-  readonly #queue = new Set<ContainerId>();
-  readonly #underWay = new Set<Promise<void>>();
-  #workerCount = 0;
+  readonly #committing = new Set<Promise<void>>();
 
   constructor(options: ReaperOptions) {
     this.#parts = options.parts;
     this.#onFailure = options.onFailure;
+    this.queue = new WorkQueue({
+      name: "reaper",
+      clock: options.parts.clock,
+      atOnceMax,
+      backoff,
+      run: async (id) => {
+        await traced("container.cleanup", { "podfleet.container.id": id }, () => this.#reap(id));
+        return undefined;
+      },
+      isTriedAgain: (error, failures) => failures < attemptsMax && isPassing(error),
+      onGivenUp: (error, id) => this.#onFailure(error, id),
+    });
   }
 
   /** The container's process has ended, or its monitor has. Harmless when its record says so already. */
@@ -84,50 +96,18 @@ export class Reaper {
 
   /** Cleans up after the container when its turn comes. */
   cleanUp(id: ContainerId): void {
-    this.#queue.add(id);
-    if (this.#workerCount < concurrencyMax) this.#track(this.#work());
+    this.queue.add(id, yieldMs);
   }
 
   /** Lets what is under way end; the rest is found at the next open. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#underWay);
+    await Promise.all([this.queue.stop(), ...this.#committing]);
   }
 
   #track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.#underWay.delete(tracked));
-    this.#underWay.add(tracked);
-  }
-
-  async #work(): Promise<void> {
-    this.#workerCount += 1;
-    for (const id of this.#queue) {
-      if (this.#stop.signal.aborted) break;
-      this.#queue.delete(id);
-      await this.#attempt(id);
-    }
-    this.#workerCount -= 1;
-  }
-
-  async #attempt(id: ContainerId): Promise<void> {
-    const { clock } = this.#parts;
-    const { signal } = this.#stop;
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        if (attempt === 0) await clock.sleep(yieldMs, signal);
-        await traced("container.cleanup", { "podfleet.container.id": id }, () => this.#reap(id));
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (attempt + 1 >= attemptsMax || !isPassing(error)) return this.#onFailure(error, id);
-      }
-      try {
-        await clock.sleep(backoffMs(attempt, backoff), signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
-    }
+    const tracked = work.finally(() => this.#committing.delete(tracked));
+    this.#committing.add(tracked);
   }
 
   async #reap(id: ContainerId): Promise<void> {

@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-
 import type { Clock } from "@podfleet/base/clock";
+import { isSystemError } from "@podfleet/base/errno";
+import { WorkQueue } from "@podfleet/base/work-queue";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { traced } from "@podfleet/oci/process/trace";
@@ -18,7 +18,9 @@ import type { ContainerSync } from "./container-sync.ts";
 import { planRestart } from "./restart-plan.ts";
 
 /** Containers started at once, such as after a reboot. */
-const concurrencyMax = 4;
+const atOnceMax = 4;
+/** Of a container whose lock is held for long. */
+const backoff = { minMs: 500, maxMs: 30_000 };
 
 export interface RestartParts {
   readonly clock: Clock;
@@ -35,88 +37,58 @@ export interface RestartSchedulerOptions {
 }
 
 export class RestartScheduler {
+  /** Containers that are to be started. */
+  readonly queue: WorkQueue<ContainerId>;
   readonly #parts: RestartParts;
-  readonly #onFailure: RestartSchedulerOptions["onFailure"];
-  readonly #stop = new AbortController();
-  /** Runs what outlives the call that it is asked for in, apart from that call's lock and trace. */
-  readonly #apart = AsyncLocalStorage.snapshot();
-  /** Containers whose restart is waited for, or under way. */
-  readonly #scheduled = new Map<ContainerId, Promise<void>>();
-  /** Those whose time has come, in order. */
-  readonly #due: PromiseWithResolvers<void>[] = [];
-  #startingCount = 0;
   #isOpen = false;
 
-  constructor(options: RestartSchedulerOptions) {
-    this.#parts = options.parts;
-    this.#onFailure = options.onFailure;
+  constructor({ parts, onFailure }: RestartSchedulerOptions) {
+    this.#parts = parts;
+    this.queue = new WorkQueue({
+      name: "restart-scheduler",
+      clock: parts.clock,
+      atOnceMax,
+      backoff,
+      run: async (id) => await this.#restart(id),
+      isTriedAgain: (error) => hasCode(error, "LOCK_TIMEOUT"),
+      onGivenUp: onFailure,
+    });
   }
 
   /** From now on containers are started; first those that are on record. */
   open(): void {
     this.#isOpen = true;
     for (const { snapshot } of this.#parts.store.list()) this.schedule(snapshot.id);
+    this.queue.start();
   }
 
   /** Starts the container when its `restartAt` has come; harmless when it has none. */
   schedule(id: ContainerId): void {
-    if (!this.#isOpen || this.#stop.signal.aborted || this.#scheduled.has(id)) return;
-    const task = this.#apart(async () => await this.#run(id));
-    this.#scheduled.set(id, task);
+    const delayMs = this.#delayMs(id);
+    if (this.#isOpen && delayMs !== undefined) this.queue.add(id, delayMs);
   }
 
   /** Lets what is under way end; the rest is on record. */
   async close(): Promise<void> {
-    this.#stop.abort();
-    for (const { resolve } of this.#due.splice(0)) resolve();
-    await Promise.all(this.#scheduled.values());
+    await this.queue.stop();
   }
 
-  async #run(id: ContainerId): Promise<void> {
-    const { signal } = this.#stop;
-    try {
-      // Ends when no restart is due: whoever records the next one schedules it again.
-      while (!signal.aborted && (await this.#waitUntilDue(id))) await this.#restart(id);
-    } catch (error) {
-      if (!signal.aborted) this.#onFailure(error, id);
-    } finally {
-      this.#scheduled.delete(id);
-    }
-  }
-
-  /** Resolves with true when its time has come, with false when it has none. */
-  async #waitUntilDue(id: ContainerId): Promise<boolean> {
-    const { clock, store } = this.#parts;
-    const restartAt = store.find(id)?.snapshot.restartAt;
-    if (restartAt === undefined) return false;
-    const delayMs = Date.parse(restartAt) - clock.nowMs();
-    if (delayMs > 0) await clock.sleep(delayMs, this.#stop.signal);
-    return true;
-  }
-
-  async #restart(id: ContainerId): Promise<void> {
-    await this.#takeTurn();
-    try {
-      if (this.#stop.signal.aborted) return;
+  /** @returns when the next restart is due, in milliseconds from now */
+  async #restart(id: ContainerId): Promise<number | undefined> {
+    if (this.#delayMs(id) === 0) {
       const request = { purpose: "container.restart", holdMsMax: initializeMsMax };
       await traced("container.restart", { "podfleet.container.id": id }, async () => {
         await this.#parts.locks.run(id, request, () => restartDueLocked(this.#parts, id));
       });
-    } catch (error) {
-      if (!hasCode(error, "LOCK_TIMEOUT")) throw error;
-    } finally {
-      this.#startingCount -= 1;
-      this.#due.shift()?.resolve();
     }
+    return this.#delayMs(id);
   }
 
-  async #takeTurn(): Promise<void> {
-    if (this.#startingCount >= concurrencyMax) {
-      const turn = Promise.withResolvers<void>();
-      this.#due.push(turn);
-      await turn.promise;
-    }
-    this.#startingCount += 1;
+  /** Until its time has come; undefined when it has none. */
+  #delayMs(id: ContainerId): number | undefined {
+    const restartAt = this.#parts.store.find(id)?.snapshot.restartAt;
+    if (restartAt === undefined) return undefined;
+    return Math.max(0, Date.parse(restartAt) - this.#parts.clock.nowMs());
   }
 }
 

@@ -1,8 +1,10 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 
+import { attemptAll } from "@podfleet/base/attempt-all";
 import { type ContainerId, execIdSchema } from "@podfleet/model/ids";
 
 import type { EnginePaths } from "../host/engine-paths.ts";
+import { idsIn } from "../host/entries.ts";
 import type { ExecStore } from "../state/exec-store.ts";
 
 /** The longest that an ended session is kept. */
@@ -20,12 +22,14 @@ export interface ExecPruningOptions {
   readonly nowMs: number;
   /** Whether the container's output can still be read, though the container may have been removed. */
   readonly isReadable: (id: ContainerId) => boolean;
+  /** Called with the path of each entry of the directory that is no session's output. */
+  readonly onForeign: (path: string) => void;
 }
 
 /** Forgets ended sessions that have been kept long enough, and removes output that belongs to no session. */
 export async function pruneExecs(
   { execs, paths }: ExecPruningParts,
-  { nowMs, isReadable }: ExecPruningOptions,
+  { nowMs, isReadable, onForeign }: ExecPruningOptions,
 ): Promise<void> {
   const ended = execs.list().filter(({ session }) => session.state === "exited");
   const byContainer = Map.groupBy(ended, ({ session }) => session.containerId);
@@ -37,7 +41,11 @@ export async function pruneExecs(
       if (ageMs > limitMs || !isReadable(containerId)) execs.forget(session.id);
     }
   }
-  for (const id of execIdSchema.array().parse(await readdir(paths.execs))) {
-    if (!execs.find(id)) await rm(paths.exec(id), { recursive: true, force: true });
-  }
+  const ids = await idsIn(paths.execs, execIdSchema, onForeign);
+  const gone = ids.filter((id) => !execs.find(id));
+  await attemptAll(
+    gone,
+    async (id) => await rm(paths.exec(id), { recursive: true, force: true }),
+    4,
+  );
 }

@@ -1,9 +1,10 @@
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 
 import { execIdSchema } from "@podfleet/model/ids";
 
 import type { HostContinuity } from "../container/reconcile.ts";
 import type { EnginePaths } from "../host/engine-paths.ts";
+import { idsIn } from "../host/entries.ts";
 import type { ExecStore } from "../state/exec-store.ts";
 import type { ExecWatcher } from "./exec-watcher.ts";
 
@@ -26,7 +27,7 @@ export async function recoverExecs(
     if (continuity === "same") execWatcher.watch(session.id);
     else await execWatcher.lose(session.id);
   }
-  for (const id of execIdSchema.array().parse(await readdir(paths.execBundles))) {
+  for (const id of await idsIn(paths.execBundles, execIdSchema)) {
     const state = execs.find(id)?.session.state;
     if (state !== "running" && state !== "created") {
       await rm(paths.execBundle(id), { recursive: true, force: true });

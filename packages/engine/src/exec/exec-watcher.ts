@@ -1,12 +1,14 @@
 /**
  * Commits the ends of exec sessions. The monitor of a session writes the exit code to the session's exit directory, which is watched while
- * the session runs. `look` finds monitors that were killed; their sessions are ended with an unknown exit code.
+ * the session runs. A loop finds monitors that were killed; their sessions are ended with an unknown exit code.
  */
 import { type FSWatcher, watch } from "node:fs";
 import { rm } from "node:fs/promises";
 
+import { attemptAll } from "@podfleet/base/attempt-all";
 import type { Clock } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
+import { Loop, type LoopFailure } from "@podfleet/base/loop";
 import type { ExecId } from "@podfleet/model/ids";
 import { endProcess, identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 
@@ -15,6 +17,8 @@ import type { EnginePaths } from "../host/engine-paths.ts";
 import type { ExecRecord } from "../state/exec-record.ts";
 import type { ExecStore } from "../state/exec-store.ts";
 
+/** How soon the end of a killed monitor is noticed. */
+const intervalMs = 400;
 /** The longest time from SIGKILL to the end of a process. */
 const endTimeoutMs = 5_000;
 /** How much earlier than asked for the monitor may kill the command: it counts in whole seconds. */
@@ -25,10 +29,11 @@ export interface ExecWatcherParts {
   readonly paths: Pick<EnginePaths, "execBundle" | "execExit" | "execExits">;
   readonly execs: Pick<ExecStore, "find" | "list" | "onChange" | "update">;
   /** Called with failures of work in the background. */
-  readonly onFailure: (error: unknown, id: ExecId) => void;
+  readonly onFailure: (failure: LoopFailure) => void;
 }
 
 export class ExecWatcher {
+  readonly loop: Loop;
   readonly #parts: ExecWatcherParts;
   readonly #watchers = new Map<ExecId, FSWatcher>();
   readonly #losing = new Map<ExecId, Promise<void>>();
@@ -36,27 +41,31 @@ export class ExecWatcher {
 
   constructor(parts: ExecWatcherParts) {
     this.#parts = parts;
+    const { clock, onFailure } = parts;
+    const run = async (): Promise<void> => await this.#look();
+    this.loop = new Loop({ name: "exec-watcher", intervalMs, clock, run, onFailure });
   }
 
   /** Watches for the end of a running session, which may have ended already. */
   watch(id: ExecId): void {
     try {
-      const watcher = watch(this.#parts.paths.execExits(id), () => this.#check(id));
+      const watcher = watch(this.#parts.paths.execExits(id), () => this.#checkNow(id));
+      watcher.on("error", (error) => this.#report(error));
       this.#watchers.set(id, watcher);
     } catch (error) {
-      // The directory was removed from outside: only the end of the monitor can be seen then.
-      if (!hasErrno(error, "ENOENT")) throw error;
+      // Safe to ignore: the loop sees the end of the monitor. The directory is missing when it was removed from outside.
+      if (!hasErrno(error, "ENOENT")) this.#report(error);
     }
-    this.#check(id);
+    this.#checkNow(id);
   }
 
   /** Commits the end of each session whose monitor has ended. */
-  look(): void {
-    for (const { session, processes } of this.#parts.execs.list()) {
-      if (session.state !== "running") continue;
+  async #look(): Promise<void> {
+    await attemptAll(this.#parts.execs.list(), ({ session, processes }) => {
+      if (session.state !== "running") return;
       const monitor = identityOf(processes.monitorPid, processes.monitorStartTicks);
       if (!monitor || !isAlive(monitor)) this.#check(session.id);
-    }
+    });
   }
 
   /**
@@ -72,7 +81,7 @@ export class ExecWatcher {
     };
     const unsubscribe = execs.onChange(id, check);
     try {
-      this.#check(id);
+      this.#checkNow(id);
       check();
       const expiry = clock.sleep(graceMs, timer.signal);
       // Safe to ignore: the sleep rejects only because it is ended below.
@@ -92,9 +101,19 @@ export class ExecWatcher {
   }
 
   async close(): Promise<void> {
+    await this.loop.stop();
     for (const watcher of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
     await Promise.all(this.#underWay);
+  }
+
+  /** Leaves what fails to the loop. */
+  #checkNow(id: ExecId): void {
+    try {
+      this.#check(id);
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   #check(id: ExecId): void {
@@ -107,7 +126,7 @@ export class ExecWatcher {
     // Read after the check of the monitor, which may write the file and end in between.
     const exit = readExitFile(paths.execExit(id, session.containerId));
     if (exit) this.#commitEnd(record, exit);
-    else if (!isMonitored) this.#track(id, this.lose(id));
+    else if (!isMonitored) this.#track(this.lose(id));
   }
 
   async #lose(id: ExecId): Promise<void> {
@@ -154,12 +173,16 @@ export class ExecWatcher {
     );
     this.#watchers.get(id)?.close();
     this.#watchers.delete(id);
-    this.#track(id, rm(this.#parts.paths.execBundle(id), { recursive: true, force: true }));
+    this.#track(rm(this.#parts.paths.execBundle(id), { recursive: true, force: true }));
   }
 
-  #track(id: ExecId, work: Promise<void>): void {
+  #report(error: unknown): void {
+    this.#parts.onFailure({ name: this.loop.name, error, failures: 1 });
+  }
+
+  #track(work: Promise<void>): void {
     const tracked = work
-      .catch((error: unknown) => this.#parts.onFailure(error, id))
+      .catch((error: unknown) => this.#report(error))
       .finally(() => this.#underWay.delete(tracked));
     this.#underWay.add(tracked);
   }

@@ -2,8 +2,11 @@
  * Checks the health of running containers: at the start of a run, and then whenever the healthcheck's interval has passed since the
  * last check. When that was is on record, so an engine that opens goes on as the one before it. A paused container is left alone.
  */
+import { attemptAll } from "@podfleet/base/attempt-all";
+import { Loop, type LoopFailure, type LoopResult } from "@podfleet/base/loop";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import pLimit from "p-limit";
 
 import type { EngineParts } from "../container/engine-parts.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
@@ -16,57 +19,56 @@ const concurrencyMax = 16;
 
 export interface HealthSchedulerOptions {
   readonly parts: EngineParts;
+  readonly onFailure: (failure: LoopFailure) => void;
   /** Told of what keeps a container from being checked; it is tried again after the next interval. */
-  readonly onFailure: (error: unknown, containerId: ContainerId) => void;
+  readonly onUnchecked: (error: unknown, containerId: ContainerId) => void;
 }
 
 export class HealthScheduler {
+  readonly loop: Loop;
   readonly #parts: EngineParts;
-  readonly #onFailure: HealthSchedulerOptions["onFailure"];
+  readonly #onUnchecked: HealthSchedulerOptions["onUnchecked"];
   readonly #stop = new AbortController();
+  readonly #limit = pLimit(concurrencyMax);
   readonly #underWay = new Map<ContainerId, Promise<void>>();
   /** When each container was last tried, whatever came of it; milliseconds since the Unix epoch. */
   readonly #triedAtMs = new Map<ContainerId, number>();
-  #stopped: Promise<void> | undefined;
 
-  constructor(options: HealthSchedulerOptions) {
-    this.#parts = options.parts;
-    this.#onFailure = options.onFailure;
-  }
-
-  open(): void {
-    this.#stopped = this.#run();
+  constructor({ parts, onFailure, onUnchecked }: HealthSchedulerOptions) {
+    this.#parts = parts;
+    this.#onUnchecked = onUnchecked;
+    this.loop = new Loop({
+      name: "health-scheduler",
+      intervalMs: lookIntervalMs,
+      clock: parts.clock,
+      run: async () => await this.#look(),
+      onFailure,
+    });
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
-    await this.#stopped;
+    await this.loop.stop();
     this.#parts.healthProbe.close();
     await Promise.all(this.#underWay.values());
   }
 
-  async #run(): Promise<void> {
-    const { clock, store } = this.#parts;
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      for (const record of store.list()) this.#look(record);
-      for (const id of this.#triedAtMs.keys()) if (!store.find(id)) this.#triedAtMs.delete(id);
-      try {
-        await clock.sleep(lookIntervalMs, signal);
-      } catch (error) {
-        if (!signal.aborted) throw error;
-      }
-    }
+  async #look(): Promise<LoopResult> {
+    const { store } = this.#parts;
+    await attemptAll(store.list(), (record) => {
+      if (this.#isDue(record)) this.#begin(record.snapshot.id);
+    });
+    for (const id of this.#triedAtMs.keys()) if (!store.find(id)) this.#triedAtMs.delete(id);
+    return { underWay: this.#limit.activeCount, queued: this.#limit.pendingCount };
   }
 
-  #look(record: ContainerRecord): void {
-    const { id } = record.snapshot;
-    if (!this.#isDue(record)) return;
-    if (this.#underWay.has(id) || this.#underWay.size >= concurrencyMax) return;
+  #begin(id: ContainerId): void {
+    if (this.#underWay.has(id)) return;
     this.#triedAtMs.set(id, this.#parts.clock.nowMs());
+    const check = this.#limit(async () => await this.#check(id));
     this.#underWay.set(
       id,
-      this.#check(id).finally(() => this.#underWay.delete(id)),
+      check.finally(() => this.#underWay.delete(id)),
     );
   }
 
@@ -87,13 +89,14 @@ export class HealthScheduler {
   }
 
   async #check(id: ContainerId): Promise<void> {
+    if (this.#stop.signal.aborted) return;
     try {
       await checkHealth(this.#parts, id);
     } catch (error) {
       // Safe to ignore: it has ended, is paused or gone, or is being worked on, or the engine closes.
       if (hasCode(error, "STATE_INVALID", "CONTAINER_NOT_FOUND", "LOCK_TIMEOUT", "CANCELLED"))
         return;
-      this.#onFailure(error, id);
+      this.#onUnchecked(error, id);
     }
   }
 }

@@ -90,9 +90,7 @@ export class ContainerLocks {
 
   async #waitForTurn(containerId: ContainerId, ticket: Ticket, waitMsMax: number): Promise<void> {
     const timer = new AbortController();
-    const expiry = this.#clock
-      .sleep(Math.min(waitMsMax, timerMsMax), timer.signal)
-      .then(() => "expired" as const);
+    const expiry = this.#clock.sleep(waitMsMax, timer.signal).then(() => "expired" as const);
     const outcome = await Promise.race([ticket.granted.promise, expiry]);
     if (outcome !== "expired") {
       // Safe to ignore: the sleep rejects because it is ended here.

@@ -2,8 +2,9 @@
  * Ends sessions whose clients did not come back in time, commits what was noted of the others, and forgets those that ended long
  * enough ago.
  */
+import { attemptAll } from "@podfleet/base/attempt-all";
 import type { Clock } from "@podfleet/base/clock";
-import { pause } from "@podfleet/base/pause";
+import { Loop, type LoopFailure } from "@podfleet/base/loop";
 import type { Session } from "@podfleet/model/session";
 
 import type { SessionRecord } from "../state/session-record.ts";
@@ -21,41 +22,37 @@ export interface SessionKeeperOptions {
     readonly sessions: Pick<SessionStore, "commitNoted" | "forget" | "list" | "note">;
   };
   readonly end: (session: Session, how: "expired" | "gone") => void;
-  readonly onFailure: (error: unknown) => void;
+  readonly onFailure: (failure: LoopFailure) => void;
 }
 
 export class SessionKeeper {
+  readonly loop: Loop;
   readonly #options: SessionKeeperOptions;
-  readonly #stop = new AbortController();
-  readonly #stopped: Promise<void>;
 
   constructor(options: SessionKeeperOptions) {
     this.#options = options;
-    this.#stopped = this.#run();
-  }
-
-  /** Does what is due. */
-  look(): void {
-    const { parts, onFailure } = this.#options;
-    try {
-      for (const record of parts.sessions.list()) this.#keep(record);
-      parts.sessions.commitNoted();
-    } catch (error) {
-      onFailure(error);
-    }
+    this.loop = new Loop({
+      name: "session-keeper",
+      intervalMs,
+      clock: options.parts.clock,
+      run: async () => await this.#look(),
+      onFailure: options.onFailure,
+    });
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#stopped;
+    await this.loop.stop();
     this.#options.parts.sessions.commitNoted();
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      await pause(intervalMs, this.#stop.signal);
-      this.look();
-    }
+  /** Does what is due. */
+  async #look(): Promise<void> {
+    const { sessions } = this.#options.parts;
+    const steps = [
+      async () => await attemptAll(sessions.list(), (record) => this.#keep(record)),
+      () => sessions.commitNoted(),
+    ];
+    await attemptAll(steps, (step) => step(), 1);
   }
 
   #keep({ session, commandEnd }: SessionRecord): void {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 
 import type { Clock } from "@podfleet/base/clock";
+import type { Loop, LoopFailure } from "@podfleet/base/loop";
 import type { ForwarderCgroup } from "@podfleet/journal/input/input-forwarder";
 import { assertBoundary } from "@podfleet/journal/record/boundary";
 import { wholeJournalLength } from "@podfleet/journal/record/whole-length";
@@ -57,6 +58,7 @@ export interface SessionsParts extends SessionTargetSources {
   /** Begins an operation of the engine's own. */
   readonly performLater: (action: Action) => void;
   readonly onFailure: (error: unknown) => void;
+  readonly onLoopFailure: (failure: LoopFailure) => void;
 }
 
 /** Opens, lists and ends the sessions of a host; see model/session. No method takes a container's lock. */
@@ -77,7 +79,7 @@ export class Sessions {
     this.#keeper = new SessionKeeper({
       parts,
       end: (session, how) => void this.#end(session, how),
-      onFailure,
+      onFailure: parts.onLoopFailure,
     });
   }
 
@@ -93,6 +95,10 @@ export class Sessions {
       "podfleet.container.id": opening.containerId,
     };
     return await traced("session.open", attributes, async () => this.#open(opening, holder));
+  }
+
+  get loop(): Loop {
+    return this.#keeper.loop;
   }
 
   /** Lists sessions, oldest first. */
@@ -190,7 +196,7 @@ export class Sessions {
         if (how === "exited") return void this.#end(session, "exited");
         const note = how === "detached" ? { event: "container.detach" as const } : undefined;
         sessions.update(id, this.#disconnected(how === "detached"), note);
-        this.#keeper.look();
+        this.#keeper.loop.trigger();
       },
     };
   }

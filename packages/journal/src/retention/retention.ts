@@ -5,9 +5,11 @@
  */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 
+import { attemptAll } from "@podfleet/base/attempt-all";
+import type { Clock } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
 import { invariant } from "@podfleet/base/invariant";
-import { pause } from "@podfleet/base/pause";
+import { Loop, type LoopFailure } from "@podfleet/base/loop";
 import { punchLargeHole } from "@podfleet/oci/process/punch-hole";
 
 import { NEWLINE, recordBytesMax } from "../record/whole-length.ts";
@@ -15,6 +17,8 @@ import { NEWLINE, recordBytesMax } from "../record/whole-length.ts";
 export const journalBytesMaxDefault = 1024 ** 3;
 /** A journal may exceed its bound by what is written in this time. */
 const intervalMs = 500;
+/** Journals whose front is given back at once. */
+const punchesMax = 4;
 /** Of the bound, how much of a journal that has reached it is given up at once. */
 const givenUpPart = 1 / 16;
 /** A hole begins where a block does: it is made so much longer at its front. */
@@ -39,22 +43,30 @@ export interface JournalRetentionOptions {
   readonly bytesMax: number;
   /** Those that are written to. */
   readonly growing: () => Journal[];
-  /** Told why journals are not bounded any more, such as by a file system that has no holes. */
-  readonly onFailure: (error: unknown) => void;
+  /** Told why journals are not bounded, such as by a file system that has no holes. */
+  readonly onFailure: (failure: LoopFailure) => void;
+  readonly clock: Clock;
 }
 
 export class JournalRetention {
+  readonly loop: Loop;
   readonly #options: JournalRetentionOptions;
   readonly #keptFrom: Map<string, number>;
-  readonly #stop = new AbortController();
-  readonly #stopped: Promise<void>;
+  /** Where holes begin that could not be made yet. */
+  readonly #unpunched = new Map<string, number>();
   /** Those that grew when they were last looked at: what was written before the end counts too. */
   #grew = new Map<string, Journal>();
 
   constructor(options: JournalRetentionOptions) {
     this.#options = options;
     this.#keptFrom = options.table.load();
-    this.#stopped = this.#run();
+    this.loop = new Loop({
+      name: "journal-retention",
+      intervalMs,
+      clock: options.clock,
+      run: async () => await this.#boundAll(),
+      onFailure: options.onFailure,
+    });
   }
 
   /** Offset of the first record that is kept of a journal. */
@@ -67,56 +79,63 @@ export class JournalRetention {
     for (const id of this.#keptFrom.keys()) {
       if (isThere(id)) continue;
       this.#keptFrom.delete(id);
+      this.#unpunched.delete(id);
       this.#options.table.remove(id);
     }
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#stopped;
+    await this.loop.stop();
   }
 
-  async #run(): Promise<void> {
-    while (!this.#stop.signal.aborted) {
-      await pause(intervalMs, this.#stop.signal);
-      const growing = new Map(this.#options.growing().map((journal) => [journal.id, journal]));
-      for (const journal of new Map([...this.#grew, ...growing]).values()) {
-        await this.#bound(journal);
-      }
-      this.#grew = growing;
-    }
+  async #boundAll(): Promise<void> {
+    const growing = new Map(this.#options.growing().map((journal) => [journal.id, journal]));
+    const journals = new Map([...this.#grew, ...growing]).values();
+    this.#grew = growing;
+    await attemptAll(journals, async (journal) => await this.#bound(journal), punchesMax);
   }
 
   async #bound(journal: Journal): Promise<void> {
     try {
       const { bytesMax } = this.#options;
       const size = statSync(journal.path, { throwIfNoEntry: false })?.size ?? 0;
-      if (size - this.keptFrom(journal.id) <= bytesMax) return;
-      await this.#giveUp(journal, size - Math.floor(bytesMax * (1 - givenUpPart)));
+      const isTooLong = size - this.keptFrom(journal.id) > bytesMax;
+      if (!isTooLong && !this.#unpunched.has(journal.id)) return;
+      const file = openSync(journal.path, "r+");
+      try {
+        await this.#punch(journal.id, file);
+        if (isTooLong) {
+          this.#giveUp(journal.id, file, size - Math.floor(bytesMax * (1 - givenUpPart)));
+          await this.#punch(journal.id, file);
+        }
+      } finally {
+        closeSync(file);
+      }
     } catch (error) {
       // It may be removed meanwhile.
-      if (hasErrno(error, "ENOENT")) return;
-      this.#stop.abort();
-      this.#options.onFailure(error);
+      if (!hasErrno(error, "ENOENT")) throw error;
     }
   }
 
   /** Gives up what is before offset `about`, and the rest of the record that is there. */
-  async #giveUp({ id, path }: Journal, about: number): Promise<void> {
+  #giveUp(id: string, file: number, about: number): void {
     const before = this.keptFrom(id);
-    const file = openSync(path, "r+");
-    try {
-      const bytes = Buffer.allocUnsafe(recordBytesMax);
-      const length = readSync(file, bytes, 0, bytes.length, about);
-      const newline = bytes.subarray(0, length).indexOf(NEWLINE);
-      if (newline < 0) return;
-      const keptFrom = about + newline + 1;
-      invariant(keptFrom > before, "the front that is kept moves on");
-      this.#options.table.save(id, keptFrom);
-      this.#keptFrom.set(id, keptFrom);
-      await punchLargeHole(file, { from: Math.max(0, before - blockBytesMax), to: keptFrom });
-    } finally {
-      closeSync(file);
-    }
+    const bytes = Buffer.allocUnsafe(recordBytesMax);
+    const length = readSync(file, bytes, 0, bytes.length, about);
+    const newline = bytes.subarray(0, length).indexOf(NEWLINE);
+    if (newline < 0) return;
+    const keptFrom = about + newline + 1;
+    invariant(keptFrom > before, "the front that is kept moves on");
+    this.#options.table.save(id, keptFrom);
+    this.#keptFrom.set(id, keptFrom);
+    this.#unpunched.set(id, Math.max(0, before - blockBytesMax));
+  }
+
+  /** Gives back the space of what was given up. No more is given up while that fails. */
+  async #punch(id: string, file: number): Promise<void> {
+    const from = this.#unpunched.get(id);
+    if (from === undefined) return;
+    await punchLargeHole(file, { from, to: this.keptFrom(id) });
+    this.#unpunched.delete(id);
   }
 }

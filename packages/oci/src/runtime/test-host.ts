@@ -116,7 +116,6 @@ export async function createTestHost(name: RuntimeName): Promise<TestHost> {
     runtime,
     container,
     [Symbol.asyncDispose]: async () => {
-      images.close();
       await endRemains({ dataRoot: root.path, runRoot: root.path, cgroupParent });
       await root[Symbol.asyncDispose]();
     },

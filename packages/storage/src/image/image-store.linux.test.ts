@@ -31,7 +31,6 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  store.close();
   await root[Symbol.asyncDispose]();
 });
 
@@ -334,7 +333,6 @@ describe("names", () => {
     const [image] = await load(
       await dockerArchive([{ name: "app:1", layers: [await layer(file("a"))] }]),
     );
-    store.close();
     store = await ImageStore.open(root.path, systemClock);
     expect(store.list()).toEqual([image]);
     expect(image && store.lowerDirectories(image.id)).toHaveLength(1);
@@ -357,7 +355,6 @@ describe("uploads", () => {
     await store.uploads.append(uploadId, 0, Buffer.alloc(10));
     const long = (Date.now() - uploadSilenceMaxMs - 1_000) / 1000;
     await utimes(join(root.path, "uploads", uploadId), long, long);
-    store.close();
     store = await ImageStore.open(root.path, systemClock);
     expect(await readdir(join(root.path, "uploads"))).toEqual([]);
   });

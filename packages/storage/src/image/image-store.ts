@@ -16,11 +16,11 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { ImageId, OperationId } from "@podfleet/model/ids";
 import { fullImageName, type Image, imageSchema, matchesImage } from "@podfleet/model/image";
 import { type ImageConfig, parseImageConfig } from "@podfleet/model/image-config";
+import pLimit from "p-limit";
 import { z } from "zod";
 
 import { UnpackedArchive } from "../archive/unpacked-archive.ts";
 import { writeDurably } from "../file/durable-file.ts";
-import { Serial } from "../file/serial.ts";
 import { storing } from "../file/storage-failure.ts";
 import { emptyLayer, LayerStore } from "../layer/layer-store.ts";
 import { Uploads } from "../upload/uploads.ts";
@@ -39,7 +39,7 @@ export class ImageStore {
   readonly #records: string;
   readonly #staging: string;
   readonly #layers: LayerStore;
-  readonly #loads = new Serial();
+  readonly #loads = pLimit(1);
   readonly #images = new Map<ImageId, StoredImage>();
 
   private constructor(
@@ -68,17 +68,13 @@ export class ImageStore {
     });
   }
 
-  close(): void {
-    this.uploads.close();
-  }
-
   /**
    * Loads the images of an uploaded archive; the upload stays. An image that the store has already gets the archive's names; a name
    * that another image has moves to the loaded one.
    * @throws PodfleetError INVALID_INPUT when the upload has not `sizeBytes`; IMAGE_INVALID; STORAGE_FAILED
    */
   async load(uploadId: OperationId, sizeBytes: number): Promise<Image[]> {
-    return await this.#loads.run(async () => {
+    return await this.#loads(async () => {
       return await storing("load the image archive", async () => {
         const length = await this.uploads.length(uploadId);
         if (length !== sizeBytes) throw incomplete(uploadId, length, sizeBytes);

@@ -22,7 +22,6 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  images.close();
   await root[Symbol.asyncDispose]();
 });
 

@@ -2,29 +2,27 @@
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 
+import { attemptAll } from "@podfleet/base/attempt-all";
 import type { Clock } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
 import { PodfleetError } from "@podfleet/model/errors";
-import type { OperationId } from "@podfleet/model/ids";
+import { type OperationId, operationIdSchema } from "@podfleet/model/ids";
+import pLimit from "p-limit";
 
-import { Serial } from "../file/serial.ts";
 import { storing } from "../file/storage-failure.ts";
 
 /** Time without a chunk after which an upload is dropped. */
 export const uploadSilenceMaxMs = 10 * 60_000;
 const uploadsMax = 16;
-const sweepIntervalMs = 60_000;
 
 export class Uploads {
   readonly #directory: string;
   readonly #clock: Clock;
-  readonly #serial = new Serial();
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #appends = pLimit(1);
 
   private constructor(directory: string, clock: Clock) {
     this.#directory = directory;
     this.#clock = clock;
-    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs).unref();
   }
 
   static async open(directory: string, clock: Clock): Promise<Uploads> {
@@ -32,10 +30,6 @@ export class Uploads {
     const uploads = new Uploads(directory, clock);
     await uploads.dropStale();
     return uploads;
-  }
-
-  close(): void {
-    clearInterval(this.#sweeper);
   }
 
   path(uploadId: OperationId): string {
@@ -62,7 +56,7 @@ export class Uploads {
     offset: number,
     bytes: Uint8Array,
   ): Promise<{ length: number }> {
-    return await this.#serial.run(async () => {
+    return await this.#appends(async () => {
       return await storing("store a chunk of an archive", async () => {
         const length = await this.length(uploadId);
         if (offset !== length) return { length };
@@ -82,13 +76,21 @@ export class Uploads {
     await rm(this.path(uploadId), { force: true });
   }
 
-  /** Drops uploads that have had no chunk for `uploadSilenceMaxMs`. */
-  async dropStale(): Promise<void> {
-    for (const name of await readdir(this.#directory)) {
-      const path = join(this.#directory, name);
-      const { mtimeMs } = await stat(path);
-      if (this.#clock.nowMs() - mtimeMs > uploadSilenceMaxMs) await rm(path, { force: true });
-    }
+  /**
+   * Drops uploads that have had no chunk for `uploadSilenceMaxMs`.
+   * @param onForeign told the path of what is in the directory and no upload
+   */
+  async dropStale(onForeign?: (path: string) => void): Promise<void> {
+    const names = await readdir(this.#directory);
+    await attemptAll(
+      names,
+      async (name) => {
+        const path = join(this.#directory, name);
+        if (operationIdSchema.safeParse(name).success) await this.#dropIfStale(path);
+        else onForeign?.(path);
+      },
+      1,
+    );
   }
 
   async #assertRoom(uploadId: OperationId): Promise<void> {
@@ -100,8 +102,11 @@ export class Uploads {
     );
   }
 
-  #sweep(): void {
-    // Safe to ignore: the next sweep, or the next start, tries the same uploads again.
-    this.dropStale().catch(() => undefined);
+  async #dropIfStale(path: string): Promise<void> {
+    const stats = await stat(path).catch((error: unknown) => {
+      if (!hasErrno(error, "ENOENT")) throw error;
+    });
+    const isStale = stats && this.#clock.nowMs() - stats.mtimeMs > uploadSilenceMaxMs;
+    if (isStale) await rm(path, { force: true });
   }
 }
