@@ -91,7 +91,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const operations = new Operations(database, driver);
   const relay = new SessionRelay({ fleet, bus, logger });
   const sessions = new LocalSessions(fleet, relay);
-  const services = createServices({ fleet, operations, feed, sessions, traces });
+  const services = createServices({ fleet, operations, feed, sessions, traces, loops });
   const docker = new DockerEndpoints({ services, callers, logger });
   const server = createHttpServer({
     ...{ callers, services, fleet, operations, traces, logger },

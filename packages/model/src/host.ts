@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { hostIdSchema } from "./ids.ts";
+import type { LoopStatus } from "./loop-status.ts";
 import { hostNameSchema, labelsSchema } from "./name.ts";
 import { capacitySchema } from "./resources.ts";
 
@@ -55,3 +56,8 @@ export const hostRecordSchema = z.object({
   }),
 });
 export type HostRecord = z.infer<typeof hostRecordSchema>;
+
+export interface HostInspection extends HostRecord {
+  /** The agent's background work; absent when the agent does not answer. */
+  readonly loops?: readonly LoopStatus[];
+}

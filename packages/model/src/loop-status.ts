@@ -20,3 +20,18 @@ export const loopStatusSchema = z.object({
   lastError: z.object({ at: z.iso.datetime(), message: z.string().max(1_000) }).optional(),
 });
 export type LoopStatus = z.infer<typeof loopStatusSchema>;
+
+/** A loop that is late by more than this is in trouble. */
+const overdueMsMax = 10_000;
+
+/** Whether an operator should look at it. */
+export function isInTrouble({ failures, overdueMs }: LoopStatus): boolean {
+  return failures > 0 || overdueMs > overdueMsMax;
+}
+
+export interface FleetLoops {
+  /** Of the replica that was asked. */
+  readonly controlPlane: readonly LoopStatus[];
+  /** By host name: loops in trouble, of the hosts that answer and have some. */
+  readonly hosts: readonly { readonly name: string; readonly loops: readonly LoopStatus[] }[];
+}

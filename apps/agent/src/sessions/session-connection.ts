@@ -240,8 +240,11 @@ export class SessionConnection {
   #close({ isTold, leave = "lose" }: { isTold: boolean; leave?: "finish" | "detach" | "lose" }) {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#attachment[leave]();
-    this.#options.onClose({ isTold });
+    try {
+      this.#attachment[leave]();
+    } finally {
+      this.#options.onClose({ isTold });
+    }
   }
 }
 

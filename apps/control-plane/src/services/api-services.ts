@@ -4,11 +4,12 @@ import { Readable } from "node:stream";
 import type { ContainerService } from "@podfleet/api/services/containers";
 import type { ExecService } from "@podfleet/api/services/exec";
 import type { Services } from "@podfleet/api/services/services";
+import type { Loop } from "@podfleet/base/loop";
 import type { ChangeFeed } from "@podfleet/db/change-feed";
 import { listContainers } from "@podfleet/db/containers";
 import { findDatabaseError } from "@podfleet/db/database-error";
 import { listEvents } from "@podfleet/db/events";
-import { getHost, listHosts } from "@podfleet/db/hosts";
+import { listHosts } from "@podfleet/db/hosts";
 import { listImages } from "@podfleet/db/images";
 import { getOperation, listOperations } from "@podfleet/db/operations";
 
@@ -28,6 +29,7 @@ import {
 } from "./host-answers.ts";
 import { inspectContainer } from "./inspect.ts";
 import { readLogs } from "./logs.ts";
+import { inspectHost, inspectLoops } from "./loops.ts";
 import type { Operations } from "./operations.ts";
 import { closeSession, listSessions } from "./sessions.ts";
 import { watchStats } from "./stats.ts";
@@ -41,15 +43,12 @@ export interface ServiceParts {
   readonly feed: ChangeFeed;
   readonly sessions: LocalSessions;
   readonly traces: Traces;
+  /** This replica's background work. */
+  readonly loops: readonly Loop[];
 }
 
-export function createServices({
-  fleet,
-  operations,
-  feed,
-  sessions,
-  traces,
-}: ServiceParts): Services {
+export function createServices(parts: ServiceParts): Services {
+  const { fleet, operations, feed, sessions, traces, loops } = parts;
   const { database } = fleet;
   return {
     operations: {
@@ -83,11 +82,15 @@ export function createServices({
     },
     hosts: {
       list: async () => await listHosts(database),
-      get: async (host) => await getHost(database, host),
+      inspect: async (host) => await inspectHost(fleet, host),
     },
     images: { list: async () => await listImages(database) },
     traces: { get: async (by) => await traces.get(by) },
-    system: { version, findFailure: findDatabaseError },
+    system: {
+      version,
+      findFailure: findDatabaseError,
+      loops: async () => await inspectLoops(fleet, loops),
+    },
   };
 }
 

@@ -9,5 +9,5 @@ export const hostsRouter = router({
 
   inspect: procedure
     .input(z.strictObject({ host: hostReferenceSchema }))
-    .query(async ({ ctx, input }) => await ctx.services.hosts.get(input.host)),
+    .query(async ({ ctx, input }) => await ctx.services.hosts.inspect(input.host)),
 });

@@ -8,4 +8,6 @@ export const systemRouter = router({
     protocolVersion,
     caller: { name: ctx.caller.name },
   })),
+
+  loops: procedure.query(async ({ ctx }) => await ctx.services.system.loops()),
 });

@@ -3,8 +3,9 @@ import type { PodfleetError } from "@podfleet/model/errors";
  * What the procedures are built over, and the control plane implements: one service for each noun. A method that takes a signal ends
  * when it is aborted, with CANCELLED; UNAVAILABLE is what any of them fails with when its process is about to end.
  */
-import type { HostRecord } from "@podfleet/model/host";
+import type { HostInspection, HostRecord } from "@podfleet/model/host";
 import type { ImageRecord } from "@podfleet/model/image";
+import type { FleetLoops } from "@podfleet/model/loop-status";
 import type { Trace } from "@podfleet/model/span";
 
 import type { TraceReference } from "../requests/traces.ts";
@@ -32,7 +33,7 @@ export interface HostService {
   /** By name. */
   list(): Promise<HostRecord[]>;
   /** @throws PodfleetError HOST_NOT_FOUND */
-  get(host: string): Promise<HostRecord>;
+  inspect(host: string): Promise<HostInspection>;
 }
 
 export interface ImageService {
@@ -47,6 +48,8 @@ export interface TraceService {
 export interface SystemService {
   /** Of podfleet. */
   readonly version: string;
+  /** How background work fares. */
+  readonly loops: () => Promise<FleetLoops>;
   /** The operating failure that an error of the implementation comes down to, such as a lost database; undefined for a defect. */
   readonly findFailure: (error: unknown) => PodfleetError | undefined;
 }

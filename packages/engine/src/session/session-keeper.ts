@@ -5,6 +5,7 @@
 import { attemptAll } from "@podfleet/base/attempt-all";
 import type { Clock } from "@podfleet/base/clock";
 import { Loop, type LoopFailure } from "@podfleet/base/loop";
+import type { SessionId } from "@podfleet/model/ids";
 import type { Session } from "@podfleet/model/session";
 
 import type { SessionRecord } from "../state/session-record.ts";
@@ -38,6 +39,16 @@ export class SessionKeeper {
       run: async () => await this.#look(),
       onFailure: options.onFailure,
     });
+  }
+
+  /** Does what is due for one session now. The loop does what fails. */
+  keep(id: SessionId): void {
+    const { parts, onFailure } = this.#options;
+    try {
+      this.#keep(parts.sessions.get(id));
+    } catch (error) {
+      onFailure({ name: this.loop.name, error, failures: 1 });
+    }
   }
 
   async close(): Promise<void> {

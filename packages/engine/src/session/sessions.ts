@@ -196,7 +196,7 @@ export class Sessions {
         if (how === "exited") return void this.#end(session, "exited");
         const note = how === "detached" ? { event: "container.detach" as const } : undefined;
         sessions.update(id, this.#disconnected(how === "detached"), note);
-        this.#keeper.loop.trigger();
+        this.#keeper.keep(id);
       },
     };
   }

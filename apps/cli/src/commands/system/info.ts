@@ -1,3 +1,5 @@
+import { type FleetLoops, isInTrouble, type LoopStatus } from "@podfleet/model/loop-status";
+
 import type { Command } from "../../command.ts";
 import { addFormatFlag, type FormatFlags, parseFormat } from "../../flags/format.ts";
 import { humanMemory } from "../../output/quantity.ts";
@@ -15,8 +17,9 @@ export function infoCommand(shell: Shell): Command {
   return addFormatFlag(command).action(
     connected(shell, async (client, flags: FormatFlags) => {
       const format = parseFormat(flags);
-      const [system, hosts, images] = await Promise.all([
+      const [system, loops, hosts, images] = await Promise.all([
         client.api.system.info.query(),
+        client.api.system.loops.query(),
         client.api.hosts.list.query(),
         client.api.images.list.query(),
       ]);
@@ -35,6 +38,7 @@ export function infoCommand(shell: Shell): Command {
           running: sum(hosts.map(({ containers }) => containers.running)),
         },
         images: images.length,
+        loops,
       };
       const rows = [
         ["Client:", `podfleet ${version}`],
@@ -44,8 +48,23 @@ export function infoCommand(shell: Shell): Command {
         ["Capacity:", `${info.hosts.cpus} CPUs, ${humanMemory(info.hosts.memoryBytes)}`],
         ["Containers:", `${info.containers.running} running of ${info.containers.total}`],
         ["Images:", String(info.images)],
+        ["Background work:", describeLoops(loops)],
       ];
       await printReport(shell.stdout, format, { json: info, rows });
     }),
   );
+}
+
+/** The loops in trouble, and where they are. */
+export function describeLoops({ controlPlane, hosts }: FleetLoops): string {
+  const owners = [{ name: "control plane", loops: controlPlane.filter(isInTrouble) }, ...hosts];
+  const troubles = owners.flatMap(({ name, loops }) =>
+    loops.map((loop) => `${loop.name} of ${name} ${describeTrouble(loop)}`),
+  );
+  return troubles.length > 0 ? troubles.join("; ") : "runs";
+}
+
+function describeTrouble({ failures, overdueMs, lastError }: LoopStatus): string {
+  const late = `${Math.round(overdueMs / 1000)} s late`;
+  return failures > 0 ? `fails (${lastError?.message ?? late})` : `is ${late}`;
 }
