@@ -128,5 +128,6 @@ export class Reaper {
 
 /** Whether trying again may help. */
 function isPassing(error: unknown): boolean {
-  return hasCode(error, "RUNTIME_FAILED", "RUNTIME_TIMEOUT", "STORAGE_FAILED", "LOCK_TIMEOUT");
+  const codes = ["RUNTIME_FAILED", "RUNTIME_TIMEOUT", "STORAGE_FAILED", "LOCK_TIMEOUT"] as const;
+  return hasCode(error, ...codes) || isSystemError(error);
 }

@@ -19,7 +19,7 @@ import { planRestart } from "./restart-plan.ts";
 
 /** Containers started at once, such as after a reboot. */
 const atOnceMax = 4;
-/** Of a container whose lock is held for long. */
+/** For a container whose lock is held for long, and a host that is short of files or space. */
 const backoff = { minMs: 500, maxMs: 30_000 };
 
 export interface RestartParts {
@@ -50,7 +50,7 @@ export class RestartScheduler {
       atOnceMax,
       backoff,
       run: async (id) => await this.#restart(id),
-      isTriedAgain: (error) => hasCode(error, "LOCK_TIMEOUT"),
+      isTriedAgain: (error) => hasCode(error, "LOCK_TIMEOUT") || isSystemError(error),
       onGivenUp: onFailure,
     });
   }

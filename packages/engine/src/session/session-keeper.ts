@@ -20,7 +20,7 @@ const keptMs = 10 * 60_000;
 export interface SessionKeeperOptions {
   readonly parts: SessionTargetSources & {
     readonly clock: Clock;
-    readonly sessions: Pick<SessionStore, "commitNoted" | "forget" | "list" | "note">;
+    readonly sessions: Pick<SessionStore, "commitNoted" | "forget" | "get" | "list" | "note">;
   };
   readonly end: (session: Session, how: "expired" | "gone") => void;
   readonly onFailure: (failure: LoopFailure) => void;

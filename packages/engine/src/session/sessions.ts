@@ -69,7 +69,6 @@ export class Sessions {
   readonly #keeper: SessionKeeper;
 
   constructor(parts: SessionsParts) {
-    const { onFailure } = parts;
     this.#parts = parts;
     for (const { session } of parts.sessions.list()) {
       if (session.connected) parts.sessions.note(session.id, { changes: this.#disconnected() });
