@@ -126,9 +126,8 @@ export function hostVerbsSuite(name: string, open: () => Promise<HostUnderTest>)
         const outcome = await give(id, verbOf(command, names));
         const { code, after } = react(before, command, false);
         expect(codeOf(outcome)).toBe(code);
-        const isGone = after.state === "gone";
         const condition = after.state === "gone" ? "removed" : after.state;
-        const { run } = isGone ? before : after;
+        const { run } = after.state === "gone" ? before : after;
         const reached = await wait({ containerId: id, condition, timeoutMs: 0 });
         expect(reached).toMatchObject({ state: "met", container: { run } });
       });

@@ -1,4 +1,4 @@
-/** The procedures that the verb table makes: `containers.pause` of `container.pause`. */
+/** The procedures that the verb table makes: a verb without its noun, in the router of the noun. */
 import { verbNames, verbs } from "@podfleet/model/verb/verbs";
 
 import { mutationSchema, type PlainVerb } from "../requests/mutation.ts";
