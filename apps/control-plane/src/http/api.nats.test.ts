@@ -342,7 +342,7 @@ describe("images", () => {
 });
 
 describe("traces", () => {
-  test("an operation's trace goes from the caller's span through Postgres and NATS", async () => {
+  test("an operation's trace goes from the caller's span, Docker's too, through Postgres and NATS", async () => {
     const { fleet, replica } = await TestFleet.start(servers);
     await using _ = fleet;
     const exported: ReturnType<typeof decodeSpans> = [];
@@ -389,6 +389,14 @@ describe("traces", () => {
     expect(names).toContain("postgresql record_creation");
     expect(names).toContain("request do");
     expect(names).toContain("process do");
+    const dockerTraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const started = await replica.fetch(`/containers/${operation?.container?.id}/start`, {
+      method: "POST",
+      headers: { traceparent: `00-${dockerTraceId}-00f067aa0ba902b7-01` },
+    });
+    expect(started.status).toBe(204);
+    const [last] = await replica.query("operations", "list", { limit: 1 });
+    expect(last).toMatchObject({ verb: "container.start", traceId: dockerTraceId });
     const count = exported.length;
     await telemetry.flush();
     expect(exported.filter(({ name }) => name === "postgresql INSERT spans")).toEqual([]);
