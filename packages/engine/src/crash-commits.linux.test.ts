@@ -17,10 +17,10 @@ import { testRuntime } from "@podfleet/testkit/test-runtime";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { newExecId, output, start as startExec, startVerb } from "./exec/test-exec.ts";
 import { archiveOf, send } from "./rootfs/test-transfer.ts";
 import { performAndCrash } from "./test-crashing-engine.ts";
 import { createVerb, EngineUnderTest, type Verb } from "./test-engine.ts";
+import { newExecId, output, start as startExec, startVerb } from "./test-exec.ts";
 
 let under: EngineUnderTest;
 

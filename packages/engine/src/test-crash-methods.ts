@@ -4,8 +4,8 @@ import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import type { ErrorCode } from "@podfleet/model/errors";
 import { testRuntime } from "@podfleet/testkit/test-runtime";
 
-import { newExecId, startVerb } from "./exec/test-exec.ts";
 import type { Verb } from "./test-engine.ts";
+import { newExecId, startVerb } from "./test-exec.ts";
 
 export const given = {
   configured: { script: "echo run; sleep 600 & wait", enter: [] },

@@ -5,8 +5,8 @@ import { type ContainerId, newContainerId, newOperationId } from "@podfleet/mode
 import type { OperationOutcome } from "@podfleet/model/operation";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { exec } from "../exec/test-exec.ts";
 import { createVerb, EngineUnderTest, failureOf, type Verb } from "../test-engine.ts";
+import { exec } from "../test-exec.ts";
 
 let engine: EngineUnderTest;
 let other: EngineUnderTest;

@@ -6,8 +6,8 @@ import { cgroupDirectories, readCgroupHierarchies } from "@podfleet/oci/cgroup/c
 import { runtimeNames } from "@podfleet/oci/runtime/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { startFailure } from "../exec/test-exec.ts";
 import { EngineUnderTest, failureOf } from "../test-engine.ts";
+import { startFailure } from "../test-exec.ts";
 
 const pause = { verb: "container.pause" } as const;
 const unpause = { verb: "container.unpause" } as const;

@@ -13,9 +13,9 @@ import { findStartTicks } from "@podfleet/oci/process/process-identity";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { newExecId, start } from "../exec/test-exec.ts";
 import { StateStore } from "../state/state-store.ts";
 import { EngineUnderTest, failureOf } from "../test-engine.ts";
+import { newExecId, start } from "../test-exec.ts";
 
 let under: EngineUnderTest;
 

@@ -10,8 +10,8 @@ import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { newExecId } from "../exec/test-exec.ts";
 import { EngineUnderTest, type Verb } from "../test-engine.ts";
+import { newExecId } from "../test-exec.ts";
 
 let under: EngineUnderTest;
 

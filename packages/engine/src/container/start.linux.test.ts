@@ -5,9 +5,9 @@ import { findLeaks } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { exec } from "../exec/test-exec.ts";
 import { receive } from "../rootfs/test-transfer.ts";
 import { createVerb, EngineUnderTest, failureOf } from "../test-engine.ts";
+import { exec } from "../test-exec.ts";
 
 let under: EngineUnderTest;
 

@@ -1,8 +1,8 @@
 import { newContainerId } from "@podfleet/model/ids";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { exec } from "../exec/test-exec.ts";
 import { EngineUnderTest, failureOf } from "../test-engine.ts";
+import { exec } from "../test-exec.ts";
 
 let under: EngineUnderTest;
 

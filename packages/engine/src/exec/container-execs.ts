@@ -6,7 +6,7 @@ import type { ExecRecord } from "../state/exec-record.ts";
 import type { ExecStore } from "../state/exec-store.ts";
 import type { ExecWatcher } from "./exec-watcher.ts";
 
-/** How long monitors may take to write out the output and the exit codes of processes that ended with their container's. */
+/** The longest that monitors may take to write the output and the exit codes of processes that ended with their container's. */
 const graceMs = 5_000;
 
 /** The port of container/ over the sessions that `execs` holds. */

@@ -8,7 +8,7 @@ import {
   isAlive,
 } from "@podfleet/oci/process/process-identity";
 
-/** How long a monitor that an earlier engine left may take to run its command. */
+/** The longest that a monitor of an earlier engine may take to run its command. */
 const startTimeoutMs = 5_000;
 const endTimeoutMs = 5_000;
 const pollMs = 20;

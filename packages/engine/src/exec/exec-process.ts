@@ -13,7 +13,7 @@ import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storag
 
 import type { StateStore } from "../state/state-store.ts";
 
-/** Where the settings that a command inherits from its container are read. */
+/** The sources of the settings that a command inherits from its container. */
 export interface ExecProcessSources {
   readonly store: Pick<StateStore, "get">;
   readonly images: Pick<ImageStore, "config">;

@@ -9,7 +9,7 @@ import type { ExecStore } from "../state/exec-store.ts";
 
 /** The longest that an ended session is kept. */
 const keptMs = 24 * 60 * 60 * 1_000;
-/** How many ended sessions of a container are kept for that long; older ones are kept for `surplusKeptMs`. */
+/** The number of ended sessions of a container that are kept for that long; older ones are kept for `surplusKeptMs`. */
 const keptCount = 64;
 const surplusKeptMs = 2 * 60_000;
 
@@ -20,7 +20,7 @@ export interface ExecPruningParts {
 
 export interface ExecPruningOptions {
   readonly nowMs: number;
-  /** Whether the container's output can still be read, though the container may have been removed. */
+  /** Tells whether the container's output can still be read, though the container may have been removed. */
   readonly isReadable: (id: ContainerId) => boolean;
   /** Called with the path of each entry of the directory that is no session's output. */
   readonly onForeign: (path: string) => void;

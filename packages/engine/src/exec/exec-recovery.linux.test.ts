@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { performAndCrash } from "../test-crashing-engine.ts";
 import { EngineUnderTest } from "../test-engine.ts";
-import { ended, exec, newExecId, output, start, startVerb } from "./test-exec.ts";
+import { ended, exec, newExecId, output, start, startVerb } from "../test-exec.ts";
 
 let under: EngineUnderTest;
 let id: ContainerId;

@@ -1,4 +1,4 @@
-/** What conmon and the OCI runtime do for an exec session, the same for every runtime. */
+/** Tests of what conmon and the OCI runtime do for an exec session, on every runtime. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -7,7 +7,7 @@ import { runtimeNames } from "@podfleet/oci/runtime/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { EngineUnderTest } from "../test-engine.ts";
-import { ended, exec, start, startFailure } from "./test-exec.ts";
+import { ended, exec, start, startFailure } from "../test-exec.ts";
 
 describe.each(runtimeNames)("%s", (runtime) => {
   let under: EngineUnderTest;

@@ -33,7 +33,7 @@ export interface ExecStartParts {
   readonly monitorCgroup: Pick<HoldingCgroup, "moves">;
 }
 
-/** What the commit says that records the command as running. */
+/** The part of the commit that starts the session which its caller decides. */
 export type ExecStartNote = Pick<CommitNote, "operation" | "ends">;
 
 /** Starts exec sessions. The container's lock is held until the command runs, not while it runs. */

@@ -12,7 +12,7 @@ import type { ExecWatcher } from "./exec-watcher.ts";
 
 /** The limit of a command whose spec sets none: the container's lock is held while the command runs. */
 const timeoutSecondsDefault = 600;
-/** From the moment at which the monitor kills the command to the end of the session. */
+/** The longest time from the kill of the command by its monitor to the end of the session. */
 const graceMs = 5_000;
 
 /** The longest that `ExecStep.runLocked` may take. */

@@ -7,7 +7,7 @@ import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { EngineUnderTest, failureOf } from "../test-engine.ts";
-import { ended, exec, newExecId, output, start, startFailure, startVerb } from "./test-exec.ts";
+import { ended, exec, newExecId, output, start, startFailure, startVerb } from "../test-exec.ts";
 
 let under: EngineUnderTest;
 let web: ContainerId;

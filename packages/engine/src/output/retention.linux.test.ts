@@ -7,12 +7,12 @@ import type { ContainerId } from "@podfleet/model/ids";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { exec } from "../exec/test-exec.ts";
-import { TestSession } from "../session/test-session.ts";
 import { EngineUnderTest } from "../test-engine.ts";
+import { exec } from "../test-exec.ts";
+import { TestSession } from "../test-session.ts";
 
 const bytesMax = 1024 ** 2;
-/** What a file system may need beside the bytes. */
+/** The space that a file system may need beside the bytes. */
 const overheadBytes = 128 * 1024;
 
 let under: EngineUnderTest;

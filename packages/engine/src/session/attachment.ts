@@ -39,15 +39,15 @@ export interface AttachmentOptions {
   readonly owner: AttachmentOwner;
   /** Offset in the journal at which output begins. */
   readonly offset: number;
-  /** Where and how the command has ended, when that is known already. */
+  /** The end of the command, when it is known already. */
   readonly commandEnd: CommandEnd | undefined;
   /** Undefined for a session that does not write. */
   readonly input: SessionInput | undefined;
 }
 
-/** How long a change of the terminal's size waits for input that was taken before it. */
+/** The longest that a change of the terminal's size waits for input that was taken before it. */
 const inputFlushMsMax = 100;
-/** How long conmon, which reads input and sizes from different files, may take to apply a size before the input that follows. */
+/** The time that conmon, which reads input and sizes from different files, gets to apply a size before the input that follows. */
 const settleMs = 5;
 
 export class Attachment {

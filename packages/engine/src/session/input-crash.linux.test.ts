@@ -5,8 +5,8 @@ import { SeededRandom, printedSeed } from "@podfleet/testkit/seed";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { EngineUnderTest } from "../test-engine.ts";
+import { TestSession } from "../test-session.ts";
 import { inputOf, testInput, writeAndCrash } from "../test-writing-engine.ts";
-import { TestSession } from "./test-session.ts";
 
 let under: EngineUnderTest;
 beforeAll(async () => {

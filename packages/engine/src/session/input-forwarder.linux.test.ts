@@ -10,7 +10,7 @@ import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { EngineUnderTest } from "../test-engine.ts";
-import { TestSession } from "./test-session.ts";
+import { TestSession } from "../test-session.ts";
 
 let under: EngineUnderTest;
 beforeAll(async () => {

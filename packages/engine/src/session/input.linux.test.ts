@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { exec, start } from "../exec/test-exec.ts";
 import { EngineUnderTest } from "../test-engine.ts";
-import { TestSession } from "./test-session.ts";
+import { exec, start } from "../test-exec.ts";
+import { TestSession } from "../test-session.ts";
 
 let under: EngineUnderTest;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { PodfleetError } from "@podfleet/model/errors";
 import type { SessionId } from "@podfleet/model/ids";
 import type { Session } from "@podfleet/model/session";
 
-import type { SessionOpening } from "./sessions.ts";
+import type { SessionOpening } from "./session-opening.ts";
 
 /** @throws PodfleetError FORBIDDEN for a session of another caller; INVALID_INPUT for one of another command; SESSION_ENDED */
 export function assertResumable(

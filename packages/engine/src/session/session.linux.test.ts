@@ -6,9 +6,9 @@ import { type ContainerId, newSessionId } from "@podfleet/model/ids";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { exec, start, startVerb } from "../exec/test-exec.ts";
 import { EngineUnderTest } from "../test-engine.ts";
-import { TestSession } from "./test-session.ts";
+import { exec, start, startVerb } from "../test-exec.ts";
+import { TestSession } from "../test-session.ts";
 
 let under: EngineUnderTest;
 beforeAll(async () => {

@@ -20,6 +20,7 @@ import { endUnattended } from "./end-unattended.ts";
 import { SessionInput } from "./session-input.ts";
 import { SessionInputs } from "./session-inputs.ts";
 import { SessionKeeper } from "./session-keeper.ts";
+import type { SessionOpening } from "./session-opening.ts";
 import {
   assertInputFree,
   assertResumable,
@@ -28,17 +29,6 @@ import {
   takenOver,
 } from "./session-refusal.ts";
 import { type SessionTarget, type SessionTargetSources, targetOf } from "./session-target.ts";
-
-export interface SessionOpening {
-  readonly sessionId: SessionId;
-  readonly containerId: ContainerId;
-  readonly caller: string;
-  readonly spec: SessionSpec;
-  /** The session must exist already. */
-  readonly resume: boolean;
-  /** The client has the output before this offset; what it has acknowledged when absent. */
-  readonly offset?: number | undefined;
-}
 
 export interface SessionFilter {
   readonly containerId?: ContainerId | undefined;

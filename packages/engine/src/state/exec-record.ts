@@ -1,7 +1,7 @@
 import type { ExecSession } from "@podfleet/model/exec";
 import { z } from "zod";
 
-/** What the engine keeps about a running session's processes, for itself. */
+/** The identities of a running session's processes, which only the engine uses. */
 export const execProcessesSchema = z.object({
   /** Start times of the session's `pid` and of `monitorPid`, in clock ticks since boot: they tell a pid from its reuse. */
   startTicks: z.number().int().optional(),

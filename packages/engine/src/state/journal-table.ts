@@ -3,7 +3,7 @@ import { eq, sql } from "drizzle-orm";
 import type { Database } from "./database.ts";
 import { journals } from "./schema.ts";
 
-/** The rows behind the journals whose front was given up. */
+/** The rows of journals of which only the end is kept. */
 export class JournalTable {
   readonly #statements: ReturnType<typeof prepare>;
 
@@ -11,7 +11,7 @@ export class JournalTable {
     this.#statements = prepare(database);
   }
 
-  /** Where what is kept of each begins, by the id of its container or exec session. */
+  /** Returns the offset at which the kept part of each journal begins, by the id of its container or exec session. */
   load(): Map<string, number> {
     return new Map(this.#statements.all.all().map(({ id, keptFrom }) => [id, keptFrom]));
   }

@@ -1,7 +1,7 @@
 import { commandExitSchema, type Session } from "@podfleet/model/session";
 import { z } from "zod";
 
-/** How and where the command of a session has ended. */
+/** The end of a session's command: its exit, and where its output ends. */
 export const commandEndSchema = z.object({
   /** Offset in the journal after its last output. */
   offset: z.number().int().min(0),

@@ -28,7 +28,7 @@ export class SessionTable {
     this.#statements.save.run({ id: session.id, session, commandEnd: commandEnd ?? null });
   }
 
-  /** In one transaction. */
+  /** Saves the records in one transaction. */
   saveAll(records: readonly SessionRecord[]): void {
     this.#database.transaction(() => {
       for (const record of records) this.save(record);

@@ -21,7 +21,7 @@ export const inputFile = "input";
 const windowBytes = 256 * 1024;
 /** The least that is freed at once. */
 const freeBytesMin = 256 * 1024;
-/** How long forwarded bytes take to reach the monitor when the command reads them. */
+/** The time that forwarded bytes take to reach the monitor when the command reads them. */
 const settleMs = 5;
 /** The delays between polls of the forwarder, doubled from the first to the second. */
 const pollMsMin = 1;
@@ -161,7 +161,7 @@ export class CommandInput {
     return this.#forwarder === undefined || this.#ledger.closed;
   }
 
-  /** Whether the end of the input, or room for more, waits for bytes to be forwarded. */
+  /** True while the end of the input, or room for more, waits for bytes to be forwarded. */
   get #isWaitedFor(): boolean {
     if (this.#isOver || this.#stop.signal.aborted) return false;
     return this.#isEnding || this.#length - this.#forwarded > windowBytes / 2;

@@ -24,7 +24,7 @@ import { type Descriptor, openPipe, spawnProcess } from "@podfleet/oci/process/s
 
 /** Well below 32 KiB, where conmon truncates packets. */
 const packetBytes = 8 * 1024;
-/** How often tail polls the file on a host that has no inotify instance left. */
+/** The interval at which tail polls the file on a host that has no inotify instance left. */
 const pollSeconds = 0.02;
 
 /** A cgroup that outlives the agent's own, such as a HoldingCgroup. */
@@ -33,6 +33,7 @@ export interface ForwarderCgroup {
   joinSoon(process: ProcessIdentity): void;
 }
 
+/** The forwarder of one command's input, known by its tail process. */
 export class InputForwarder {
   readonly #tail: ProcessIdentity;
 

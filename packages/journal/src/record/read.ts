@@ -16,9 +16,9 @@ export interface JournalReadOptions {
   readonly keptFrom: () => number;
   /** At least one record's length, 16 KiB. */
   readonly bytesMax: number;
-  /** How long to wait for output when there is none after `offset` and the journal may still grow. */
+  /** The longest wait for output, when there is none after `offset` and the journal may still grow. */
   readonly waitMs: number;
-  /** Whether a run is under way, or may come, that could add to the journal. */
+  /** Tells whether a run is under way, or may come, that could add to the journal. */
   readonly mayGrow: () => boolean;
   /** Calls the listener when `mayGrow` may have changed, until the returned function is called. */
   readonly subscribe: (listener: () => void) => () => void;

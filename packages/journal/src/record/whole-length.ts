@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 import { hasErrno } from "@podfleet/base/errno";
 
-/** More than the longest record: a payload of 8 KiB with its head. */
+/** An upper bound of a record's length: a payload of 8 KiB with its head is shorter. */
 export const recordBytesMax = 16 * 1024;
 export const NEWLINE = 0x0a;
 

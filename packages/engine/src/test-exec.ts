@@ -12,7 +12,7 @@ import {
 import { type ContainerId, type ExecId, execIdSchema } from "@podfleet/model/ids";
 import type { z } from "zod";
 
-import { type EngineUnderTest, failureOf, type Verb } from "../test-engine.ts";
+import { type EngineUnderTest, failureOf, type Verb } from "./test-engine.ts";
 
 export type ExecInput = Partial<z.input<typeof execSpecSchema>>;
 

@@ -6,8 +6,8 @@ import { type CommandExit, sessionSpecSchema } from "@podfleet/model/session";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import type { z } from "zod";
 
-import type { EngineUnderTest } from "../test-engine.ts";
-import type { Attachment } from "./attachment.ts";
+import type { Attachment } from "./session/attachment.ts";
+import type { EngineUnderTest } from "./test-engine.ts";
 
 export interface TestOpening {
   readonly sessionId?: SessionId;
