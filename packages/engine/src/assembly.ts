@@ -18,7 +18,11 @@ import { IsolatedTar } from "@podfleet/storage/rootfs/isolated-tar";
 import { ContainerArtifacts } from "./artifact/container-artifacts.ts";
 import { assembleContainers } from "./assembly/containers.ts";
 import { lockingMethods, stepMethods } from "./assembly/verbs.ts";
-import { readCheckpointSupport } from "./checkpoint/support.ts";
+import { CheckpointFiles, type CheckpointFileParts } from "./checkpoint/checkpoint-files.ts";
+import { ContainerCheckpoint, type CheckpointParts } from "./checkpoint/container-checkpoint.ts";
+import { ContainerImport, type ImportParts } from "./checkpoint/container-import.ts";
+import { ContainerRestore, type RestoreParts } from "./checkpoint/container-restore.ts";
+import { ProcessDump, type ProcessDumpParts } from "./checkpoint/process-dump.ts";
 import type { EngineParts } from "./container/engine-parts.ts";
 import { ExitWatcher } from "./container/exit-watcher.ts";
 import { Reaper } from "./container/reaper.ts";
@@ -33,6 +37,7 @@ import { ExecStep, type ExecStepParts } from "./exec/exec-step.ts";
 import { ExecWatcher } from "./exec/exec-watcher.ts";
 import { HealthProbe } from "./health/health-probe.ts";
 import { HealthScheduler } from "./health/health-scheduler.ts";
+import { readCheckpointSupport } from "./host/checkpoint-support.ts";
 import type { EnginePaths } from "./host/engine-paths.ts";
 import { ImageLoading } from "./image/image-loading.ts";
 import { ContainerLocks } from "./lock/container-locks.ts";
@@ -96,6 +101,7 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     terminalSizes: sessions,
     restartLater: (id) => restarts.schedule(id),
   });
+  const checkpointSupport = readCheckpointSupport(host.runtime);
   const parts: EngineParts = {
     ...ground,
     ...containers,
@@ -103,7 +109,11 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     journals: boundJournals({ clock, execs, paths, store }, options, onLoopFailure),
     ...assembleFiles({ ...ground, cleanup: containers.cleanup }),
     usage: new UsageReader(ground),
-    checkpointSupport: readCheckpointSupport(host.runtime),
+    checkpointSupport,
+    ...assembleCheckpoints({
+      ...{ ...ground, ...containers, checkpointSupport },
+      uploads: images.uploads,
+    }),
     cleanUpLater: (id) => reaper.cleanUp(id),
     healthProbe: new HealthProbe({ directory: paths.health, clock }),
     performLater: (action) => {
@@ -140,6 +150,22 @@ function assembleExecs(parts: ExecMethodParts) {
   const execSessions = new ExecSessions(parts);
   const execStep = new ExecStep({ ...parts, execStart, execSessions });
   return { execStart, execStep, execSessions, execControl: new ExecControl(parts) };
+}
+
+type CheckpointGround = CheckpointFileParts &
+  Omit<ProcessDumpParts & CheckpointParts, "dump" | "files"> &
+  RestoreParts &
+  Omit<ImportParts, "containerRestore">;
+
+function assembleCheckpoints(ground: CheckpointGround) {
+  const files = new CheckpointFiles(ground);
+  const dump = new ProcessDump({ ...ground, files });
+  const containerRestore = new ContainerRestore(ground);
+  return {
+    containerCheckpoint: new ContainerCheckpoint({ ...ground, files, dump }),
+    containerImport: new ContainerImport({ ...ground, containerRestore }),
+    containerRestore,
+  };
 }
 
 interface FileFoundation extends Pick<EngineParts, "cleanup" | "locks" | "storage" | "store"> {

@@ -1,7 +1,4 @@
 /** The engine's methods by their verbs. */
-import { checkpointContainer } from "../checkpoint/checkpoint-container.ts";
-import { importContainer } from "../checkpoint/import-container.ts";
-import { restoreContainer } from "../checkpoint/restore-container.ts";
 import { cleanUpContainerLocked } from "../container/clean-up-container.ts";
 import { resyncContainerLocked } from "../container/container-sync.ts";
 import type { EngineParts } from "../container/engine-parts.ts";
@@ -51,9 +48,10 @@ export function lockingMethods(parts: EngineParts, batch: Batch): LockingMethods
     "container.healthcheck": (operation, { containerId }) =>
       checkHealth(parts, containerId, operation),
     "container.batch": (operation, action) => batch.perform(operation, action),
-    "container.checkpoint": (operation, action) => checkpointContainer(parts, operation, action),
-    "container.restore": (operation, action) => restoreContainer(parts, operation, action),
-    "container.import": (operation, action) => importContainer(parts, operation, action),
+    "container.checkpoint": (operation, action) =>
+      parts.containerCheckpoint.checkpoint(operation, action),
+    "container.restore": (operation, action) => parts.containerRestore.restore(operation, action),
+    "container.import": (operation, action) => parts.containerImport.import(operation, action),
     "exec.start": (operation, action) => parts.execStart.start(operation, action),
     "exec.kill": (operation, action) => parts.execControl.kill(operation, action),
     "exec.remove": (operation, action) => parts.execControl.remove(operation, action),

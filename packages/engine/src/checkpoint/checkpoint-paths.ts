@@ -7,9 +7,9 @@ import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { EnginePaths } from "../host/engine-paths.ts";
 import { dumpFiles, restoreFiles } from "./criu-log.ts";
 
-/** What there is of a container's checkpoint and of CRIU's logs. */
+/** Finds the paths of a container's checkpoint and of CRIU's logs, as far as they exist. */
 export function checkpointPaths(
-  paths: EnginePaths,
+  paths: Pick<EnginePaths, "bundle" | "checkpoint">,
   { id, checkpoint }: ContainerSnapshot,
 ): Pick<ContainerPaths, "checkpoint" | "checkpointLog" | "restoreLog"> {
   const checkpointLog = join(paths.checkpoint(id), dumpFiles.log);

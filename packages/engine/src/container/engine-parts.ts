@@ -10,13 +10,16 @@ import type { ImageStore } from "@podfleet/storage/image/image-store";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import type { ContainerArtifacts } from "../artifact/container-artifacts.ts";
-import type { CheckpointSupport } from "../checkpoint/support.ts";
+import type { ContainerCheckpoint } from "../checkpoint/container-checkpoint.ts";
+import type { ContainerImport } from "../checkpoint/container-import.ts";
+import type { ContainerRestore } from "../checkpoint/container-restore.ts";
 import type { ExecControl } from "../exec/exec-control.ts";
 import type { ExecSessions } from "../exec/exec-sessions.ts";
 import type { ExecStart } from "../exec/exec-start.ts";
 import type { ExecStep } from "../exec/exec-step.ts";
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
 import type { HealthProbe } from "../health/health-probe.ts";
+import type { CheckpointSupport } from "../host/checkpoint-support.ts";
 import type { EnginePaths } from "../host/engine-paths.ts";
 import type { ImageLoading } from "../image/image-loading.ts";
 import type { ContainerLocks } from "../lock/container-locks.ts";
@@ -67,6 +70,9 @@ export interface EngineParts {
   readonly images: ImageStore;
   readonly storage: ContainerStorage;
   readonly artifacts: ContainerArtifacts;
+  readonly containerCheckpoint: ContainerCheckpoint;
+  readonly containerImport: ContainerImport;
+  readonly containerRestore: ContainerRestore;
   readonly files: ContainerFiles;
   readonly imageLoading: ImageLoading;
   readonly rootfsStreams: RootfsStreams;

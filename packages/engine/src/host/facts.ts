@@ -6,7 +6,7 @@ import type { CgroupMode } from "@podfleet/oci/cgroup/cgroup";
 import { monitorVersion } from "@podfleet/oci/monitor/monitor";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
-import type { CheckpointSupport } from "../checkpoint/support.ts";
+import type { CheckpointSupport } from "./checkpoint-support.ts";
 
 /** What an engine knows of its host. `capacity` is all that the machine has. */
 export type HostFacts = Pick<

@@ -7,8 +7,10 @@ export type CheckpointSupport = NonNullable<HostInfo["checkpoint"]>;
 
 const timeoutMs = 10_000;
 
-/** Whether the runtime can use CRIU and CRIU knows the kernel. */
-export async function readCheckpointSupport(runtime: OciRuntime): Promise<CheckpointSupport> {
+/** Finds out whether the runtime can use CRIU and whether CRIU supports the kernel. */
+export async function readCheckpointSupport(
+  runtime: Pick<OciRuntime, "canUseCriu" | "name">,
+): Promise<CheckpointSupport> {
   try {
     if (!(await runtime.canUseCriu())) return unsupported(`${runtime.name} was built without CRIU`);
     const criu = findTool("criu");
@@ -38,7 +40,7 @@ async function readVersion(criu: string): Promise<string> {
   return /Version: (\S+)/.exec(stdout)?.[1] ?? "unknown";
 }
 
-/** It has to be able to lock a network as it is told to (oci/criu-config.ts). */
+/** Checks CRIU and the kernel, and that CRIU can lock a network by nftables (oci/bundle/criu-config). */
 async function check(criu: string): Promise<void> {
   const options = { timeoutMs, spanName: "criu check" };
   const feature = ["check", "--feature", "network_lock_nftables"];
