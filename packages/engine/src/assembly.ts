@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import type { Clock } from "@podfleet/base/clock";
 import type { LoopFailure } from "@podfleet/base/loop";
 import { journalBytesMaxDefault, JournalRetention } from "@podfleet/journal/retention/retention";
+import type { Action } from "@podfleet/model/action";
 import { type ContainerId, newOperationId } from "@podfleet/model/ids";
 import { readCgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
 import { HoldingCgroup } from "@podfleet/oci/cgroup/holding-cgroup";
@@ -35,6 +36,7 @@ import { ExecSessions, type ExecSessionsParts } from "./exec/exec-sessions.ts";
 import { ExecStart, type ExecStartParts } from "./exec/exec-start.ts";
 import { ExecStep, type ExecStepParts } from "./exec/exec-step.ts";
 import { ExecWatcher } from "./exec/exec-watcher.ts";
+import { HealthCheck } from "./health/health-check.ts";
 import { HealthProbe } from "./health/health-probe.ts";
 import { HealthScheduler } from "./health/health-scheduler.ts";
 import { readCheckpointSupport } from "./host/checkpoint-support.ts";
@@ -101,6 +103,13 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     terminalSizes: sessions,
     restartLater: (id) => restarts.schedule(id),
   });
+  const healthProbe = new HealthProbe({ ...ground, ...containers, directory: paths.health });
+  const performLater = (action: Action): void => {
+    const operationId = newOperationId();
+    runner
+      .perform({ operationId, action })
+      .catch((error: unknown) => problems({ error, operationId }));
+  };
   const checkpointSupport = readCheckpointSupport(host.runtime);
   const parts: EngineParts = {
     ...ground,
@@ -115,13 +124,9 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
       uploads: images.uploads,
     }),
     cleanUpLater: (id) => reaper.cleanUp(id),
-    healthProbe: new HealthProbe({ directory: paths.health, clock }),
-    performLater: (action) => {
-      const operationId = newOperationId();
-      runner
-        .perform({ operationId, action })
-        .catch((error: unknown) => problems({ error, operationId }));
-    },
+    healthCheck: new HealthCheck({ ...ground, ...containers, healthProbe, performLater }),
+    healthProbe,
+    performLater,
   };
   const onFailure = (error: unknown, containerId: ContainerId): void =>
     problems({ error, containerId });
@@ -134,8 +139,11 @@ export async function assemble({ options, opened, ...base }: Foundation): Promis
     dispatch: new Dispatch({ ...parts, steps, methods }),
     onDefect: (error, operationId) => problems({ error, operationId }),
   });
-  const onUnchecked = onFailure;
-  const health = new HealthScheduler({ parts, onFailure: onLoopFailure, onUnchecked });
+  const health = new HealthScheduler({
+    ...parts,
+    onFailure: onLoopFailure,
+    onUnchecked: onFailure,
+  });
   return { parts, reaper, restarts, health, runner };
 }
 

@@ -10,7 +10,6 @@ import { renameLocked } from "../container/rename.ts";
 import { restartLocked } from "../container/restart.ts";
 import { stopLocked } from "../container/stop.ts";
 import { updateLocked } from "../container/update.ts";
-import { checkHealth } from "../health/check-health.ts";
 import type { Batch } from "../operation/batch.ts";
 import type { LockingMethods, StepMethods } from "../operation/verb-methods.ts";
 
@@ -46,7 +45,7 @@ export function lockingMethods(parts: EngineParts, batch: Batch): LockingMethods
     "container.remove": (operation, action) => removal.remove(operation, action),
     "container.copy": (operation, action) => parts.files.copyTo(operation, action),
     "container.healthcheck": (operation, { containerId }) =>
-      checkHealth(parts, containerId, operation),
+      parts.healthCheck.check(containerId, operation),
     "container.batch": (operation, action) => batch.perform(operation, action),
     "container.checkpoint": (operation, action) =>
       parts.containerCheckpoint.checkpoint(operation, action),

@@ -18,6 +18,7 @@ import type { ExecSessions } from "../exec/exec-sessions.ts";
 import type { ExecStart } from "../exec/exec-start.ts";
 import type { ExecStep } from "../exec/exec-step.ts";
 import type { ExecWatcher } from "../exec/exec-watcher.ts";
+import type { HealthCheck } from "../health/health-check.ts";
 import type { HealthProbe } from "../health/health-probe.ts";
 import type { CheckpointSupport } from "../host/checkpoint-support.ts";
 import type { EnginePaths } from "../host/engine-paths.ts";
@@ -89,6 +90,7 @@ export interface EngineParts {
   readonly monitorCgroup: HoldingCgroup;
   /** Has the container cleaned up when its turn comes, and removed if that is to follow its run. */
   readonly cleanUpLater: (id: ContainerId) => void;
+  readonly healthCheck: HealthCheck;
   readonly healthProbe: HealthProbe;
   /** Begins an operation of the engine's own. */
   readonly performLater: (action: Action) => void;

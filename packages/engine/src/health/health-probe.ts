@@ -1,7 +1,6 @@
 /**
- * Runs a healthcheck's command in its container: an exec session that is on no record, as its result is all that matters. Its monitor
- * ends the command when its time is up and the engine is no more; what it says then goes nowhere, as each engine has a
- * directory of its own for it.
+ * Runs of healthchecks' commands in their containers. A run is an exec session without a record, as only its result matters. When the engine
+ * ends meanwhile, the monitor ends the command after its time, and the result is lost: each engine has a directory of its own.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
@@ -15,37 +14,50 @@ import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import { execSpecSchema } from "@podfleet/model/exec";
 import { type ContainerId, execIdSchema } from "@podfleet/model/ids";
+import type { HoldingCgroup } from "@podfleet/oci/cgroup/holding-cgroup";
 import { execWithMonitor } from "@podfleet/oci/monitor/exec-monitor";
 import type { MonitoredProcess } from "@podfleet/oci/monitor/monitor";
 import { endProcess, findStartTicks, identityOf } from "@podfleet/oci/process/process-identity";
 import { traced } from "@podfleet/oci/process/trace";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
-import type { EngineParts } from "../container/engine-parts.ts";
+import type { ContainerSync } from "../container/container-sync.ts";
 import { ExitWatcher } from "../container/exit-watcher.ts";
-import { writeExecProcess } from "../exec/exec-process.ts";
+import { type ExecProcessSources, writeExecProcess } from "../exec/exec-process.ts";
 import { execMsMax } from "../exec/exec-start.ts";
+import type { ContainerLocks } from "../lock/container-locks.ts";
 
-/** Characters of output that are kept, as podman does. */
+/** Characters of output that are kept, as in podman. */
 const outputMax = 500;
-/** From the end of the command to the monitor's word of it. */
+/** The longest time from the end of the command to its exit file. */
 const reportTimeoutMs = 5_000;
-/** The monitor's timer is for a command that outlives its engine. */
+/** Time that the monitor, whose timer is for a command that outlives its engine, grants beyond the healthcheck's. */
 const monitorGraceSeconds = 5;
 
-export interface HealthProbeOptions {
-  /** Where healthchecks run; what an earlier engine left in it goes. */
+export interface HealthProbeParts extends ExecProcessSources {
+  /** The directory for the files of healthchecks; those that an earlier engine has left are deleted. */
   readonly directory: string;
   readonly clock: Clock;
+  readonly locks: Pick<ContainerLocks, "run">;
+  readonly sync: Pick<ContainerSync, "syncLocked">;
+  readonly runtime: Pick<OciRuntime, "monitorArguments" | "timeoutMs">;
+  /** Path of conmon. */
+  readonly monitorProgram: string;
+  /** The cgroup that monitors run in. */
+  readonly monitorCgroup: HoldingCgroup;
 }
 
 export class HealthProbe {
+  readonly #parts: HealthProbeParts;
   readonly #directory: string;
   readonly #exitDirectory: string;
   readonly #exits: ExitWatcher;
   readonly #underWay = new Map<ContainerId, Promise<HealthResult>>();
   readonly #closing = new AbortController();
 
-  constructor({ directory, clock }: HealthProbeOptions) {
+  constructor(parts: HealthProbeParts) {
+    const { directory, clock } = parts;
+    this.#parts = parts;
     rmSync(directory, { recursive: true, force: true });
     this.#directory = join(directory, randomUUID());
     this.#exitDirectory = join(this.#directory, "exits");
@@ -57,62 +69,77 @@ export class HealthProbe {
     });
   }
 
-  /** Leaves the commands that run to their monitors. */
+  /** Stops waiting for commands; their monitors end them. */
   close(): void {
     this.#closing.abort();
     this.#exits.close();
   }
 
   /**
-   * Runs the command to its end, or takes part in a check that is under way. A command that cannot be run, or does not end in
-   * time, is a result too.
+   * Runs the command to its end, or joins a run that is under way. A command that cannot be run, or does not end in time, is a
+   * result too.
    * @throws PodfleetError STATE_INVALID unless the container runs; INVALID_INPUT when it has no healthcheck; LOCK_TIMEOUT;
    * CANCELLED when the engine closes
    */
-  async check(parts: EngineParts, id: ContainerId): Promise<HealthResult> {
+  async run(id: ContainerId): Promise<HealthResult> {
     const check =
       this.#underWay.get(id) ??
       traced("container.healthcheck", { "podfleet.container.id": id }, async () =>
-        this.#check(parts, id),
+        this.#run(id),
       ).finally(() => this.#underWay.delete(id));
     this.#underWay.set(id, check);
     return await check;
   }
 
-  async #check(parts: EngineParts, id: ContainerId): Promise<HealthResult> {
+  async #run(id: ContainerId): Promise<HealthResult> {
+    const { clock, locks } = this.#parts;
     const bundle = join(this.#directory, id);
-    const startedMs = parts.clock.nowMs();
+    const startedMs = clock.nowMs();
     try {
       this.#exits.forget(id);
       await rm(bundle, { recursive: true, force: true });
       await mkdir(bundle, { recursive: true, mode: 0o700 });
       const request = { purpose: "container.healthcheck", holdMsMax: execMsMax };
-      const { process, timeoutMs } = await parts.locks.run(id, request, async () => {
-        const healthcheck = await checkableLocked(parts, id);
-        const process = await this.#startLocked(parts, { id, bundle, healthcheck });
+      const { process, timeoutMs } = await locks.run(id, request, async () => {
+        const healthcheck = await this.#checkableLocked(id);
+        const process = await this.#startLocked({ id, bundle, healthcheck });
         return { process, timeoutMs: healthcheck.timeoutMs };
       });
-      const exitCode = await this.#end(parts, id, { process, timeoutMs });
+      const exitCode = await this.#end(id, { process, timeoutMs });
       const output = await readOutput(join(bundle, "journal"));
       const why = exitCode === undefined ? `no end within ${timeoutMs} ms` : "";
-      return resultOf(parts, startedMs, { exitCode, output: output || why });
+      return resultOf(clock, startedMs, { exitCode, output: output || why });
     } catch (error) {
       if (!isResult(error)) throw error;
-      return resultOf(parts, startedMs, { exitCode: undefined, output: error.message });
+      return resultOf(clock, startedMs, { exitCode: undefined, output: error.message });
     } finally {
       this.#exits.forget(id);
       await rm(bundle, { recursive: true, force: true });
     }
   }
 
-  async #startLocked(
-    parts: EngineParts,
-    run: {
-      readonly id: ContainerId;
-      readonly bundle: string;
-      readonly healthcheck: Healthcheck;
-    },
-  ): Promise<MonitoredProcess> {
+  /** @throws PodfleetError STATE_INVALID, INVALID_INPUT */
+  async #checkableLocked(id: ContainerId): Promise<Healthcheck> {
+    const { store, sync } = this.#parts;
+    await sync.syncLocked(id);
+    const { snapshot, spec } = store.get(id);
+    if (!spec.healthcheck) {
+      throw new PodfleetError(
+        "INVALID_INPUT",
+        `Cannot check the health of container "${snapshot.name}": it was created without a healthcheck`,
+        { details: { field: "container", container: snapshot.name } },
+      );
+    }
+    assertAllowed("healthcheck", snapshot);
+    return spec.healthcheck;
+  }
+
+  async #startLocked(run: {
+    readonly id: ContainerId;
+    readonly bundle: string;
+    readonly healthcheck: Healthcheck;
+  }): Promise<MonitoredProcess> {
+    const { monitorCgroup, monitorProgram, runtime } = this.#parts;
     const { id, bundle, healthcheck } = run;
     const timeoutSeconds = Math.ceil(healthcheck.timeoutMs / 1_000) + monitorGraceSeconds;
     const spec = execSpecSchema.parse({ command: healthcheck.command, timeoutSeconds });
@@ -121,19 +148,19 @@ export class HealthProbe {
       execId: execIdSchema.parse(randomBytes(32).toString("hex")),
       exitDirectory: this.#exitDirectory,
       journal: join(bundle, "journal"),
-      runtime: parts.runtime,
-      program: parts.monitorProgram,
-      cgroup: parts.monitorCgroup,
-      ready: writeExecProcess(parts, { containerId: id, spec, bundle }),
+      runtime,
+      program: monitorProgram,
+      cgroup: monitorCgroup,
+      ready: writeExecProcess(this.#parts, { containerId: id, spec, bundle }),
     });
   }
 
-  /** The command's exit code; undefined when it had to be killed, or nobody knows it. */
+  /** Waits for the command's exit code; undefined when the command had to be killed, or the code is not known. */
   async #end(
-    { clock }: EngineParts,
     id: ContainerId,
     { process, timeoutMs }: { readonly process: MonitoredProcess; readonly timeoutMs: number },
   ): Promise<number | undefined> {
+    const { clock } = this.#parts;
     const [command, monitor] = [process.pid, process.monitorPid].map((pid) =>
       identityOf(pid, findStartTicks(pid)),
     );
@@ -149,22 +176,7 @@ export class HealthProbe {
   }
 }
 
-/** @throws PodfleetError STATE_INVALID, INVALID_INPUT */
-async function checkableLocked(parts: EngineParts, id: ContainerId): Promise<Healthcheck> {
-  await parts.sync.syncLocked(id);
-  const { snapshot, spec } = parts.store.get(id);
-  if (!spec.healthcheck) {
-    throw new PodfleetError(
-      "INVALID_INPUT",
-      `Cannot check the health of container "${snapshot.name}": it was created without a healthcheck`,
-      { details: { field: "container", container: snapshot.name } },
-    );
-  }
-  assertAllowed("healthcheck", snapshot);
-  return spec.healthcheck;
-}
-
-/** Whether the failure says something about the command, rather than about the container or the engine. */
+/** Tells whether the failure is about the command, rather than about the container or the engine. */
 function isResult(error: unknown): error is PodfleetError {
   return hasCode(
     error,
@@ -184,7 +196,7 @@ async function readOutput(journal: string): Promise<string> {
 }
 
 function resultOf(
-  { clock }: EngineParts,
+  clock: Clock,
   startedMs: number,
   { exitCode, output }: { readonly exitCode: number | undefined; readonly output: string },
 ): HealthResult {

@@ -3,46 +3,49 @@
  * last check. When that was is on record, so an engine that opens goes on as the one before it. A paused container is left alone.
  */
 import { attemptAll } from "@podfleet/base/attempt-all";
+import type { Clock } from "@podfleet/base/clock";
 import { Loop, type LoopFailure, type LoopResult } from "@podfleet/base/loop";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import pLimit from "p-limit";
 
-import type { EngineParts } from "../container/engine-parts.ts";
 import type { ContainerRecord } from "../state/container-record.ts";
-import { checkHealth } from "./check-health.ts";
+import type { StateStore } from "../state/state-store.ts";
+import type { HealthCheck } from "./health-check.ts";
+import type { HealthProbe } from "./health-probe.ts";
 
 /** How soon a new run, or the end of one, is noticed. */
 const lookIntervalMs = 250;
 /** Checks under way at once; more wait for their turn. */
 const concurrencyMax = 16;
 
-export interface HealthSchedulerOptions {
-  readonly parts: EngineParts;
+export interface HealthSchedulerParts {
+  readonly clock: Clock;
+  readonly store: Pick<StateStore, "find" | "list">;
+  readonly healthCheck: Pick<HealthCheck, "check">;
+  readonly healthProbe: Pick<HealthProbe, "close">;
   readonly onFailure: (failure: LoopFailure) => void;
-  /** Told of what keeps a container from being checked; it is tried again after the next interval. */
+  /** Called when a container could not be checked; the check is tried again after the next interval. */
   readonly onUnchecked: (error: unknown, containerId: ContainerId) => void;
 }
 
 export class HealthScheduler {
   readonly loop: Loop;
-  readonly #parts: EngineParts;
-  readonly #onUnchecked: HealthSchedulerOptions["onUnchecked"];
+  readonly #parts: HealthSchedulerParts;
   readonly #stop = new AbortController();
   readonly #limit = pLimit(concurrencyMax);
   readonly #underWay = new Map<ContainerId, Promise<void>>();
   /** When each container was last tried, whatever came of it; milliseconds since the Unix epoch. */
   readonly #triedAtMs = new Map<ContainerId, number>();
 
-  constructor({ parts, onFailure, onUnchecked }: HealthSchedulerOptions) {
+  constructor(parts: HealthSchedulerParts) {
     this.#parts = parts;
-    this.#onUnchecked = onUnchecked;
     this.loop = new Loop({
       name: "health-scheduler",
       intervalMs: lookIntervalMs,
       clock: parts.clock,
       run: async () => await this.#look(),
-      onFailure,
+      onFailure: parts.onFailure,
     });
   }
 
@@ -91,12 +94,12 @@ export class HealthScheduler {
   async #check(id: ContainerId): Promise<void> {
     if (this.#stop.signal.aborted) return;
     try {
-      await checkHealth(this.#parts, id);
+      await this.#parts.healthCheck.check(id);
     } catch (error) {
       // Safe to ignore: it has ended, is paused or gone, or is being worked on, or the engine closes.
       if (hasCode(error, "STATE_INVALID", "CONTAINER_NOT_FOUND", "LOCK_TIMEOUT", "CANCELLED"))
         return;
-      this.#onUnchecked(error, id);
+      this.#parts.onUnchecked(error, id);
     }
   }
 }
