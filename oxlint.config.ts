@@ -24,7 +24,6 @@ const zones: readonly Zone[] = [
   ...Object.entries(layers).flatMap(([layer, { folder, folders = [] }]) =>
     folders.map((name) => ({ layer, folder: `${folder}/src/${name}` })),
   ),
-  ...(layers["engine"]?.folders ? [] : [{ layer: "engine", folder: "packages/engine/src/state" }]),
   { layer: "testkit", folder: "test" },
   { layer: "testkit", folder: "test/bench" },
   { layer: "infra", folder: "scripts" },

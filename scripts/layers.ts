@@ -62,6 +62,11 @@ export const layers: Readonly<Record<string, Layer>> = {
     folder: "packages/engine",
     imports: ["base", "model", "oci", "storage", "journal"],
     reason: "the engine works without NATS and without Postgres",
+    folders: [
+      ...["state", "lock", "host", "container", "exec", "output"],
+      ...["session", "usage", "image", "artifact", "rootfs", "health", "checkpoint"],
+      ...["operation", "assembly"],
+    ],
   },
   db: {
     folder: "packages/db",

@@ -18,13 +18,13 @@ import { IsolatedTar } from "@podfleet/storage/rootfs/isolated-tar";
 
 import { ContainerArtifacts } from "./artifact/container-artifacts.ts";
 import { assembleContainers } from "./assembly/containers.ts";
+import type { EngineParts } from "./assembly/engine-parts.ts";
 import { lockingMethods, stepMethods } from "./assembly/verbs.ts";
 import { CheckpointFiles, type CheckpointFileParts } from "./checkpoint/checkpoint-files.ts";
 import { ContainerCheckpoint, type CheckpointParts } from "./checkpoint/container-checkpoint.ts";
 import { ContainerImport, type ImportParts } from "./checkpoint/container-import.ts";
 import { ContainerRestore, type RestoreParts } from "./checkpoint/container-restore.ts";
 import { ProcessDump, type ProcessDumpParts } from "./checkpoint/process-dump.ts";
-import type { EngineParts } from "./container/engine-parts.ts";
 import { ExitWatcher } from "./container/exit-watcher.ts";
 import { Reaper } from "./container/reaper.ts";
 import { RestartScheduler } from "./container/restart-scheduler.ts";

@@ -27,8 +27,8 @@ import {
 } from "@podfleet/storage/transfer/transfers";
 
 import { type Assembly, assemble, type ProblemReport } from "./assembly.ts";
+import type { EngineParts } from "./assembly/engine-parts.ts";
 import { checkpointPaths } from "./checkpoint/checkpoint-paths.ts";
-import type { EngineParts } from "./container/engine-parts.ts";
 import { MonitorWatcher } from "./container/monitor-watcher.ts";
 import { type HostContinuity, reconcile } from "./container/reconcile.ts";
 import { resizeContainer } from "./container/resize.ts";

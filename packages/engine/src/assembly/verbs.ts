@@ -1,7 +1,6 @@
 /** The engine's methods by their verbs. */
 import { cleanUpContainerLocked } from "../container/clean-up-container.ts";
 import { resyncContainerLocked } from "../container/container-sync.ts";
-import type { EngineParts } from "../container/engine-parts.ts";
 import { killLocked } from "../container/kill.ts";
 import { mountLocked, unmountLocked } from "../container/mount.ts";
 import { pauseLocked, unpauseLocked } from "../container/pause.ts";
@@ -12,6 +11,7 @@ import { stopLocked } from "../container/stop.ts";
 import { updateLocked } from "../container/update.ts";
 import type { Batch } from "../operation/batch.ts";
 import type { LockingMethods, StepMethods } from "../operation/verb-methods.ts";
+import type { EngineParts } from "./engine-parts.ts";
 
 export function stepMethods(parts: EngineParts): StepMethods {
   const { init, start } = parts;

@@ -13,6 +13,17 @@ import type { ContainerArtifacts } from "../artifact/container-artifacts.ts";
 import type { ContainerCheckpoint } from "../checkpoint/container-checkpoint.ts";
 import type { ContainerImport } from "../checkpoint/container-import.ts";
 import type { ContainerRestore } from "../checkpoint/container-restore.ts";
+import type { ContainerCleanup } from "../container/container-cleanup.ts";
+import type { ContainerCreation } from "../container/container-creation.ts";
+import type { ContainerExecs } from "../container/container-execs.ts";
+import type { ContainerInit } from "../container/container-init.ts";
+import type { ContainerRemoval } from "../container/container-removal.ts";
+import type { ContainerStart } from "../container/container-start.ts";
+import type { ContainerSync } from "../container/container-sync.ts";
+import type { ExitWatcher } from "../container/exit-watcher.ts";
+import type { ProcessCreation } from "../container/process-creation.ts";
+import type { ProcessEnd } from "../container/process-end.ts";
+import type { RunRecords } from "../container/run-records.ts";
 import type { ExecControl } from "../exec/exec-control.ts";
 import type { ExecSessions } from "../exec/exec-sessions.ts";
 import type { ExecStart } from "../exec/exec-start.ts";
@@ -30,17 +41,6 @@ import type { ExecStore } from "../state/exec-store.ts";
 import type { SessionStore } from "../state/session-store.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { UsageReader } from "../usage/usage-reader.ts";
-import type { ContainerCleanup } from "./container-cleanup.ts";
-import type { ContainerCreation } from "./container-creation.ts";
-import type { ContainerExecs } from "./container-execs.ts";
-import type { ContainerInit } from "./container-init.ts";
-import type { ContainerRemoval } from "./container-removal.ts";
-import type { ContainerStart } from "./container-start.ts";
-import type { ContainerSync } from "./container-sync.ts";
-import type { ExitWatcher } from "./exit-watcher.ts";
-import type { ProcessCreation } from "./process-creation.ts";
-import type { ProcessEnd } from "./process-end.ts";
-import type { RunRecords } from "./run-records.ts";
 
 /** What the container methods work with: one of each for an engine. */
 export interface EngineParts {
