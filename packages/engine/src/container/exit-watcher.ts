@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-import { type Clock, timerMsMax } from "@podfleet/base/clock";
+import type { Clock } from "@podfleet/base/clock";
 import { hasErrno } from "@podfleet/base/errno";
 import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
 

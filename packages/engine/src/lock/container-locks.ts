@@ -8,7 +8,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 
-import { type Clock, timerMsMax } from "@podfleet/base/clock";
+import type { Clock } from "@podfleet/base/clock";
 import { invariant } from "@podfleet/base/invariant";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
