@@ -1,5 +1,5 @@
 /**
- * Who may import what. The linter enforces this table, and the tidy test compares it with the one in ARCHITECTURE.md and with every
+ * The layer table: which package may import which. The linter enforces it, and the tidy test compares it with the one in ARCHITECTURE.md and with every
  * package.json.
  */
 export interface Layer {
@@ -8,7 +8,7 @@ export interface Layer {
   readonly imports: readonly string[];
   /** Single entries of further packages: `package/entry`. */
   readonly entries?: readonly { readonly entry: string; readonly typesOnly: boolean }[];
-  /** Why it may not import the others; ends the linter's message. */
+  /** The reason, which ends the linter's message. */
   readonly reason: string;
   /** Its folders below `src`, from the lowest to the highest: each may import those before it, types included. */
   readonly folders?: readonly string[];

@@ -55,7 +55,7 @@ function acceptedStates(method: ContainerMethod): string {
   return list(containerCan[method].states);
 }
 
-/** The error in most of the states that are not accepted, then those in the others. */
+/** Describes the refusals: the error in most of the states that are not accepted, then those in the others. */
 function refusals(method: ContainerMethod): string {
   const refused = containerStates.filter((state) => !isAllowed(method, state));
   const byCode = Map.groupBy(refused, (state) => refusalOf(method, state));

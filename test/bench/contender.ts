@@ -15,10 +15,10 @@ export interface Contender {
 
 const settleMs = 60;
 
-/** Before each turn: what another one does once it has answered is not to be on this one's bill. */
+/** Waits before a contender's turn, so that what the one before still does after its reply is not measured. */
 export async function takeTurn(): Promise<void> {
   await setTimeout(settleMs);
 }
 
-/** As pid 1 it ignores other signals than SIGKILL, and a shell that handled one would race with `stop`. */
+/** The command of all containers. As pid 1 it ignores all signals but SIGKILL; a shell that handled one would race with `stop`. */
 export const command = ["sleep", "3600"];

@@ -1,4 +1,4 @@
-/** podfleet beside what it is measured against, each with a busybox of its own. */
+/** podfleet and its competitors, each with a busybox container of its own. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export interface Contenders extends AsyncDisposable {
   readonly podman: Contender | undefined;
 }
 
-/** @param fleet stays the caller's to dispose of */
+/** @param fleet disposed of by the caller */
 export async function openContenders(fleet: Fleet, host: FleetHost): Promise<Contenders> {
   await using stack = new AsyncDisposableStack();
   const archive = await busyboxArchive();

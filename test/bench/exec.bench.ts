@@ -88,7 +88,7 @@ function describe(samples: Samples, floor: Samples) {
   return { exec: `${samples.p50.toFixed(1)} / ${samples.p95.toFixed(1)} (${ratio} x)` };
 }
 
-/** Of steps that are the agent's own: what the runtime takes for others is the same either way. */
+/** Steps that do not call the runtime, which takes the same time in a batch and in single calls. */
 const pair = ["container.mount", "container.unmount"] as const;
 const steps = Array.from({ length: 5 }, () => pair).flat();
 
@@ -124,7 +124,7 @@ async function measureBatch({ client }: Fleet): Promise<{ batch: Samples; calls:
   return { batch, calls };
 }
 
-/** From the notice of the exit file to the answer to a wait that was open. */
+/** The time from the notice of the exit file to the reply of an open wait. */
 async function measureWait(
   fleet: Fleet,
   host: FleetHost,

@@ -12,7 +12,7 @@ import { conmon, processSpec, runc, timeoutMs, toolPath } from "./floor-tools.ts
 
 export interface FloorContainer {
   readonly id: string;
-  /** Where folders of sessions are made. */
+  /** The parent of the sessions' folders. */
   readonly root: string;
   readonly runtimeRoot: string;
 }

@@ -3,7 +3,7 @@ export const conmon = "/usr/bin/conmon";
 export const toolPath = "/usr/sbin:/usr/bin:/sbin:/bin";
 export const timeoutMs = 20_000;
 
-/** `process` of the OCI runtime specification: as root, with as little as can be. */
+/** `process` of the OCI runtime specification: as root, with the fewest fields. */
 export function processSpec(args: readonly string[]) {
   return {
     terminal: false,

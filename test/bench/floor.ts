@@ -1,5 +1,5 @@
 /**
- * The least that conmon and runc take: straight from Node, on a plain directory as the root filesystem, without a record,
+ * The floor: conmon and runc started from Node, on a plain directory as the root filesystem, without a record,
  * an overlay, a seccomp filter or a network message.
  */
 import { execFile, spawn } from "node:child_process";

@@ -123,7 +123,7 @@ function printLifecycles(lives: readonly Lifecycle[], floor: Lifecycle): void {
 interface LoadedAgent {
   /** Resident memory, in MB (10^6 bytes). */
   readonly megabytes: number;
-  /** From its start after a kill -9 until it answers for the container that was started last. */
+  /** The time from its start after a SIGKILL until it answers for the container that was started last. */
   readonly backMs: number;
 }
 
@@ -152,7 +152,7 @@ async function measureLoadedAgent({ client }: Fleet, host: FleetHost): Promise<L
   return { megabytes: (Number(kibibytes) * 1024) / 1e6, backMs: back.p50 };
 }
 
-/** Of records made through the API, of containers that a simulated host holds. */
+/** Measures the list of 1,000 containers, created through the API on a simulated host. */
 async function measureList({ client, nats }: Fleet): Promise<Samples> {
   await using _agent = await SimulatedAgent.start({ nats, host: { name: "simulated" } });
   const samples = new Samples();
@@ -167,7 +167,7 @@ async function measureList({ client, nats }: Fleet): Promise<Samples> {
   return samples;
 }
 
-/** Calls `step` so many times, a few at once. */
+/** Calls `step` `count` times, a few at once. */
 async function inGroups(count: number, step: () => Promise<void>): Promise<void> {
   let left = count;
   const worker = async (): Promise<void> => {

@@ -10,7 +10,7 @@ export class Samples {
     return value;
   }
 
-  /** The value that the share `p` (0 to 1) of the samples does not exceed. */
+  /** The quantile `p` (0 to 1) of the samples. */
   percentile(p: number): number {
     const sorted = this.#values.toSorted((a, b) => a - b);
     return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? Number.NaN;
@@ -35,7 +35,7 @@ export type Promised = {
   readonly unit: string;
 } & ({ readonly atMost: number } | { readonly atLeast: number });
 
-/** Prints each promise with what was measured, and makes the process end with 1 when one is not kept. */
+/** Prints each promise with its measurement. The process exits with 1 when one is not kept. */
 export function judge(promises: readonly Promised[]): void {
   for (const promise of promises) {
     const { what, value, unit } = promise;

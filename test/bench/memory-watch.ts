@@ -11,7 +11,7 @@ export interface Memory {
 
 const intervalMs = 50;
 
-/** Looks at the resident memory of a fleet's first agent and first replica all the time. */
+/** Samples the resident memory of a fleet's first agent and first replica. */
 export class MemoryWatch implements AsyncDisposable {
   readonly #pids: readonly [agent: number, controlPlane: number];
   readonly #base: Memory;
@@ -26,7 +26,7 @@ export class MemoryWatch implements AsyncDisposable {
     this.#watching = this.#watch();
   }
 
-  /** What they have now is what later growth is counted from. */
+  /** Sets the base of growth to the present values. */
   static async start({ hosts, replicas }: Fleet): Promise<MemoryWatch> {
     const [host] = hosts;
     const [replica] = replicas;
@@ -35,7 +35,7 @@ export class MemoryWatch implements AsyncDisposable {
     return new MemoryWatch(pids, await memoryOf(pids));
   }
 
-  /** The most that there was over the base since the last call. */
+  /** The maximum growth over the base since the last call. */
   takeGrowth(): Memory {
     const growth = {
       agent: this.#peak.agent - this.#base.agent,

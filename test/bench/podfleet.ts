@@ -3,7 +3,7 @@ import type { Fleet, FleetHost } from "../fleet/fleet.ts";
 import { command } from "./contender.ts";
 import type { Contender } from "./contender.ts";
 
-/** @param fleet stays the caller's to dispose of */
+/** @param fleet disposed of by the caller */
 export function openPodfleet({ client }: Fleet, host: FleetHost): Contender {
   const { api } = client;
   const spec = { image: "busybox", command, placement: { host: host.name } };

@@ -1,4 +1,4 @@
-/** podman's own API service on a unix socket, with a store of its own, runc and no network. */
+/** podman's API service on a Unix socket, with a store of its own, runc and no network. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createReadStream, existsSync } from "node:fs";
@@ -23,13 +23,13 @@ const podman = "/usr/bin/podman";
 const image = "docker.io/library/busybox:latest";
 const timeoutMs = 30_000;
 
-/** podman asks for more than a host without CAP_SYS_RESOURCE may give. */
+/** podman's default limits exceed what a host without CAP_SYS_RESOURCE may set. */
 const limits = ["NOFILE", "NPROC"].map((type) => ({ type, soft: 4096, hard: 4096 }));
 
-/** A service that runs. */
+/** A running service. */
 export interface Podman extends AsyncDisposable {
   readonly call: Caller;
-  /** Creates a container and starts it, and resolves with the length of all its output once that has ended. */
+  /** Creates and starts a container; resolves with the length of its output when that has ended. */
   readonly runAttached: (command: readonly string[]) => Promise<number>;
 }
 
@@ -91,7 +91,7 @@ async function create(call: Caller, args: readonly string[]): Promise<string> {
   return id;
 }
 
-/** The connection that the service has given over to the container's output. */
+/** Attaches to a container: upgrades a connection to its output. */
 async function attach(socket: string, id: string): Promise<Socket> {
   const outgoing = request({
     socketPath: socket,
@@ -105,11 +105,11 @@ async function attach(socket: string, id: string): Promise<Socket> {
   return connection;
 }
 
-/** Of Docker's multiplexed frames: a stream, three zeros, a length, and so many bytes. */
+/** Counts the payload of Docker's multiplexed frames: a stream, three zeros, a length, and the payload. */
 async function lengthOfOutput(frames: Socket): Promise<number> {
   const headBytes = 8;
   let length = 0;
-  /** Of the frame under way, and what is there of a head that was cut in two. */
+  /** Bytes left of the present frame, and the part of a header that was cut in two. */
   let left = 0;
   let head = Buffer.alloc(0);
   for await (const bytes of frames as AsyncIterable<Buffer>) {
@@ -132,7 +132,7 @@ async function lengthOfOutput(frames: Socket): Promise<number> {
   return length;
 }
 
-/** The answer to the start ends with the command. */
+/** The response to the start ends with the command. */
 async function runExec(call: Caller, container: string, args: readonly string[]): Promise<void> {
   const spec = { AttachStdout: true, AttachStderr: true, Cmd: args };
   const made = await call("POST", `/containers/${container}/exec`, spec);

@@ -1,4 +1,4 @@
-/** The other process of `RawNats`: it sends what it is told to, and echoes requests. */
+/** The peer process of `RawNats`: it sends messages on request, and echoes requests. */
 import { connectBus } from "@podfleet/bus/connection";
 import { hostIdSchema } from "@podfleet/model/ids";
 import { agentInboxPrefix, hostSubject } from "@podfleet/protocol/subject";
@@ -9,7 +9,7 @@ export interface BulkRequest {
   readonly messageBytes: number;
 }
 
-/** What may be on its way to the server, as a session's window. */
+/** The most bytes in flight to the server; the same as a session's window. */
 const unflushedBytesMax = 2 * 1024 * 1024;
 
 const [servers = "", id = "", credentials = ""] = process.argv.slice(2);

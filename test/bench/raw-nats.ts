@@ -1,4 +1,4 @@
-/** Messages between this process and another one through a fleet's nats-server, and nothing else. */
+/** Plain messages between two processes through a fleet's nats-server, as a baseline. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -40,7 +40,7 @@ export class RawNats implements AsyncDisposable {
     return new RawNats(bus, peer, hostId);
   }
 
-  /** Resolves when the other process has sent so many bytes, in messages of `messageBytes`, and they are here. */
+  /** Resolves when `bytes` from the peer have arrived, in messages of `messageBytes`. */
   async receive(totalBytes: number, messageBytes: number): Promise<void> {
     const subject = toClientStreamSubject(this.#hostId, newConnectionId());
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -55,7 +55,7 @@ export class RawNats implements AsyncDisposable {
     unsubscribe();
   }
 
-  /** One byte there and back. */
+  /** Sends one byte and waits for its echo. */
   async echo(): Promise<void> {
     await this.#bus.control.request(hostSubject(this.#hostId, "ping"), Uint8Array.of(1), {
       timeoutMs: 5_000,

@@ -1,5 +1,5 @@
 /**
- * Sessions, measured against what they stand on and against a peer, in turns within one run: bulk output through the whole system
+ * Sessions, measured against NATS alone and against podman, in turns within one run: bulk output through the whole system
  * (container, journal, agent, NATS, control plane, WebSocket, client) against messages of the same size through NATS alone and against
  * podman's attach; the echo of a key against a request and its reply through NATS alone; the memory of the agent and of the control plane
  * while 4 GiB flow, and while a client does not read.
@@ -16,14 +16,14 @@ import { RawNats } from "./raw-nats.ts";
 const mebibyte = 1024 * 1024;
 const bulkBytes = 512 * mebibyte;
 const bulkRounds = 3;
-/** As the agent sends it. */
+/** The size of the agent's messages. */
 const frameBytes = 32 * 1024;
 const keys = 2_000;
 const flowBytes = 4096 * mebibyte;
 const unreadBytes = 512 * mebibyte;
 
 async function main(): Promise<void> {
-  // Nothing is given up of a journal although its reader may be slower than its writer.
+  // Journals keep all output, although the reader may be slower than the writer.
   const agentEnv = { PODFLEET_JOURNAL_BYTES_MAX: String(2 * flowBytes) };
   await using fleet = await startFleet({ hosts: 1, agentEnv });
   await using nats = await RawNats.open(fleet.nats);
@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   ]);
 }
 
-/** In MB/s (10^6 bytes), the best of all rounds: what others do on the machine only ever slows one down. */
+/** In MB/s (10^6 bytes), the best of all rounds: other work on the machine can only slow one down. */
 async function measureBulk(fleet: Fleet, nats: RawNats) {
   await using podman = await startPodman(await busyboxArchive());
   if (!podman) console.log("podman is not installed: it is left out");
@@ -105,7 +105,7 @@ async function megabytesPerSecond(run: () => Promise<unknown>, bytes: number): P
   return bytes / 1e3 / samples.p50;
 }
 
-/** Runs a command that writes so much, and reads it as it comes. */
+/** Runs a command that writes `bytes`, and reads its output. */
 async function readAll({ client }: Fleet, bytes: number): Promise<void> {
   const spec = { image: "busybox", command: writeZeros(bytes) };
   const { container } = await client.api.containers.create.mutate({ spec });
@@ -121,7 +121,7 @@ async function readAll({ client }: Fleet, bytes: number): Promise<void> {
   await client.api.containers.remove.mutate({ container: container.id });
 }
 
-/** The terminal of an exec session echoes what is typed. */
+/** Measures the echo of a key by the terminal of an exec session. */
 async function measureEcho({ client }: Fleet, nats: RawNats) {
   const container = await runContainer(client, { command: ["sleep", "3600"] });
   const spec = { command: ["sleep", "3600"], tty: true, stdin: true };
@@ -150,7 +150,7 @@ async function measureEcho({ client }: Fleet, nats: RawNats) {
   return times;
 }
 
-/** Whether a client that opens a session and does not read slows the command down, and what memory it costs. */
+/** Measures how a client that does not read affects the command's speed and the memory. */
 async function measureUnread({ client }: Fleet, memory: MemoryWatch) {
   const times = { alone: new Samples(), unread: new Samples() };
   for (const name of ["alone", "unread", "alone", "unread"] as const) {

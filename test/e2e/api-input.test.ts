@@ -1,4 +1,4 @@
-/** What the API says to input that is wrong: a code, and a message that names the field, the value and what is allowed. */
+/** Errors of the API for invalid input: a code, and a message that names the field, the value and what is allowed. */
 import { createClient } from "@podfleet/client/client";
 import { PodfleetError } from "@podfleet/model/errors";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -28,7 +28,7 @@ afterAll(async () => {
 
 type Wish = Omit<ContainerSpecInput, "image">;
 
-/** On the third host. */
+/** Runs a container on the third host. */
 async function run(wish: Wish) {
   return await runContainer(fleet.client, { ...wish, placement: { host: fleet.hosts[2]?.name } });
 }
@@ -53,7 +53,7 @@ function start(program: string, args: readonly string[], input = "") {
   });
 }
 
-/** Types a line again and again: older CLIs tell of the window's size after the start, and a shell may not read yet. */
+/** Types a line until it takes effect: older CLIs send the window's size after the start, and the shell may not read yet. */
 async function typeUntil(window: TestTerminal, line: string, shown: string): Promise<void> {
   const isShown = (): boolean => window.text.includes(shown) || typed();
   const typed = (): false => {

@@ -1,4 +1,4 @@
-/** Files of containers, and what their processes use, by the CLI. */
+/** Files and resource usage of containers, by the CLI. */
 import { lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** What containers have written, by the CLI. */
+/** Logs of containers, by the CLI. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -109,7 +109,7 @@ describe("L2: --follow", () => {
     const following = logs("-f", "quiet").finally(() => {
       isOver = true;
     });
-    // What does not follow is over while the other is open.
+    // Logs without `--follow` end while the followed ones are open.
     expect(await logs("quiet")).toBe("");
     expect(isOver).toBe(false);
     await fleet.cli(["exec", "quiet", "touch", "/go"]);

@@ -1,4 +1,4 @@
-/** Sessions, by the CLI: who is attached to what, and how to come back. */
+/** Sessions, by the CLI: list, resume and end. */
 import type { TestTerminal } from "@podfleet/testkit/test-terminal";
 import { eventually, waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-/** The CLI on a terminal, and with input: what a user types and sees. */
+/** The CLI on a terminal and with input, as its user sees it. */
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -197,7 +197,7 @@ describe("detach keys", () => {
 
 describe("attach", () => {
   test("A2: two on one container see what one types; each leaves without the other", async () => {
-    // No shell that asks terminals where their cursors are: it would get two answers.
+    // Not a shell that queries the cursor's position: it would get two answers.
     const script = 'while read -r line && [ "$line" != bye ]; do echo "got $line"; done; exit 5';
     const spec = { name: "shared", command: ["sh", "-c", script], tty: true, stdin: true };
     await runContainer(fleet.client, spec);

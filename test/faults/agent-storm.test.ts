@@ -20,14 +20,14 @@ import { type Fleet, type FleetHost, startFleet } from "../fleet/fleet.ts";
 import { Life, lifecycles } from "./lifecycles.ts";
 
 const rounds = 8 * testEffort;
-/** The agent lives for so long at most before it is killed; it opens in the first half second. */
+/** The longest life of an agent before it is killed; it opens in the first half second. */
 const lifeMsMax = 2_500;
 const lifecycleIntervalMs = 500;
-/** An agent that is back has much to make up for. */
+/** The deadline of recovery: a restarted agent has many operations to finish. */
 const underWayMax = 60;
 const timeMsMax = 60_000 + rounds * 6_000;
 
-/** pino's. */
+/** pino's level number. */
 const errorLevel = 50;
 
 let fleet: Fleet;
@@ -73,7 +73,7 @@ interface Load {
   readonly failures: readonly string[];
 }
 
-/** Begins one every half second, each kind in turn, until `signal` is aborted; resolves when all have come to their end. */
+/** Begins a lifecycle every half second, each kind in turn, until `signal` is aborted; resolves when all have ended. */
 async function beginLifecycles(client: Client, signal: AbortSignal): Promise<Load> {
   const underWay = new Set<Promise<void>>();
   const failures: string[] = [];
@@ -138,7 +138,7 @@ async function namesOfContainers(folder: string): Promise<string[]> {
   return entries.filter(isOne).map(({ parentPath, name }) => join(parentPath, name));
 }
 
-/** What the agents and the control plane have logged as errors. */
+/** Errors in the logs of the agents and the control plane. */
 async function defects(): Promise<string[]> {
   const names = (await readdir(fleet.root)).filter((name) => name.endsWith(".log"));
   const texts = await Promise.all(

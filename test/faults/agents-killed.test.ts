@@ -1,4 +1,4 @@
-/** kill -9 of every agent: containers go on, and the restarted agents have them again. The bench says how soon. */
+/** SIGKILL of every agent: containers run on, and the restarted agents find them again. The bench measures how soon. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 

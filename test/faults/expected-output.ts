@@ -1,4 +1,4 @@
-/** What a producer of known content writes: the bytes that come are compared with it one by one, however they are cut into pieces. */
+/** The known output of a producer: arriving bytes are compared with it one by one, however they are cut into pieces. */
 export class ExpectedOutput {
   readonly #parts: Iterator<Uint8Array, never>;
   #part: Uint8Array = new Uint8Array(0);
@@ -9,17 +9,17 @@ export class ExpectedOutput {
     this.#parts = parts;
   }
 
-  /** How much has come. */
+  /** The number of bytes that have arrived. */
   get length(): number {
     return this.#length;
   }
 
-  /** Whether what has come ends where a part does. */
+  /** Whether the bytes that have arrived end where a part ends. */
   get isWhole(): boolean {
     return this.#part.length === 0;
   }
 
-  /** @throws Error when it is not what the producer writes next */
+  /** @throws Error when the bytes are not those that the producer writes next */
   take(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length;) {
       if (this.#part.length === 0) this.#part = this.#parts.next().value;

@@ -1,4 +1,4 @@
-/** A host whose link is down: the fleet says so at once and goes on without it. */
+/** A host whose link is down: the fleet reports it at once and works without it. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -43,7 +43,7 @@ test("shows the host as unreachable and its containers' age, answers at once, an
     { what: "the host to be unreachable" },
   );
 
-  // Not sent to the host, and so not waited for.
+  // Not sent to the host, so the reply comes at once.
   await expect(api.containers.stop.mutate({ container: long.id })).rejects.toMatchObject({
     code: "HOST_UNREACHABLE",
     details: { outcome: "not-delivered" },

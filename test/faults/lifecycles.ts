@@ -1,4 +1,4 @@
-/** Lives of containers that go on whatever becomes of their host's agent meanwhile. */
+/** Lifecycles of containers that survive failures of their host's agent. */
 import type { ApiInputs } from "@podfleet/client/api";
 import type { Client } from "@podfleet/client/client";
 import { persist, retrying } from "@podfleet/client/retrying";
@@ -11,7 +11,7 @@ type Steps = ApiInputs["containers"]["batch"]["steps"];
 
 const outage = { whenHostSilent: "retry", outageMaxMs: 120_000 } as const;
 
-/** Each leaves no container, and throws when anything comes out as it must not. */
+/** The kinds of lifecycle. Each removes its containers, and throws on any wrong result. */
 export const lifecycles: Readonly<Record<string, (life: Life) => Promise<void>>> = {
   "a run to its end": async (life) => {
     await life.create({ command: shell("echo ran; exit 7") });
@@ -86,7 +86,7 @@ function shell(script: string): string[] {
   return ["sh", "-c", script];
 }
 
-/** One container of one host, each of whose steps is presented until its outcome is known. */
+/** One container of one host. Each step is retried with the same id until its outcome is known. */
 export class Life {
   readonly #client: Client;
   readonly #host: string;
@@ -127,13 +127,13 @@ export class Life {
     );
     const failed = done.steps?.find(({ status }) => status === "failed");
     if (failed?.status !== "failed") return;
-    // Nobody can tell how a command has ended whose start was cut off.
+    // The exit code of a command whose start was interrupted may be unknown.
     if (!isOneOf(failed.error.code, "INTERRUPTED", "COMMAND_FAILED")) {
       throw new Error(`Step ${failed.verb} failed: ${failed.error.message}`);
     }
   }
 
-  /** Runs a shell script in it, which ends with `code` unless its start was cut off. */
+  /** Runs a shell script in the container, which ends with `code` unless its start was interrupted. */
   async runCommand(script: string, code: number): Promise<void> {
     const container = this.#container;
     const spec = { command: shell(script) };
@@ -151,7 +151,7 @@ export class Life {
     }
   }
 
-  /** The exit code of a run, once it has ended. */
+  /** Resolves with the exit code of a run. */
   async exit(run: number, condition: "exit" | "removed" = "exit"): Promise<number | undefined> {
     const container = this.#container;
     return (await this.#client.wait({ container, run, condition }, outage)).exitCode;

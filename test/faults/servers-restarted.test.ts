@@ -1,4 +1,4 @@
-/** kill -9 of nats-server and of Postgres: the fleet goes on when they are back, and nothing acknowledged is lost. */
+/** SIGKILL of nats-server and of Postgres: the fleet recovers when they are back, and nothing acknowledged is lost. */
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -61,7 +61,7 @@ test("Postgres killed: what was acknowledged is there, and a script that retries
   const { client, postgres } = fleet;
   const before = await runContainer(client, { name: "before", command });
   await postgres.kill();
-  // Hosts may look silent for a moment afterwards, because nobody could note that they were heard; that is a retryable refusal.
+  // Hosts may look silent for a moment afterwards, because their heartbeats could not be recorded; that error is retryable.
   const during = waitFor(async () => runContainerOnce(client, { command }), {
     what: "a container in spite of the outage",
     timeoutMs: 60_000,

@@ -1,4 +1,4 @@
-/** What may happen to a fleet while sessions are open. Each leaves the fleet to recover by itself, and resolves without waiting for that. */
+/** Faults of a fleet while sessions are open. The fleet recovers by itself; a fault resolves without waiting for that. */
 import { testEffort } from "@podfleet/testkit/effort";
 import type { SeededRandom } from "@podfleet/testkit/seed";
 import type { TestProcess } from "@podfleet/testkit/test-process";
@@ -8,7 +8,7 @@ import type { Fleet, FleetHost } from "../fleet/fleet.ts";
 export interface FaultTargets {
   readonly fleet: Fleet;
   readonly host: FleetHost;
-  /** A client that is a process. */
+  /** A client in a process of its own. */
   readonly client: TestProcess;
   readonly random: SeededRandom;
 }

@@ -1,6 +1,6 @@
 /**
- * A client as a program of its own, which may be killed at any moment: it records the output of a session in a file, and goes on from
- * what the file holds when it is started again.
+ * A client as a program of its own, which may be killed at any moment: it records the output of a session in a file, and resumes at
+ * the end of the file when it is started again.
  *
  *     node session-recorder.ts URL TOKEN CONTAINER SESSION FILE
  *
@@ -15,7 +15,7 @@ import { sessionIdSchema } from "@podfleet/model/ids";
 
 export interface Recording {
   readonly pieces: readonly { readonly stream: JournalStream; readonly bytes: Uint8Array }[];
-  /** Where the output that is not recorded yet begins. */
+  /** The offset of the first output that is not recorded yet. */
   readonly next: number;
   /** Length of the file's whole records. */
   readonly length: number;

@@ -1,5 +1,5 @@
 /**
- * Sessions under faults: what arrives is what was produced, byte for byte, and what is typed arrives once, while agents, control planes,
+ * Sessions under faults: output arrives byte for byte, and input arrives once, while agents, control planes,
  * nats-server and clients are killed, and the link is cut and disturbed.
  *
  * PODFLEET_TEST_EFFORT=20 has 1,000 faults.
@@ -27,7 +27,7 @@ import { readRecording } from "./session-recorder.ts";
 
 const faultCount = 50 * testEffort;
 const pauseMsMax = 400;
-/** After a fault that was the last for a while. */
+/** The longest recovery after the last fault of a group. */
 const recoverMsMax = 60_000;
 const endMsMax = 60_000;
 
@@ -47,7 +47,7 @@ afterAll(async () => {
 
 type Expected = Readonly<Partial<Record<JournalStream, ExpectedOutput>>>;
 
-/** Writes until the file /stop is there, and ends with 0 wherever in its body that finds it. */
+/** Writes until the file /stop exists, and then ends with 0. */
 function untilStopped(body: string): string[] {
   return ["sh", "-c", `i=0; while [ ! -e /stop ]; do i=$((i+1)); ${body}; done; exit 0`];
 }
@@ -96,7 +96,7 @@ async function producers() {
   };
 }
 
-/** @throws Error as soon as something else comes than what is expected */
+/** @throws Error at the first byte that is not the expected one */
 async function compare(session: SessionStream, expected: Expected): Promise<void> {
   for await (const piece of session.output) {
     if (piece.type === "gap") throw new Error(`Lost ${piece.from} to ${piece.to}`);
@@ -108,7 +108,7 @@ async function compare(session: SessionStream, expected: Expected): Promise<void
   if (exitCode !== 0) throw new Error(`Ended with ${exitCode}`);
 }
 
-/** Types numbered lines until it is told to stop, and then the end. @returns how many */
+/** Types numbered lines until `signal` is aborted, and then ends the input. @returns the number of lines */
 async function type(input: WritableStream<Uint8Array>, signal: AbortSignal): Promise<number> {
   const writer = input.getWriter();
   let count = 0;
@@ -122,7 +122,7 @@ async function type(input: WritableStream<Uint8Array>, signal: AbortSignal): Pro
   return count;
 }
 
-/** Resolves when more has come of everything that is expected. */
+/** Resolves when every reader has received more output. */
 async function progress(all: readonly (readonly [string, { expected: Expected }])[]) {
   const outputs = all.flatMap(([name, { expected }]) => {
     return Object.values(expected).map((output) => ({ name, output, length: output.length }));
@@ -189,7 +189,7 @@ test(
     const storm = async (): Promise<void> => {
       let names = Object.keys(faults);
       for (let count = 0; count < faultCount; count += 1) {
-        // Each kind once before any comes again.
+        // Each kind once before any is repeated.
         if (count % names.length === 0) names = random.shuffled(names);
         const name = names[count % names.length] ?? "";
         story.push(name);

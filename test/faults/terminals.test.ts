@@ -1,4 +1,4 @@
-/** A user at a terminal while everything between the keyboard and the command goes away and comes back. */
+/** A user at a terminal while every process between the keyboard and the command is killed and restarted. */
 import type { TestTerminal } from "@podfleet/testkit/test-terminal";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -20,12 +20,12 @@ afterAll(async () => {
 
 const outageMs = 45_000;
 
-/** What was written to a file in the container. */
+/** Reads a file in the container. */
 async function contentOf(path: string): Promise<string> {
   return (await fleet.cli(["exec", "web", "cat", path])).stdout;
 }
 
-/** Both are killed at one moment, and come back one after the other. */
+/** Kills both at once, and starts them again one after the other. */
 async function killAndRestart(): Promise<void> {
   const [replica] = fleet.replicas;
   await Promise.all([host.agent.end("SIGKILL"), replica?.process.end("SIGKILL")]);

@@ -1,4 +1,4 @@
-/** Short forms of what nearly every test does with a fleet's containers. */
+/** Helpers that create, start, read and remove a fleet's containers. */
 import type { Client } from "@podfleet/client/client";
 import { retrying } from "@podfleet/client/retrying";
 import type { ContainerSummary } from "@podfleet/model/container/record";
@@ -6,7 +6,7 @@ import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import { hasCode } from "@podfleet/model/errors";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
-/** Of busybox unless the spec names another image. */
+/** A spec whose image is busybox unless it names another. */
 export type ContainerWish = Omit<ContainerSpecInput, "image"> & { readonly image?: string };
 
 /** Creates a container and starts it. */
@@ -48,7 +48,7 @@ export async function runContainerOnce(
   return started.container;
 }
 
-/** What a container has written to each stream so far. */
+/** The output of a container on each stream so far. */
 export async function outputOf(
   client: Client,
   container: string,

@@ -24,9 +24,9 @@ import { execa } from "execa";
 import { buildApps } from "../../scripts/build.ts";
 
 export interface FleetOptions {
-  /** 3 when absent. */
+  /** The number of hosts; 3 when absent. */
   readonly hosts?: number;
-  /** Replicas of the control plane; 1 when absent. */
+  /** The number of replicas of the control plane; 1 when absent. */
   readonly replicas?: number;
   /** Further settings of the agents. */
   readonly agentEnv?: Readonly<Record<string, string>>;
@@ -59,7 +59,7 @@ export interface Fleet extends AsyncDisposable {
   readonly replicas: readonly Replica[];
   readonly nats: TestNatsServer;
   readonly postgres: TestPostgres;
-  /** Of the first replica. */
+  /** A client of the first replica. */
   readonly client: Client;
   /** A client of one replica, on connections of its own. */
   readonly clientOf: (replica: Replica) => Client;
@@ -72,7 +72,7 @@ export interface Fleet extends AsyncDisposable {
 }
 
 export interface CliOptions {
-  /** What it reads from standard input; nothing when absent. */
+  /** The standard input; empty when absent. */
   readonly input?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -283,7 +283,7 @@ async function makeCommand(root: string): Promise<string> {
 
 const apps = join(import.meta.dirname, "../../apps");
 
-/** Arguments of Node, as set-up has them. A source map would take an agent more memory than all the rest does. */
+/** Arguments of Node, the same as set-up's. A source map would take an agent more memory than everything else. */
 const programs = {
   controlPlane: [
     "--enable-source-maps",

@@ -9,7 +9,7 @@ import { listFiles, readText, root } from "./repository.ts";
 
 const documents = listFiles().filter((path) => path.endsWith(".md"));
 
-/** A document elsewhere is a plan or a diary; say it in one of these. */
+/** The places for documents. A document elsewhere is a plan or a diary: its facts belong into one of these. */
 const places = [
   /^(README|ARCHITECTURE|CONTRIBUTING|CHANGELOG)\.md$/,
   /^docs\/(SPECIFICATION|container-methods|errors|glossary)\.md$/,

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 
 export const root = resolve(import.meta.dirname, "../..");
 
-/** As .gitignore has them, and git's own. */
+/** Folders that .gitignore names, and git's own. */
 const ignored = /^(node_modules|dist|\.dist-.*|.*\.log|\.vitest|coverage|\.git)$/;
 
 /** Every file that is or would be committed, relative to the root; git need not be there to tell. */

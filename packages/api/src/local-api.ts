@@ -10,9 +10,9 @@ import { appRouter } from "./router.ts";
 export type LocalApi = ReturnType<typeof appRouter.createCaller>;
 
 export interface LocalApiOptions {
-  /** Cuts the calls short. */
+  /** Cancels the calls. */
   readonly signal?: AbortSignal | undefined;
-  /** Told of failures that are podfleet's own. */
+  /** Called with defects. */
   readonly onDefect: (error: unknown, path: string | undefined) => void;
 }
 
@@ -47,7 +47,7 @@ function isAsyncIterable(answer: unknown): answer is AsyncIterable<unknown> {
   return typeof answer === "object" && answer !== null && Symbol.asyncIterator in answer;
 }
 
-/** What a subscription yields, as its type says. */
+/** The events of a subscription, typed. */
 async function* eventsOf(
   yielded: AsyncIterable<unknown>,
   fail: (error: unknown) => PodfleetError,

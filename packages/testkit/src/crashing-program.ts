@@ -1,4 +1,4 @@
-/** Programs that are killed on the way. */
+/** Runs programs and kills them at random moments. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { basename, dirname, join } from "node:path";
@@ -8,14 +8,14 @@ import { systemClock } from "@podfleet/base/clock";
 import { ensureBundle } from "../../../scripts/build.ts";
 
 export interface Crash {
-  /** Called when the program has said that it is ready; SIGKILL follows when it resolves. Without any moment to die at, it is left to end. */
+  /** Called when the program is ready; SIGKILL follows when it resolves. Without any time to kill it, the program runs to its end. */
   readonly killWhen?: (() => Promise<unknown>) | undefined;
-  /** SIGKILL follows so long after it was ready. */
+  /** The time from ready to SIGKILL. */
   readonly killAfterMs?: number | undefined;
 }
 
 /**
- * Runs a program with `plan` as its argument, as JSON. It says by its first output that it is ready.
+ * Runs a program with `plan` as its argument, as JSON. Its first output means that it is ready.
  * @returns whether it was killed, once it has ended
  */
 export async function runAndCrash(
@@ -43,10 +43,10 @@ export async function runAndCrash(
 }
 
 /**
- * Bundles a program, as from its sources it would start several times as slowly.
+ * Bundles a program into one file, which starts several times faster than its sources.
  * @param source in the folder `src` of its package
  * @param asset a folder that it reads, from the repository's root
- * @returns the bundle's path
+ * @returns the program file's path
  */
 export async function bundleProgram(source: string, asset: string): Promise<string> {
   const folder = join(dirname(source), "..");

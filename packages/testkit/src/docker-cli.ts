@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Where set-up puts Debian's (infra/bootstrap, docker-cli.mjs). */
+/** The path where set-up unpacks Debian's CLI (infra/bootstrap, docker-cli.mjs). */
 const ownPath = "/opt/podfleet/docker/bin/docker";
 
 /** Docker's CLIs of this machine: Debian's, which set-up unpacks for tests, and one that was installed by other means. */
@@ -16,7 +16,7 @@ function isProgram(path: string): boolean {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
-    // Safe to ignore: what cannot be run is no program.
+    // Safe to ignore: there is no such program.
     return false;
   }
 }

@@ -1,11 +1,11 @@
-/** A client of Docker's API that speaks bytes: it writes a request to a socket and reads what comes back, as it is. */
+/** A client of Docker's API at the level of bytes: it writes a request to a socket and reads the raw response. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
 import { withDeadline } from "@podfleet/base/deadline";
 
 export interface DockerAddress {
-  /** A Unix socket's path, or where the control plane listens. */
+  /** A Unix socket's path, or the control plane's host and port. */
   readonly at: string;
   readonly token?: string;
 }
@@ -32,7 +32,7 @@ export class DockerWire implements Disposable {
   readonly headers: Readonly<Record<string, string>>;
   readonly #reader: Reader;
 
-  /** Resolves when the head of the answer is there. */
+  /** Resolves when the response's head has arrived. */
   static async open(address: DockerAddress, request: WireRequest): Promise<DockerWire> {
     const { hostname, port } = address.at.startsWith("/") ? {} : new URL(address.at);
     const options = hostname ? { host: hostname, port: Number(port) } : { path: address.at };
@@ -60,12 +60,12 @@ export class DockerWire implements Disposable {
     this.headers = head.headers;
   }
 
-  /** The body of an answer that has a length. */
+  /** Reads the body of a response with a content length. */
   async body(): Promise<string> {
     return (await this.#reader.take(Number(this.headers["content-length"] ?? 0))).toString();
   }
 
-  /** The next frame; undefined at the end. */
+  /** Reads the next frame; undefined at the end. */
   async frame(): Promise<WireFrame | undefined> {
     const header = await this.#reader.find(8);
     if (header === undefined) return undefined;
@@ -73,7 +73,7 @@ export class DockerWire implements Disposable {
     return { stream: header.readUInt8(0), text };
   }
 
-  /** What each stream has written, up to the end. */
+  /** Reads to the end and returns the output of each stream. */
   async streams(): Promise<{ stdout: string; stderr: string }> {
     const texts = { stdout: "", stderr: "" };
     for (;;) {
@@ -83,12 +83,12 @@ export class DockerWire implements Disposable {
     }
   }
 
-  /** Raw bytes up to `end`. */
+  /** Reads raw bytes up to `end`. */
   async until(end: string): Promise<string> {
     return await this.#reader.until(end);
   }
 
-  /** Raw bytes up to the end. */
+  /** Reads raw bytes up to the end. */
   async rest(): Promise<string> {
     return await this.#reader.rest();
   }
@@ -97,12 +97,12 @@ export class DockerWire implements Disposable {
     this.socket.write(bytes);
   }
 
-  /** No more will be written; what comes is still read. */
+  /** Half-closes the connection; it can still be read. */
   halfClose(): void {
     this.socket.end();
   }
 
-  /** As when the client is killed. */
+  /** Closes the connection as the kernel does when the client is killed. */
   [Symbol.dispose](): void {
     this.socket.destroy();
   }
@@ -122,7 +122,7 @@ function headOf({ token }: DockerAddress, request: WireRequest): string {
   return `${lines.join("\r\n")}\r\n\r\n${body ?? ""}`;
 }
 
-/** Takes what a socket gives piece by piece. */
+/** Reads a socket by length and by delimiter. */
 class Reader {
   #buffer = Buffer.alloc(0);
   #isEnded = false;
@@ -147,7 +147,7 @@ class Reader {
     return taken ?? Buffer.alloc(0);
   }
 
-  /** undefined at the end. */
+  /** Reads the next chunk; undefined at the end. */
   async find(length: number): Promise<Buffer | undefined> {
     await this.#wait(() => this.#buffer.length >= length || this.#isEnded);
     if (this.#buffer.length === 0) return undefined;

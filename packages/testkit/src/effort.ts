@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** How many times as long randomised tests go on as they do in CI: `PODFLEET_TEST_EFFORT=10`. */
+/** The factor by which randomised tests run longer than in CI: `PODFLEET_TEST_EFFORT=10`. */
 export const testEffort = z.coerce
   .number()
   .int()

@@ -1,9 +1,9 @@
 /**
  * Faults of the OCI runtime and of conmon, chosen per container by an annotation: `podfleet.test/fail-points`, points separated
- * by ";", each `TOOL VERB: WHEN ACTION` and passed once.
+ * by ";", each `TOOL VERB: WHEN ACTION` and triggered once.
  *
  *     TOOL VERB  the call: `runc create`, `runc kill`, `conmon create`
- *     WHEN       `before` or `after` what the real tool does
+ *     WHEN       `before` or `after` the real tool runs
  *     ACTION     `fail`         it ends with 1
  *                `hang`         it does not end
  *                `delay 0.5`    it takes so many seconds longer
@@ -11,7 +11,7 @@
  *                `stop`         it waits for the engine's end, and ends with 1
  *                `hold`         it waits for the engine's end, and goes on
  *
- * An engine takes part when `directory` is one of its `toolDirectories`.
+ * They apply to an engine with `directory` among its `toolDirectories`.
  */
 import { existsSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
@@ -31,7 +31,7 @@ export class FailPoints {
     this.pidFile = join(directory, "engine.pid");
   }
 
-  /** Puts the stand-ins into a new directory. */
+  /** Writes the wrappers of runc and conmon into a new directory. */
   static async install(directory: string): Promise<FailPoints> {
     await mkdir(join(directory, "reached"), { recursive: true });
     const script = join(import.meta.dirname, "fail-point.sh");
@@ -39,12 +39,12 @@ export class FailPoints {
     return new FailPoints(directory);
   }
 
-  /** The annotations of a container that is to meet these points. */
+  /** The annotations that set these points for a container. */
   static annotations(...points: string[]): Record<string, string> {
     return { "podfleet.test/fail-points": points.join(";") };
   }
 
-  /** Whether the container has met the point. */
+  /** Whether the point was triggered for the container. */
   isReached(id: ContainerId, point: string): boolean {
     return existsSync(join(this.directory, "reached", `${id} ${point}`));
   }

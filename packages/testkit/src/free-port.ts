@@ -4,12 +4,12 @@ import { createServer } from "node:net";
 
 import { hasErrno } from "@podfleet/base/errno";
 
-/** Below the ports that Linux gives to outgoing connections: one of those could take it while the port's server is restarted. */
+/** A range below Linux's ephemeral ports: an outgoing connection could take one of those while the port's server restarts. */
 const portMin = 15_000;
 const portMax = 32_000;
 const attemptsMax = 100;
 
-/** A TCP port that nothing listens on at `host` at this moment. */
+/** Finds a TCP port that nothing listens on at `host` at this moment. */
 export async function freePort(host = "127.0.0.1"): Promise<number> {
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
     const port = randomInt(portMin, portMax);

@@ -7,7 +7,7 @@ interface Sleep {
   readonly end: () => void;
 }
 
-/** The system's clock, but for sleeps of the durations that a test holds: those last until the test ends them. */
+/** The system's clock, except for sleeps of the durations that a test holds: those last until the test ends them. */
 export class HeldClock implements Clock {
   readonly #held: ReadonlySet<number>;
   readonly #sleeps = new Set<Sleep>();
@@ -37,7 +37,7 @@ export class HeldClock implements Clock {
     }
   }
 
-  /** Resolves once something sleeps for so long, with what ends that sleep. */
+  /** Resolves once something sleeps for `durationMs`, with a function that ends that sleep. */
   async sleeping(durationMs: number): Promise<() => void> {
     const { end } = await waitFor(
       () => [...this.#sleeps].find((sleep) => sleep.durationMs === durationMs),

@@ -7,14 +7,14 @@ export interface NatsProcess extends AsyncDisposable {
   readonly url: string;
   /** Ends the server with SIGKILL. */
   readonly kill: () => Promise<void>;
-  /** Starts it again at the same address, with the files that it had. */
+  /** Starts the server again at the same address, with its files. */
   readonly restart: () => Promise<void>;
 }
 
 export interface NatsPlace {
   readonly host: string;
   readonly port: number;
-  /** Gone when the server is disposed of. */
+  /** The server's folder; removed when the server is disposed of. */
   readonly folder: string;
 }
 

@@ -9,7 +9,7 @@ import { z } from "zod";
 
 const seedLimit = 2 ** 31;
 
-/** undefined: each test makes up its own. */
+/** The seed from the environment; when undefined, each test generates its own. */
 export const givenSeed = z.coerce
   .number()
   .int()
@@ -25,7 +25,7 @@ export function printedSeed(what: string): number {
   return seed;
 }
 
-/** Random choices that a seed decides. */
+/** A pseudo-random generator. */
 export class SeededRandom {
   readonly seed: number;
   #state: number;
@@ -35,7 +35,7 @@ export class SeededRandom {
     this.#state = seed;
   }
 
-  /** At least 0 and less than 1; mulberry32. */
+  /** Returns a number at least 0 and less than 1 (mulberry32). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     const state = this.#state;
@@ -44,7 +44,7 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0 to below `limit`. */
+  /** Returns an integer at least 0 and less than `limit`. */
   below(limit: number): number {
     return Math.floor(this.next() * limit);
   }
@@ -55,7 +55,7 @@ export class SeededRandom {
   }
 
   /**
-   * Resolves at a random moment between `minMs` and `maxMs` from now: the moment at which a fault strikes or ends. It is never a wait for
+   * Resolves at a random moment between `minMs` and `maxMs` from now, when a fault begins or ends. It is never used to wait for
    * something to have happened.
    */
   async moment(maxMs: number, minMs = 0): Promise<void> {

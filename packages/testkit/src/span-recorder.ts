@@ -4,7 +4,7 @@ import { decodeSpans } from "@podfleet/telemetry/decode-spans";
 import { startTelemetry } from "@podfleet/telemetry/telemetry";
 
 export interface SpanRecorder {
-  /** All spans that have ended since the last call. */
+  /** Returns the spans that have ended since the last call. */
   readonly take: () => Promise<SpanRecord[]>;
 }
 

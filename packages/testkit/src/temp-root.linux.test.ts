@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 
 import { createTempRoot, findLeaks } from "./temp-root.ts";
 
-/** Of cgroup version 1 or hybrid, else the one hierarchy of version 2. */
+/** The mount point of a hierarchy of cgroup version 1, or else of version 2. */
 const hierarchy = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].find((path) => existsSync(path)) ?? "";
 
 const run = promisify(execFile);

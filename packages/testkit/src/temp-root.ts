@@ -1,4 +1,4 @@
-/** A folder of a test's own, which complains about what the test leaves behind in the kernel. */
+/** A temporary folder for a test, whose disposal fails when the test leaves mounts, processes or cgroups behind. */
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,7 +17,7 @@ export interface TempRootOptions {
   readonly cgroupParent?: string;
 }
 
-/** Removed at disposal, which fails when a mount, a process or a cgroup of it remains for longer than 5 s. */
+/** A folder that is removed at disposal. Disposal fails when a mount, a process or a cgroup of it remains for longer than 5 s. */
 export async function createTempRoot(
   name: string,
   options: TempRootOptions = {},
@@ -75,7 +75,7 @@ async function processesNaming(path: string): Promise<string[]> {
   return found;
 }
 
-/** In any hierarchy, version 1 or 2; the parent itself may stay. */
+/** Finds cgroups in any hierarchy, version 1 or 2; the parent itself may stay. */
 async function cgroupsOf(parent: string): Promise<string[]> {
   const root = "/sys/fs/cgroup";
   const hierarchies = ["", ...(await readdir(root))].map((name) => join(root, name, parent));

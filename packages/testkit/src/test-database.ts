@@ -11,7 +11,7 @@ import {
 import { createTempRoot } from "./temp-root.ts";
 
 export interface TestPostgres extends AsyncDisposable {
-  /** A new database: a copy of the one that `prepare` filled, or an empty one. */
+  /** Creates a database: a copy of the template that `prepare` filled, or an empty one. */
   readonly createDatabase: () => Promise<TestDatabase>;
   /** Ends the server with SIGKILL, as a crash would. */
   readonly kill: () => Promise<void>;
@@ -25,11 +25,11 @@ export interface TestDatabase extends AsyncDisposable {
 export interface TestPostgresOptions {
   /** Fills the template, once: `(url) => migrate(url)`. It must close its connections. */
   readonly prepare?: (url: string) => Promise<void>;
-  /** With fsync, for tests that kill the server. */
+  /** Turns on fsync, for tests that kill the server. */
   readonly durable?: boolean;
 }
 
-/** For `beforeAll`; disposed of in `afterAll`. The server ends with the test process in any case. */
+/** Starts the server in `beforeAll`; disposed of in `afterAll`. The server ends with the test process in any case. */
 export async function startTestPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
   const root = await createTempRoot("postgres");
   const launch = {

@@ -10,7 +10,7 @@ import { waitFor } from "./wait-for.ts";
 
 const run = promisify(execFile);
 
-/** Whether the address is there: nothing listens on the port, so one that is there refuses the connection. */
+/** Whether the address can be reached: nothing listens on the port, so a reachable address refuses the connection. */
 async function reaches(host: TestHostNetwork, address: string): Promise<boolean> {
   const dial = ["timeout", "1", "bash", "-c", `exec 3<>/dev/tcp/${address}/9`];
   const dialled = run("nsenter", [`--net=${host.namespacePath}`, "--", ...dial]);

@@ -19,7 +19,7 @@ export interface TestHostNetwork {
   readonly cut: () => Promise<void>;
   /** Brings the link up again. */
   readonly join: () => Promise<void>;
-  /** Until `unthrottle`, the host sends so many kilobits a second at most; what cannot wait in the queue is dropped. */
+  /** Limits what the host sends until `unthrottle`; packets that do not fit the queue are dropped. */
   readonly throttle: (limits: { kilobits: number; queueBytes: number }) => Promise<void>;
   readonly unthrottle: () => Promise<void>;
 }
@@ -27,7 +27,7 @@ export interface TestHostNetwork {
 const hostsMax = 250;
 
 /**
- * Disposal removes the links and namespaces; nothing may run in the namespaces then.
+ * Creates the network. Disposal removes the links and namespaces; nothing may run in the namespaces then.
  * @param label 4 hex digits, which tell the networks of this machine apart
  */
 export async function createTestNetwork(label: string): Promise<TestNetwork> {
@@ -60,7 +60,7 @@ async function addHost(
   await ip("netns", "add", name);
   stack.defer(async () => await ip("netns", "delete", name));
   await ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name);
-  // Before the namespace: the kernel deletes a namespace's links in its own time.
+  // Deleted before the namespace, whose links the kernel deletes later.
   stack.defer(async () => await ip("link", "delete", name));
   await ip("link", "set", name, "master", bridge, "up");
   await ip("-netns", name, "address", "add", `${address}/24`, "dev", "eth0");
@@ -81,7 +81,7 @@ async function addHost(
   };
 }
 
-/** Within 10.128.0.0/10, which set-up leaves alone. */
+/** A subnet of 10.128.0.0/10, which set-up does not use. */
 function subnetPrefix(label: string): string {
   if (!/^[0-9a-f]{4}$/.test(label)) throw new Error(`"${label}" must be 4 hex digits`);
   const [high = 0, low = 0] = Buffer.from(label, "hex");

@@ -1,4 +1,4 @@
-/** A program as a process of its own, which a test may kill at any moment and start again. */
+/** A program that a test can kill at any moment and start again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
@@ -6,19 +6,19 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { withDeadline } from "@podfleet/base/deadline";
 
 export interface TestProcessOptions {
-  /** For error messages. */
+  /** The name in error messages. */
   readonly name: string;
-  /** Absolute path of a program and its arguments. */
+  /** The absolute path of the program, and its arguments. */
   readonly command: readonly string[];
-  /** Its whole environment. */
+  /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Gets what it prints, run after run. */
+  /** The file that the output of all runs is appended to. */
   readonly logPath: string;
 }
 
 const endTimeoutMs = 15_000;
 
-/** The run ends with the test process, even when that is killed. */
+/** Ends the program with this process, even when this process is killed. */
 const dieWithParent = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--"] as const;
 
 export class TestProcess {
@@ -33,7 +33,7 @@ export class TestProcess {
     return this.#child?.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** @throws Error while it does not run */
+  /** @throws Error when the program does not run */
   get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined || !this.isRunning)
@@ -41,7 +41,7 @@ export class TestProcess {
     return pid;
   }
 
-  /** Begins a run; the program may take a while until it is of use. */
+  /** Starts the program; it may take a while until it is ready. */
   start(): void {
     if (this.isRunning) throw new Error(`${this.#options.name} is running already`);
     const [program, ...args] = [...dieWithParent, ...this.#options.command];
@@ -57,7 +57,7 @@ export class TestProcess {
     }
   }
 
-  /** Ends it, if it runs, and resolves when it has ended. SIGKILL leaves it no time for anything. */
+  /** Ends the program if it runs, and resolves when it has ended. */
   async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
     const child = this.#child;
     if (!child || !this.isRunning) return;
@@ -68,7 +68,7 @@ export class TestProcess {
     });
   }
 
-  /** The end of what it has printed. */
+  /** The end of the program's output. */
   lastWords(): string {
     return readFileSync(this.#options.logPath, "utf8").slice(-2_000);
   }

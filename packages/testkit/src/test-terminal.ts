@@ -1,4 +1,4 @@
-/** A program on a terminal: a pseudo-terminal that a test types on, and the screen that a terminal emulator draws of what it prints. */
+/** A program on a pseudo-terminal that a test types on, and the screen of a terminal emulator. */
 import { type IPty, spawn } from "@lydell/node-pty";
 import { withDeadline } from "@podfleet/base/deadline";
 import type { TerminalSize } from "@podfleet/model/exec";
@@ -41,7 +41,7 @@ export class TestTerminal implements AsyncDisposable {
       this.#printed.push(data as Uint8Array);
       this.#emulator.write(data as Uint8Array);
     });
-    // What a terminal says when it is asked, such as where its cursor is.
+    // The emulator's answers to queries, such as the position of the cursor.
     this.#emulator.onData((answer) => {
       if (!this.#isOver) this.#pty.write(answer);
     });
@@ -51,7 +51,7 @@ export class TestTerminal implements AsyncDisposable {
     });
   }
 
-  /** All that was printed so far, as Latin-1: a character for each byte. */
+  /** The output so far, as Latin-1: a character for each byte. */
   get text(): string {
     return Buffer.concat(this.#printed).toString("latin1");
   }
@@ -66,7 +66,7 @@ export class TestTerminal implements AsyncDisposable {
     this.#pty.resize(width, height);
   }
 
-  /** What a user sees: a line for each row, without blanks at the ends. */
+  /** The screen: a line for each row, without blanks at the ends. */
   async screen(): Promise<string[]> {
     await new Promise<void>((resolve) => this.#emulator.write("", resolve));
     const buffer = this.#emulator.buffer.active;
@@ -74,13 +74,13 @@ export class TestTerminal implements AsyncDisposable {
     return rows.map((row) => buffer.getLine(row)?.translateToString().trimEnd() ?? "");
   }
 
-  /** Resolves with the match when what was printed since `from`, an index into `text`, matches. */
+  /** Resolves with the match when the output since `from`, an index into `text`, matches. */
   async printed(pattern: RegExp, { from = 0, ...wait }: TerminalWait & { from?: number } = {}) {
     const match = (): RegExpExecArray | null => pattern.exec(this.text.slice(from));
     return await this.#until(`${String(pattern)} to be printed`, match, wait);
   }
 
-  /** Resolves when `check` of what the screen shows neither throws nor returns false. */
+  /** Resolves when `check` of the screen neither throws nor returns false. */
   async shows(check: (rows: readonly string[]) => unknown, wait: TerminalWait = {}): Promise<void> {
     const isShown = async (): Promise<boolean> => check(await this.screen()) !== false;
     await this.#until("the screen to show it", isShown, wait);
@@ -93,7 +93,7 @@ export class TestTerminal implements AsyncDisposable {
     });
   }
 
-  /** Takes the terminal away, as closing its window does. */
+  /** Closes the terminal, as closing its window does. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isOver) this.#pty.kill("SIGHUP");
     await this.ended();

@@ -7,11 +7,11 @@ export interface WaitOptions {
   readonly what: string;
 }
 
-/** Long enough for a machine that does much else: it ends a wait for what never comes, and measures nothing. */
+/** The default deadline, long enough for a busy machine: it ends a wait that would never succeed, and measures nothing. */
 const defaultTimeoutMs = 15_000;
 
 /**
- * Asks `condition` until it returns something truthy, and returns that. An error of `condition` counts as not yet, and is the
+ * Calls `condition` until it returns something truthy, and returns that. An error of `condition` counts as not yet, and is the
  * cause of the failure when the deadline passes.
  */
 export async function waitFor<T>(

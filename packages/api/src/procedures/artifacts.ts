@@ -20,7 +20,7 @@ const addInput = z.strictObject({
     .refine((bytes) => bytes.length <= bytesMax, "must have at most 4 MiB; upload longer ones"),
 });
 
-/** Named files that are kept with a container. */
+/** Artifacts: named files that are kept with a container. */
 export const artifactsRouter = router({
   ...mutationsOf("artifact"),
 
@@ -37,7 +37,7 @@ export const artifactsRouter = router({
       async ({ ctx, input, signal = never }) => await ctx.services.artifacts.get(input, signal),
     ),
 
-  /** By name. */
+  /** Lists artifacts by name. */
   list: procedure
     .input(z.strictObject({ container }))
     .query(async ({ ctx, input }) => await ctx.services.artifacts.list(input.container)),

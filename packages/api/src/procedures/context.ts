@@ -3,10 +3,10 @@ import type { Caller } from "@podfleet/model/caller";
 
 import type { Services } from "../services/services.ts";
 
-/** There is none without a caller who has presented a valid token. */
+/** The context of a call. Its caller is authenticated. */
 export interface ApiContext {
   readonly services: Services;
   readonly caller: Caller;
-  /** Holds the caller's span, from the `traceparent` header. */
+  /** The trace context from the `traceparent` header. */
   readonly callerContext: Context;
 }

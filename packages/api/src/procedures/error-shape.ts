@@ -1,4 +1,4 @@
-/** The API's one place where an error gets its outer form: `data.podfleet` holds the registry's code, message and details. */
+/** Formats errors for callers of the API: `data.podfleet` holds the registry's code, message and details. */
 import { errorKinds, PodfleetError, type WireError } from "@podfleet/model/errors";
 import { inputError } from "@podfleet/model/input-error";
 import { TRPCError } from "@trpc/server";
@@ -9,7 +9,7 @@ import {
 import { ZodError } from "zod";
 
 interface ErrorSource {
-  /** The operating failure that an error comes down to; undefined for a defect. */
+  /** Finds the operating failure behind an error; undefined for a defect. */
   readonly findFailure?: ((error: unknown) => PodfleetError | undefined) | undefined;
   readonly input?: unknown;
 }
@@ -31,7 +31,7 @@ export function httpStatusOf(error: WireError): number {
   return getStatusCodeFromKey(errorKinds[error.code].trpcCode);
 }
 
-/** What the caller is told. The cause of a defect stays in the log. */
+/** The error that the caller gets. The cause of a defect is logged only. */
 export function wireErrorOf(error: unknown, { findFailure, input }: ErrorSource): WireError {
   const cause = error instanceof TRPCError ? (error.cause ?? error) : error;
   if (cause instanceof PodfleetError) return tellable(cause).toWire();
@@ -42,12 +42,12 @@ export function wireErrorOf(error: unknown, { findFailure, input }: ErrorSource)
 
 const defect = new PodfleetError("INTERNAL", "Internal failure: the control plane's log says why");
 
-/** An agent's defect has a message of its own; this process's may say more than a caller should read. */
+/** The message of an INTERNAL error. An agent's is meant for callers; that of this process may say more than a caller should read. */
 function tellable(error: PodfleetError): PodfleetError {
   return error.code === "INTERNAL" && error.cause !== undefined && !error.details ? defect : error;
 }
 
-/** What tRPC or fastify refuse before any code of ours runs. */
+/** Errors of requests that tRPC or fastify refuse. */
 const refusals: ReadonlySet<TRPCError["code"]> = new Set([
   "PARSE_ERROR",
   "BAD_REQUEST",

@@ -4,12 +4,12 @@ import { eventListInput, eventWatchInput } from "../requests/events.ts";
 import { never, procedure, router } from "./trpc.ts";
 
 export const eventsRouter = router({
-  /** The last `limit` of those that fit, oldest first. */
+  /** Lists the last `limit` matching events, oldest first. */
   list: procedure
     .input(eventListInput)
     .query(async ({ ctx, input }) => await ctx.services.events.list(input)),
 
-  /** In order of position and without gaps, until the caller goes away. */
+  /** Yields events in order of position and without gaps, until the caller goes away. */
   watch: procedure.input(eventWatchInput).subscription(async function* ({
     ctx,
     input,

@@ -5,7 +5,7 @@ import type { LogsRequest } from "../services/containers.ts";
 import type { Services } from "../services/services.ts";
 import { never } from "./trpc.ts";
 
-/** The chunks of a journal as events, each with the offset after it as its id. */
+/** Yields the chunks of a journal as events, each with the offset after it as its id. */
 export async function* followLogs(
   { containers }: Pick<Services, "containers">,
   input: Omit<LogsRequest, "offset"> & { readonly lastEventId?: string | undefined },

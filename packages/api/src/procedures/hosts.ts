@@ -4,7 +4,7 @@ import { hostReferenceSchema } from "../requests/fields.ts";
 import { procedure, router } from "./trpc.ts";
 
 export const hostsRouter = router({
-  /** By name. */
+  /** Lists hosts by name. */
   list: procedure.query(async ({ ctx }) => await ctx.services.hosts.list()),
 
   inspect: procedure

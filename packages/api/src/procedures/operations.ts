@@ -5,7 +5,7 @@ import { operationListInput } from "../requests/operations.ts";
 import { procedure, router } from "./trpc.ts";
 
 export const operationsRouter = router({
-  /** Newest first. */
+  /** Lists operations, newest first. */
   list: procedure
     .input(operationListInput)
     .query(async ({ ctx, input }) => await ctx.services.operations.list(input)),

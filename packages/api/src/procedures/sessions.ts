@@ -1,14 +1,14 @@
 import { sessionCloseInput, sessionListInput } from "../requests/sessions.ts";
 import { procedure, router } from "./trpc.ts";
 
-/** Sessions (model/session). They are opened and resumed by a WebSocket (protocol/stream). */
+/** Sessions (model/session). A WebSocket opens and resumes them (protocol/stream). */
 export const sessionsRouter = router({
-  /** Oldest first, with the hosts that did not answer. */
+  /** Lists sessions, oldest first, and the hosts that did not answer. */
   list: procedure
     .input(sessionListInput)
     .query(async ({ ctx, input }) => await ctx.services.sessions.list(input)),
 
-  /** Its client is told; the command runs on. Harmless when the session has ended. */
+  /** Ends a session and tells its client; the command runs on. Has no effect on a session that has ended. */
   close: procedure
     .input(sessionCloseInput)
     .mutation(async ({ ctx, input }) => await ctx.services.sessions.close(input)),

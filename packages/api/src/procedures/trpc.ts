@@ -1,4 +1,4 @@
-/** The one tRPC instance: transformer, error shape, and a procedure that traces each call. */
+/** The tRPC instance: transformer, error shape, and a procedure that traces each call. */
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { apiTransformer } from "@podfleet/protocol/api-value";
 import { initTRPC } from "@trpc/server";

@@ -23,7 +23,7 @@ export type EventListRequest = z.output<typeof eventListInput>;
 export const eventWatchInput = z
   .strictObject({
     ...filters,
-    /** The position to go on after; it overrides `since`. Without both, only events yet to come are sent. */
+    /** The position to resume after; it overrides `since`. Without both, only new events are sent. */
     lastEventId: z
       .string()
       .regex(/^\d{1,15}$/, "must be a position")
@@ -31,6 +31,6 @@ export const eventWatchInput = z
   })
   .prefault({});
 export type EventWatchRequest = Omit<z.output<typeof eventWatchInput>, "lastEventId"> & {
-  /** The position to go on after; it overrides `since`. */
+  /** The position to resume after; it overrides `since`. */
   readonly after?: number | undefined;
 };

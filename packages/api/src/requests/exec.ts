@@ -1,4 +1,4 @@
-/** What a caller may ask of exec sessions without an operation. */
+/** Inputs of calls about exec sessions that are not operations. */
 import { firstExtraDescriptor, terminalSizeSchema } from "@podfleet/model/exec";
 import { execIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
@@ -8,7 +8,7 @@ import { containerReferenceSchema } from "./fields.ts";
 
 export const onSession = { container: containerReferenceSchema, exec: execIdSchema };
 
-/** Without the container, the id alone finds the session, also one that was created and not started yet. */
+/** An exec session. Without the container, the id alone finds it, also when it was created and not started yet. */
 const bySession = { ...onSession, container: containerReferenceSchema.optional() };
 
 export const execInspectInput = z.strictObject(bySession);
@@ -22,13 +22,13 @@ export type ExecWaitRequest = z.output<typeof execWaitInput>;
 
 export const execListInput = z.strictObject({
   container: containerReferenceSchema,
-  /** Those that have ended too, as long as they are kept. */
+  /** Includes sessions that have ended, as long as they are kept. */
   all: z.boolean().default(false),
 });
 export type ExecListRequest = z.output<typeof execListInput>;
 
 export const execOutputInput = logsInput.extend({
   exec: execIdSchema,
-  /** What is written to this descriptor, one of those that `preserveFds` opened, and not the two streams. */
+  /** Reads this descriptor, one of those that `preserveFds` opened, instead of the output. */
   descriptor: z.number().int().min(firstExtraDescriptor).optional(),
 });

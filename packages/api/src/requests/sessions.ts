@@ -5,10 +5,10 @@ import { containerReferenceSchema } from "./fields.ts";
 
 export const sessionListInput = z
   .strictObject({
-    /** Of this container; of all when absent. The full id finds one that was removed lately too. */
+    /** The container; all when absent. The full id also finds a container that was removed lately. */
     container: containerReferenceSchema.optional(),
     session: sessionIdSchema.optional(),
-    /** Those that have ended too, as long as they are kept. */
+    /** Includes sessions that have ended, as long as they are kept. */
     all: z.boolean().default(false),
   })
   .prefault({});
@@ -16,7 +16,7 @@ export type SessionListRequest = z.output<typeof sessionListInput>;
 
 export const sessionCloseInput = z.strictObject({
   session: sessionIdSchema,
-  /** Its container, which saves asking every host. */
+  /** The session's container; when given, only its host is asked. */
   container: containerReferenceSchema.optional(),
 });
 export type SessionCloseRequest = z.output<typeof sessionCloseInput>;

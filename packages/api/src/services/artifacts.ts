@@ -13,10 +13,10 @@ export interface ArtifactAddRequest extends OperationRequest, ArtifactReference 
 }
 
 export interface ArtifactService {
-  /** Takes the place of one of that name. @throws PodfleetError what the operation fails with */
+  /** Replaces an artifact of that name. @throws PodfleetError the operation's failure */
   add(request: ArtifactAddRequest, signal: AbortSignal): Promise<MutationResult>;
   /** @throws PodfleetError ARTIFACT_NOT_FOUND; INVALID_INPUT when it is longer than 4 MiB */
   get(request: ArtifactReference, signal: AbortSignal): Promise<Uint8Array>;
-  /** By name. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
+  /** Lists artifacts by name. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
   list(container: string): Promise<Artifact[]>;
 }

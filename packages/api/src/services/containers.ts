@@ -15,22 +15,22 @@ import type {
 
 export interface LogsRequest {
   readonly container: string;
-  /** The output of this exec session instead of the container's own. */
+  /** The exec session whose output is read instead of the container's. */
   readonly exec?: ExecId | undefined;
-  /** What its command writes to this descriptor beside the standard ones: bytes without records. */
+  /** The descriptor to read instead of the output: bytes without records. */
   readonly descriptor?: number | undefined;
-  /** Goes on until the journal has ended. */
+  /** Follows the journal until it has ended. */
   readonly follow: boolean;
-  /** Begins with the last so many lines. */
+  /** Begins with the last `tail` lines. */
   readonly tail?: number | undefined;
   readonly since?: string | undefined;
-  /** Where to go on; it overrides `tail` and `since`. */
+  /** The offset to resume at; it overrides `tail` and `since`. */
   readonly offset?: number | undefined;
 }
 
 /** `container` is a name, an id or the prefix of one. */
 export interface ContainerService {
-  /** Newest first. */
+  /** Lists containers, newest first. */
   list(request: ContainerListRequest): Promise<ContainerSummary[]>;
   /** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID */
   inspect(container: string): Promise<ContainerInspect>;
@@ -40,13 +40,13 @@ export interface ContainerService {
    */
   wait(request: WaitRequest, signal: AbortSignal): Promise<WaitResult>;
   /**
-   * Up to the journal's present end; with `follow`, until it has ended for good, across outages of the host.
+   * Yields the journal up to its present end; with `follow`, until it has ended for good, across outages of the host.
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND, also when it is removed meanwhile; AMBIGUOUS_ID; HOST_UNREACHABLE
    */
   logs(request: LogsRequest, signal: AbortSignal): AsyncGenerator<LogChunk, void>;
   /**
-   * A sample of all containers every `intervalMs`. One that has ended, or whose host does not answer, is not in it; of those that
-   * were named, the first sample has all.
+   * Yields a sample of all containers every `intervalMs`. A container that has ended, or whose host does not answer, is left out; the first
+   * sample has every container that was named, or fails.
    * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, STATE_INVALID, HOST_UNREACHABLE
    */
   stats(request: StatsRequest, signal: AbortSignal): AsyncGenerator<ContainerStats[], void>;
@@ -54,8 +54,8 @@ export interface ContainerService {
   resize(request: ResizeRequest): Promise<void>;
   /** @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE, STATE_INVALID */
   stat(request: StatRequest): Promise<FileStat | null>;
-  /** By path. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
+  /** Lists changed files by path. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
   diff(container: string, signal: AbortSignal): Promise<FileChange[]>;
-  /** By pid. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE, STATE_INVALID */
+  /** Lists processes by pid. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE, STATE_INVALID */
   top(container: string): Promise<ContainerProcess[]>;
 }

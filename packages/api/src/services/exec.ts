@@ -17,7 +17,7 @@ export interface NewExec extends OperationRequest {
 
 export interface CreatedExecStart extends OperationRequest {
   readonly exec: ExecId;
-  /** Over the one that it was created with. */
+  /** The terminal's size; it overrides the one that the session was created with. */
   readonly terminalSize?: TerminalSize | undefined;
 }
 
@@ -32,14 +32,14 @@ export interface ExecService {
    */
   start(request: NewExec): Promise<StartedExec>;
   /**
-   * Makes a session that `startCreated` starts; until then its host knows nothing of it. It is forgotten after a day.
+   * Creates a session that `startCreated` starts; until then its host does not know it. It expires after a day.
    * @throws PodfleetError CANNOT_INVOKE unless the container runs; CONTAINER_NOT_FOUND, AMBIGUOUS_ID; CONFLICT when the operation id
    *   was used for another session
    */
   create(request: NewExec): Promise<ExecSession>;
-  /** As `start`, of a session that `create` has made. @throws PodfleetError EXEC_IN_USE when it has been started before */
+  /** Starts a session that `create` has created. @throws PodfleetError EXEC_IN_USE when it was started before; the errors of `start` */
   startCreated(request: CreatedExecStart): Promise<StartedExec>;
-  /** Oldest first. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
+  /** Lists sessions, oldest first. @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
   list(request: ExecListRequest): Promise<ExecSession[]>;
   /** @throws PodfleetError EXEC_NOT_FOUND, CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE */
   inspect(request: ExecInspectRequest): Promise<ExecSession>;

@@ -8,10 +8,10 @@ import type { OperationRecord, StepResult } from "@podfleet/model/operation";
 
 import type { OperationListRequest } from "../requests/operations.ts";
 
-/** Who asks for an operation, and under which id. */
+/** The caller of an operation, and its id. */
 export interface OperationRequest {
   readonly caller: Caller;
-  /** Names the operation, so that a retry with the same id takes effect once; made up when absent. */
+  /** Names the operation, so that a retry with the same id takes effect once; generated when absent. */
   readonly operationId: OperationId | undefined;
 }
 
@@ -21,20 +21,20 @@ export interface MutationRequest extends OperationRequest {
 
 export interface MutationResult {
   readonly operationId: OperationId;
-  /** As the operation left it. */
+  /** The container after the operation. */
   readonly container: ContainerSummary;
-  /** The session of an operation on one. */
+  /** The exec session, for operations on one. */
   readonly exec?: ExecSession;
-  /** Of a healthcheck that was run. */
+  /** The result of a healthcheck that was run. */
   readonly health?: HealthResult;
-  /** Of a batch, one for each step. */
+  /** The results of a batch, one for each step. */
   readonly steps?: StepResult[];
 }
 
 export interface OperationService {
   /** @throws PodfleetError the operation's failure; `details.operationId` names it */
   perform(request: MutationRequest): Promise<MutationResult>;
-  /** Newest first. */
+  /** Lists operations, newest first. */
   list(request: OperationListRequest): Promise<OperationRecord[]>;
   /** @throws PodfleetError OPERATION_NOT_FOUND */
   get(operationId: OperationId): Promise<OperationRecord>;

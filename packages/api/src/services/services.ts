@@ -1,7 +1,7 @@
 import type { PodfleetError } from "@podfleet/model/errors";
 /**
- * What the procedures are built over, and the control plane implements: one service for each noun. A method that takes a signal ends
- * when it is aborted, with CANCELLED; UNAVAILABLE is what any of them fails with when its process is about to end.
+ * The port of this package: the procedures call these services and the control plane implements them. A method that takes a signal ends
+ * with CANCELLED when it is aborted; every method fails with UNAVAILABLE when its process is about to end.
  */
 import type { HostInspection, HostRecord } from "@podfleet/model/host";
 import type { ImageRecord } from "@podfleet/model/image";
@@ -30,7 +30,7 @@ export interface Services {
 }
 
 export interface HostService {
-  /** By name. */
+  /** Lists hosts by name. */
   list(): Promise<HostRecord[]>;
   /** @throws PodfleetError HOST_NOT_FOUND */
   inspect(host: string): Promise<HostInspection>;
@@ -46,10 +46,10 @@ export interface TraceService {
 }
 
 export interface SystemService {
-  /** Of podfleet. */
+  /** The version of podfleet. */
   readonly version: string;
   /** How background work fares. */
   readonly loops: () => Promise<FleetLoops>;
-  /** The operating failure that an error of the implementation comes down to, such as a lost database; undefined for a defect. */
+  /** Finds the operating failure behind an error of the implementation, such as a lost database; undefined for a defect. */
   readonly findFailure: (error: unknown) => PodfleetError | undefined;
 }

@@ -13,7 +13,7 @@ interface SessionHost {
 }
 
 export interface ListedSession extends Session {
-  /** Once its command has ended. */
+  /** The exit code, when the command has ended. */
   readonly exit?: CommandExit | undefined;
   /** Absent when the container is no longer on record. */
   readonly containerName?: string;
@@ -21,32 +21,32 @@ export interface ListedSession extends Session {
 }
 
 export interface SessionList {
-  /** Oldest first. */
+  /** Sessions, oldest first. */
   readonly sessions: ListedSession[];
-  /** Hosts that did not answer: their sessions are not in the list. */
+  /** Names of hosts that did not answer: their sessions are missing from the list. */
   readonly silentHosts: SessionHost[];
 }
 
 export interface SessionOpening extends SessionRequest {
   readonly caller: Caller;
-  /** Holds the caller's span. */
+  /** The trace context with the caller's span. */
   readonly callerContext: Context;
 }
 
 export interface SessionService {
   /**
-   * Opens a session with a container's command or an exec session's, for a caller within this process; resolves when it is there. It
-   * goes on across outages of its host, and ends with CANCELLED when the signal is aborted.
+   * Opens a session on a container's run or an exec session, for a caller within this process; resolves when it is open. It
+   * is resumed after outages of its host, and ends with CANCELLED when the signal is aborted.
    * @throws PodfleetError CONTAINER_NOT_FOUND, EXEC_NOT_FOUND, STATE_INVALID, HOST_UNREACHABLE
    */
   open(request: SessionOpening, signal: AbortSignal): Promise<SessionStream>;
   /**
-   * Asks the container's host, or all hosts at once when none is named.
+   * Lists the sessions of a container, or of all hosts when none is named.
    * @throws PodfleetError CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE when the container's host does not answer
    */
   list(request: SessionListRequest): Promise<SessionList>;
   /**
-   * Ends a session, wherever it is; its command runs on. Harmless when it has ended.
+   * Ends a session; its command runs on. Has no effect on a session that has ended.
    * @throws PodfleetError SESSION_NOT_FOUND, CONTAINER_NOT_FOUND, AMBIGUOUS_ID, HOST_UNREACHABLE
    */
   close(request: SessionCloseRequest): Promise<Session>;

@@ -19,7 +19,7 @@ export interface LogLimits {
   /** Leaves out what was written at or after this time (RFC 3339), and with `follow` ends when it has come. */
   readonly until?: string | undefined;
   readonly follow?: boolean | undefined;
-  /** Told when the host does not keep a part of the output any more, before what comes after it. */
+  /** Called when the host no longer keeps a part of the output, before the output that follows it. */
   readonly onGap?: ((gap: NonNullable<LogChunk["gap"]>) => Promise<void>) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

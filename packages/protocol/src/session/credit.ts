@@ -1,9 +1,9 @@
 import { creditIntervalMs } from "../stream/frame.ts";
 
-/** An acknowledgement of the last output goes out at once when the one before is as old as this, and is due after it otherwise. */
+/** The least time between two acknowledgements. */
 const acknowledgeMs = 10;
 
-/** When to tell the agent how much the reader has taken: seldom while output flows, and soon when all of it was read. */
+/** Decides when to send credit: rarely while output flows, and soon when the reader has taken all of it. */
 export class Credit {
   readonly #windowBytes: number;
   readonly #send: () => void;
@@ -11,20 +11,20 @@ export class Credit {
   #givenMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `send` is called when credit is due. */
+  /** @param send called when credit is due */
   constructor(windowBytes: number, send: () => void) {
     this.#windowBytes = windowBytes;
     this.#send = send;
   }
 
-  /** Credit up to a window after `offset` is on its way. */
+  /** Records that credit up to a window after `offset` was sent. */
   gave(offset: number): void {
     this.stop();
     this.#given = offset;
     this.#givenMs = performance.now();
   }
 
-  /** The reader has taken the output up to here; `isAll` of what has arrived. */
+  /** Records that the reader has taken the output up to `offset`; `isAll`: everything that has arrived. */
   taken(offset: number, isAll: boolean): void {
     if (offset - this.#given >= this.#windowBytes / 4) return this.#send();
     if (!isAll || this.#timer !== undefined) return;
@@ -33,7 +33,7 @@ export class Credit {
     else this.#timer = setTimeout(this.#send, waitMs);
   }
 
-  /** The agent gave a sign of life and is owed one. */
+  /** Answers a beat of the agent with credit when none was sent for a while. */
   beat(): void {
     if (performance.now() - this.#givenMs > creditIntervalMs / 2) this.#send();
   }

@@ -1,4 +1,4 @@
-/** What is written to a session's input: kept until the agent has it, and sent again after an outage. */
+/** The input of a session: kept until the agent has acknowledged it, and sent again after an outage. */
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { type Frame, inputBytesMax } from "../stream/frame.ts";
@@ -7,7 +7,7 @@ import type { Opened } from "../stream/open.ts";
 type Send = (frame: Frame) => void;
 
 interface Piece {
-  /** Number of bytes of input before it. */
+  /** The number of bytes of input before this piece. */
   readonly seq: number;
   readonly bytes: Uint8Array;
 }
@@ -20,15 +20,15 @@ export class InputQueue {
   #controller: WritableStreamDefaultController | undefined;
   /** Undefined while there is no connection. */
   #send: Send | undefined;
-  /** Sent once and not acknowledged yet, without a hole from `#acknowledged` to `#end`. */
+  /** Pieces that were sent and are not acknowledged, without a hole from `#acknowledged` to `#end`. */
   #pieces: Piece[] = [];
   #acknowledged = 0;
   #end = 0;
-  /** How far it was sent on this connection, and how many pieces that is. */
+  /** How far the input was sent on this connection, in bytes and in pieces. */
   #sent = 0;
   #piecesSent = 0;
   #limit = 0;
-  /** Of the write under way, what was never sent. */
+  /** The part of the current write that was not sent yet. */
   #rest: Uint8Array = nothing;
   #onWritten: (() => void) | undefined;
   #onClosed: (() => void) | undefined;
@@ -51,7 +51,7 @@ export class InputQueue {
     });
   }
 
-  /** The session is connected, for the first time or again; `state` is absent when it takes no input. */
+  /** Called when the session is connected, for the first time or again; `state` is absent when it takes no input. */
   connect(state: Opened["input"], send: Send): void {
     if (!state) return this.end(takesNone());
     if (!this.#isBegun) this.#acknowledged = this.#end = this.#sent = state.seq;
@@ -68,7 +68,7 @@ export class InputQueue {
     this.#send = undefined;
   }
 
-  /** @throws PodfleetError INTERNAL when the agent claims to have what was never sent */
+  /** @throws PodfleetError INTERNAL when the agent acknowledges bytes that were not sent */
   acknowledge(seq: number, limit: number): void {
     if (seq > this.#end) throw neverSent(seq, this.#end);
     this.#limit = limit;
@@ -76,14 +76,14 @@ export class InputQueue {
     this.#pump();
   }
 
-  /** Whether input that was sent long ago has not arrived: two beats in a row have missed it. */
+  /** Whether input got lost: two beats in a row have not acknowledged it. */
   isMissedAt(beatSeq: number): boolean {
     this.#beatsMissed = beatSeq < this.#sentAtBeat ? this.#beatsMissed + 1 : 0;
     this.#sentAtBeat = this.#sent;
     return this.#beatsMissed >= beatsMissedMax;
   }
 
-  /** Nothing can be written any more. What is under way counts as written: nobody will read it. */
+  /** Ends the queue: further writes fail. The current write counts as written, since nobody will read it. */
   end(error: PodfleetError): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -99,7 +99,7 @@ export class InputQueue {
     await promise;
   }
 
-  /** Resolves when the agent has all that was written. */
+  /** Resolves when the agent has acknowledged everything that was written. */
   async #close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onClosed = resolve;
@@ -136,7 +136,7 @@ export class InputQueue {
     if (this.#acknowledged === this.#end) this.#onClosed();
   }
 
-  /** What was sent on an earlier connection. */
+  /** Sends again what was sent on an earlier connection and is not acknowledged. */
   #sendAgain(send: Send): void {
     for (;;) {
       const piece = this.#pieces[this.#piecesSent];

@@ -3,13 +3,13 @@ import { systemClock } from "@podfleet/base/clock";
 import type { Clock } from "@podfleet/base/clock";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 
-/** How an outage between a caller and what it calls is borne. */
+/** How a call behaves during an outage of the control plane or of a host. */
 export interface OutageOptions {
-  /** How long the control plane may be away before the call fails. Default one minute. */
+  /** The longest outage of the control plane before the call fails. Default one minute. */
   readonly outageMaxMs?: number;
-  /** `fail`: when the first attempt finds nobody listening, say so at once. Default `retry`. */
+  /** `fail`: fails at once when the first attempt finds nobody listening. Default `retry`. */
   readonly whenDown?: "retry" | "fail";
-  /** The same for a host whose agent has not been heard since the call began. Default `fail`. */
+  /** `fail`: fails at once when the host was unreachable since the call began. Default `fail`. */
   readonly whenHostSilent?: "retry" | "fail";
   readonly signal?: AbortSignal;
   readonly clock?: Clock;
@@ -17,12 +17,12 @@ export interface OutageOptions {
 
 const outageMaxMsDefault = 60_000;
 
-/** An attempt that lasted longer than this had reached the control plane, and broke off when an outage began. */
+/** An attempt that lasted longer than this had reached the control plane: its failure begins a new outage. */
 const heldOpenMs = 2_000;
 
 const backoff = { minMs: 100, maxMs: 2_000 };
 
-/** Counts the failures since the control plane was last heard, and spaces the attempts to reach it again. */
+/** Counts the failures since the control plane was last reached, and delays the attempts to reach it again. */
 export class Outage {
   readonly #options: OutageOptions;
   readonly #wasNeverSent: (error: PodfleetError) => boolean;
@@ -33,7 +33,7 @@ export class Outage {
   #beganMs: number | undefined;
   #attemptBeganMs: number;
 
-  /** `wasNeverSent` tells errors of attempts that have certainly reached nobody. */
+  /** @param wasNeverSent whether an error means that the request was certainly not sent */
   constructor(options: OutageOptions, wasNeverSent: (error: PodfleetError) => boolean) {
     this.#options = options;
     this.#wasNeverSent = wasNeverSent;
@@ -41,7 +41,7 @@ export class Outage {
     this.#attemptBeganMs = this.#clock.nowMs();
   }
 
-  /** The control plane was heard: the next failure begins a new outage. */
+  /** Records that the control plane was reached: the next failure begins a new outage. */
   end(): void {
     this.#reached = true;
     this.#heard = true;
@@ -51,7 +51,7 @@ export class Outage {
 
   /**
    * Resolves when it is time for the next attempt after `error`.
-   * @throws `error` when it is not about an outage, or the outage has lasted too long; CANCELLED when the signal is aborted
+   * @throws `error` when it is no outage, or the outage has lasted too long; CANCELLED when the signal is aborted
    */
   async survive(error: unknown): Promise<void> {
     if (!this.#isOutage(error)) throw error;
@@ -78,7 +78,7 @@ export class Outage {
   }
 }
 
-/** Repeats a call until it is answered. @throws PodfleetError the answer, or what `outage` does not survive */
+/** Repeats a call during an outage. @throws PodfleetError the call's own error, or that of an outage that lasts too long */
 export async function persist<T>(call: () => Promise<T>, outage: Outage): Promise<T> {
   for (;;) {
     try {

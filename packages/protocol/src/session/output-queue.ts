@@ -5,12 +5,12 @@ import type { SessionOutput } from "./session-stream.ts";
 
 export class OutputQueue {
   readonly stream: ReadableStream<SessionOutput>;
-  /** Resolves when the end has come without an error, and everything before it was taken. */
+  /** Resolves when the output has ended without an error and the reader has taken all of it. */
   readonly drained: Promise<void>;
   readonly #onTaken: () => void;
   #controller: ReadableStreamDefaultController<SessionOutput> | undefined;
   #pieces: SessionOutput[] = [];
-  /** The reader waits for the next piece. */
+  /** The reader's pending request for the next piece. */
   #isAwaited = false;
   #isCancelled = false;
   #end: { readonly error?: PodfleetError } | undefined;
@@ -18,7 +18,7 @@ export class OutputQueue {
   #received = 0;
   #taken = 0;
 
-  /** `onTaken` is called when `taken` has moved. */
+  /** @param onTaken called when `taken` has advanced */
   constructor(onTaken: () => void) {
     this.#onTaken = onTaken;
     this.drained = this.#drained.promise;
@@ -34,17 +34,17 @@ export class OutputQueue {
     );
   }
 
-  /** The journal's position after what has arrived. */
+  /** The journal's offset after the output that has arrived. */
   get received(): number {
     return this.#received;
   }
 
-  /** The journal's position after what the reader has taken. */
+  /** The journal's offset after the output that the reader has taken. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** Where the first piece begins. */
+  /** The offset at which the first piece begins. */
   begin(offset: number): void {
     this.#received = offset;
     this.#taken = offset;
@@ -57,7 +57,7 @@ export class OutputQueue {
     else if (this.#isAwaited) this.#pull();
   }
 
-  /** The reader gets what has arrived, unless the caller gave up, and then the end or the error. */
+  /** Ends the queue. The reader gets what has arrived, unless the caller gave up, and then the end or the error. */
   end(error?: PodfleetError): void {
     if (this.#end) return;
     this.#end = error ? { error } : {};

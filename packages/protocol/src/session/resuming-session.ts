@@ -1,4 +1,4 @@
-/** A session that is opened again, where it was, each time its connection is lost. */
+/** A session that is resumed at its offsets each time its connection is lost. */
 import { isUnreachable, PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
@@ -13,21 +13,21 @@ import { OutputQueue } from "./output-queue.ts";
 import type { SessionOutage, SessionOutput, SessionStream } from "./session-stream.ts";
 import type { StreamConnection, StreamListener } from "./stream-connection.ts";
 
-/** The way from a client to the control plane that serves its session. */
+/** The transport between a client and the control plane that serves its session. */
 export interface SessionPath {
   readonly connect: (request: OpenRequest, listener: StreamListener) => StreamConnection;
-  /** Ends the session, wherever it is. */
+  /** Ends the session on its host. */
   readonly end: (reference: {
     readonly session: SessionId;
     readonly container: ContainerId;
   }) => Promise<unknown>;
-  /** A new one each time, for one sequence of attempts. */
+  /** Creates the state of one outage. */
   readonly outage: () => Outage;
 }
 
 export interface ResumingSessionOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told when the connection is lost, and when the session goes on. */
+  /** Called when the connection is lost, and when the session is resumed. */
   readonly onOutage?: ((outage: SessionOutage) => void) | undefined;
 }
 
@@ -45,16 +45,16 @@ export class ResumingSession implements SessionStream {
   readonly #inputQueue = new InputQueue();
   readonly #opening = Promise.withResolvers<void>();
   readonly #exit = Promise.withResolvers<CommandExit>();
-  /** Settled when the session is of no more use to this client. */
+  /** Settled when this client is done with the session. */
   readonly #over = Promise.withResolvers<void>();
   #opened: Opened | undefined;
-  /** Undefined during an outage. */
+  /** The open connection; undefined during an outage. */
   #connection: StreamConnection | undefined;
   #downSinceMs: number | undefined;
   #size: TerminalSize | undefined;
   #leaving: "detach" | "close" | undefined;
 
-  /** @param request of the first opening; its `window` is that of later ones too */
+  /** @param request the request of the first opening; its `window` is kept when the session is resumed */
   constructor(path: SessionPath, request: OpenRequest, options: ResumingSessionOptions) {
     this.id = request.session;
     this.exit = this.#exit.promise;
@@ -66,13 +66,13 @@ export class ResumingSession implements SessionStream {
     this.#outage = path.outage();
     this.#credit = new Credit(request.window, () => this.#giveCredit());
     for (const { promise } of [this.#exit, this.#over]) {
-      // Safe to ignore: both streams fail with the same error, and so does whoever awaits these.
+      // Safe to ignore: both streams fail with the same error.
       promise.catch(() => undefined);
     }
     void this.#run();
   }
 
-  /** Resolves when the session is there. */
+  /** Resolves when the session is open. */
   async opened(): Promise<void> {
     await this.#opening.promise;
   }
@@ -137,7 +137,7 @@ export class ResumingSession implements SessionStream {
     }
   }
 
-  /** Holds one connection. Resolves with the failure that ended it, or with nothing when the session is over. */
+  /** Runs one connection. Resolves with the failure that ended it, or with undefined when the session has ended. */
   async #connect(): Promise<PodfleetError | undefined> {
     const { signal } = this.#options;
     const failed = Promise.withResolvers<PodfleetError>();
@@ -187,7 +187,7 @@ export class ResumingSession implements SessionStream {
     if (this.#leaving === "detach") this.#leave();
   }
 
-  /** After an outage: the journal may have been cut short meanwhile. */
+  /** Reports the gap when the journal was cut short during an outage. */
   #goOnAt(offset: number): void {
     const from = this.#outputQueue.received;
     if (offset < from) throw misplaced(from, offset);
@@ -223,7 +223,7 @@ export class ResumingSession implements SessionStream {
     }
   }
 
-  /** What has arrived counts as acknowledged when the session is resumed: the reader may have some of it before it. */
+  /** Ends the session. The reader may not have taken all output yet: after an outage, output that has arrived counts as acknowledged. */
   #onExit(exit: CommandExit): void {
     void this.#outputQueue.drained.then(() => this.#exit.resolve(exit));
     this.#connection?.send({ type: "detach" });
@@ -255,7 +255,7 @@ export class ResumingSession implements SessionStream {
     this.#options.onOutage?.({ type: "back", downMs });
   }
 
-  /** The connection is there, and this is the last frame on it. */
+  /** Detaches: sends the last frame on the connection. */
   #leave(): void {
     this.#connection?.send({ type: "detach" });
     this.#leaveBehind();
@@ -293,7 +293,7 @@ function over(id: SessionId): PodfleetError {
   return new PodfleetError("STATE_INVALID", `Cannot write: session "${id}" is over`);
 }
 
-/** The connection is of no more use, and the next one begins where this one went wrong. */
+/** The error of a hole in the output. It is an outage, so the session is resumed at the hole. */
 function lostFrame(expected: number, found: number): PodfleetError {
   return new PodfleetError(
     "UNAVAILABLE",

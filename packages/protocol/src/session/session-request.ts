@@ -9,13 +9,13 @@ import { type OpenRequest, openRequestSchema } from "../stream/open.ts";
 export interface SessionRequest {
   /** Name, id or id prefix. */
   readonly container: string;
-  /** What it is about, where it begins, and whether it takes input (model/session). Of one that is there already it changes nothing. */
+  /** What the session is attached to, where it begins, and whether it takes input (model/session). Ignored when the session exists. */
   readonly spec?: z.input<typeof sessionSpecSchema>;
-  /** Made up when absent. Opening an id again takes the session over from the connection that it has. */
+  /** Generated when absent. Opening an existing id takes the session over from its present connection. */
   readonly session?: SessionId;
-  /** The session must be there; without, it is made when it is not. */
+  /** Whether the session must exist; when false it is created if it does not. */
   readonly resume?: boolean;
-  /** Where the output that the caller has ends; when absent, a resumed session goes on after what its reader has taken last. */
+  /** The offset after the output that the caller has; when absent, a resumed session goes on after its last acknowledgement. */
   readonly offset?: number;
 }
 

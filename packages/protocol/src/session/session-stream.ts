@@ -13,7 +13,7 @@ export type SessionOutage =
 
 /**
  * output  bytes of one stream, as the command wrote them; `offset` and `next` are the journal's positions before and after them
- * gap     the journal has no longer what was between these positions
+ * gap     the journal no longer has the output between these positions
  */
 export type SessionOutput = Extract<Frame, { readonly type: "output" | "gap" }>;
 
@@ -25,27 +25,27 @@ export interface SessionStream {
   readonly id: SessionId;
   readonly container: Opened["container"];
   readonly host: Opened["host"];
-  /** The container's run that it is about. */
+  /** The run of the container that the session is attached to. */
   readonly run: number;
-  /** The command has a terminal: it has one stream, `stdout`, and a size. */
+  /** Whether the command has a terminal: one stream, `stdout`, and a size. */
   readonly tty: boolean;
-  /** What is written to `input` reaches the command; without, writing rejects with INVALID_INPUT. */
+  /** Whether the session takes input; otherwise writing rejects with INVALID_INPUT. */
   readonly takesInput: boolean;
-  /** The journal's position after what was read from `output`: a later session may begin or go on there. */
+  /** The journal's offset after what was read from `output`; a later session can begin or resume there. */
   readonly offset: number;
   /**
-   * In the order of offsets, without a hole that is not a gap, until the command has ended. A reader that stops holds up nothing but
-   * this session. Cancelling it leaves the rest unread, and `exit` then comes without it.
+   * The output in the order of offsets until the command has ended; missing output is reported as a gap. A slow reader delays
+   * this session only. Cancelling it discards the rest, and `exit` then resolves without it.
    */
   readonly output: ReadableStream<SessionOutput>;
   /**
-   * Each byte arrives exactly once. A write resolves when it was sent, and waits while the command reads too slowly; its bytes may be
-   * changed then. Closing it ends the command's input, unless it has a terminal.
+   * The input; each byte arrives exactly once. A write resolves when it was sent, and waits while the command reads too slowly; its buffer may be
+   * reused then. Closing it ends the command's input, unless it has a terminal.
    */
   readonly input: WritableStream<Uint8Array>;
-  /** How the command ended. Comes after the last output was read. Rejects with CANCELLED when the session was left by then. */
+  /** How the command ended. Resolves after the last output was read. Rejects with CANCELLED when the session was left before. */
   readonly exit: Promise<CommandExit>;
-  /** Of the command's terminal, the last one is set again after an outage. */
+  /** Sets the size of the command's terminal. The last size is set again after an outage. */
   resize(size: TerminalSize): void;
   /** Leaves the session on purpose: the command runs on, and the session can be resumed. `output` ends. */
   detach(): Promise<void>;

@@ -1,28 +1,28 @@
-/** The client's end of one connection of a session: frames in order, and the end of a connection that has gone silent. */
+/** The client's end of one connection of a session. A connection that falls silent counts as lost. */
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { agentSilenceMaxMs, decodeFrame, encodeFrame, type Frame } from "../stream/frame.ts";
 import type { Opened } from "../stream/open.ts";
 
-/** What carries the frames of a connection. */
+/** The transport of a connection's frames. */
 export interface FrameCarrier {
-  /** A carrier that is breaking off drops the frame, and fails soon after. */
+  /** Sends a frame. A transport that is failing drops it, and reports the failure soon after. */
   readonly send: (frame: Uint8Array) => void;
-  /** What was sent goes out first. */
+  /** Closes the transport after the frames that were sent. */
   readonly close: () => void;
-  /** The error of a connection that was lost for this reason. */
+  /** Makes the error of a connection that was lost for this reason. */
   readonly lost: (reason: string) => PodfleetError;
 }
 
 /** Called until the first failure, and not after `close`. */
 export interface StreamListener {
   readonly onOpened: (opened: Opened) => void;
-  /** What it throws is the connection's failure. */
+  /** Called with each frame. An error that it throws fails the connection. */
   readonly onFrame: (frame: Frame) => void;
   readonly onFailure: (error: PodfleetError) => void;
 }
 
-/** From the beginning until `opened`: time to connect, and for the host to answer. */
+/** The longest time until `opened`: to connect, and for the host to answer. */
 const openTimeoutMs = 15_000;
 const watchIntervalMs = 500;
 
@@ -92,7 +92,7 @@ function decode(bytes: Uint8Array): Frame {
   }
 }
 
-/** The error of a control plane that does not keep to the protocol. */
+/** The error of a peer that violates the protocol. */
 export function unexpected(what: string, cause?: unknown): PodfleetError {
   return new PodfleetError("INTERNAL", `The control plane sent ${what} on a session's connection`, {
     cause,

@@ -2,7 +2,7 @@
  * The frames of a session's connection, end to end between client and agent. One frame is one message: of a WebSocket between client and
  * control plane, of NATS between control plane and agent; a relay passes them on as they are.
  *
- *     0         1 byte: what it is
+ *     0         1 byte: the frame's type
  *     1 …       fields in the order of the table; integers are unsigned and big-endian
  *
  *     frame      type  direction  fields
@@ -47,15 +47,15 @@ import { type Opened, openedSchema, type OpenRequest, openRequestSchema } from "
 
 export const beatIntervalMs = 2_000;
 export const creditIntervalMs = 5_000;
-/** Without a frame for so long, the other side counts as lost. */
+/** The longest silence before the other side counts as lost. */
 export const clientSilenceMaxMs = 15_000;
 export const agentSilenceMaxMs = 6_000;
-/** Output of one frame; NATS takes messages of up to 1 MiB. */
+/** The most output of one frame; NATS takes messages of up to 1 MiB. */
 export const outputBytesMax = 256 * 1024;
 export const inputBytesMax = 32 * 1024;
-/** Credit beyond this counts as this. */
+/** The largest window; larger ones are cut to it. */
 export const windowMax = 8 * 1024 * 1024;
-/** A window that is less, and not 0, counts as this: a record of the journal is not divided. */
+/** The smallest window other than 0; smaller ones are raised to it, because a record of the journal is not divided. */
 export const windowMin = 16 * 1024;
 
 export type Frame =
@@ -77,7 +77,7 @@ export type Frame =
 export interface OutputFrame {
   readonly type: "output";
   readonly offset: number;
-  /** Where the frame after this one begins. */
+  /** The offset of the next frame. */
   readonly next: number;
   readonly stream: JournalStream;
   readonly bytes: Uint8Array;
@@ -104,9 +104,9 @@ const names = new Map<number, Frame["type"]>(
   Object.entries(types).map(([name, byte]) => [byte, name as Frame["type"]]),
 );
 
-/** Bytes of an output frame before its payload: a writer may leave that room and fill it with `writeOutputHeader`. */
+/** The length of an output frame's header: a writer can leave that room and fill it with `writeOutputHeader`. */
 export const outputHeaderBytes = 18;
-/** JSON of an open, opened or error frame, so that none is larger than a message may be. */
+/** The most bytes of JSON in an open, opened or error frame. */
 export const jsonBytesMax = 64 * 1024;
 
 export function encodeFrame(frame: Frame): Uint8Array {
@@ -145,7 +145,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
   }
 }
 
-/** Whether it is the last frame to the client; of a frame that is passed on, this is all that a relay reads. */
+/** Whether it is the last frame to the client. A relay reads no more than this of the frames that it passes on. */
 export function isErrorFrame(bytes: Uint8Array): boolean {
   return bytes[0] === types.error;
 }
@@ -163,7 +163,7 @@ export function writeOutputHeader(
 }
 
 /**
- * The payload of an output or input frame is a view of `bytes`.
+ * Decodes a frame. The payload of an output or input frame is a view of `bytes`.
  * @throws PodfleetError INVALID_INPUT for anything that is not a whole frame
  */
 export function decodeFrame(bytes: Uint8Array): Frame {
@@ -220,7 +220,7 @@ function decodeOutput(reader: FieldReader): OutputFrame {
   };
 }
 
-/** Takes the fields of a frame one after the other. */
+/** Reads the fields of a frame in order. */
 class FieldReader {
   readonly #type: Frame["type"];
   readonly #bytes: Uint8Array;
@@ -296,7 +296,7 @@ class FieldReader {
   }
 }
 
-/** Of a value that is not as it should be, the first field that is wrong. */
+/** The first field of a value that fails validation. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof ZodError)) return error instanceof Error ? error.message : String(error);
   const [issue] = error.issues;

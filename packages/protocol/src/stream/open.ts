@@ -1,4 +1,4 @@
-/** How a client's connection to a session begins: the JSON of the frames `open` and `opened`. */
+/** The JSON of the frames `open` and `opened`, which begin a client's connection to a session. */
 import { containerIdSchema, hostIdSchema, sessionIdSchema } from "@podfleet/model/ids";
 import { sessionSpecSchema } from "@podfleet/model/session";
 import { z } from "zod";
@@ -10,12 +10,12 @@ export const openRequestSchema = z.strictObject({
   /** Name, id or id prefix. */
   container: z.string().min(1).max(253),
   spec: sessionSpecSchema,
-  /** The session must be there; without, it is made when it is not. */
+  /** Whether the session must exist; when false it is created if it does not. */
   resume: z.boolean().default(false),
-  /** The client has the output up to here; when absent it goes on after what it had acknowledged. */
+  /** The offset after the output that the client has; when absent the session goes on after the last acknowledgement. */
   offset: z.number().int().min(0).optional(),
   window: z.number().int().min(0),
-  /** W3C trace context: a browser cannot set the header on a WebSocket. */
+  /** The W3C trace context, because a browser cannot set the header on a WebSocket. */
   traceparent: z.string().max(128).optional(),
 });
 export type OpenRequest = z.infer<typeof openRequestSchema>;
@@ -29,5 +29,5 @@ export type Opened = z.infer<typeof openedSchema>;
 /** The WebSocket's path and its subprotocol. */
 export const streamPath = "/sessions/stream";
 export const streamSubprotocol = "podfleet.stream.v1";
-/** A further subprotocol that holds the API token, as a browser cannot set the header `authorization` either. */
+/** The prefix of a further subprotocol that holds the API token, because a browser cannot set the header `authorization`. */
 export const tokenSubprotocolPrefix = "podfleet.token.";
