@@ -1,5 +1,5 @@
 /**
- * Bundles the three programs: `apps/<app>/src/main.ts` to `apps/<app>/dist/main.mjs`. A bundle needs a third of the time and memory of
+ * Bundles the three programs: `apps/<app>/src/main.ts` to `apps/<app>/dist/main.mjs`. A program file needs a third of the time and memory of
  * the sources to start. An app with unchanged inputs is not rebuilt.
  */
 import { createHash } from "node:crypto";
@@ -14,18 +14,18 @@ export type App = (typeof apps)[number];
 
 export interface BuiltApp {
   readonly app: App;
-  /** False when the bundle on disk was up to date. */
+  /** False when the file on disk was up to date. */
   readonly changed: boolean;
-  /** Hash of the bundle's inputs. A process started from a bundle with another hash is outdated. */
+  /** Hash of the program file's inputs. A process started from a file with another hash is outdated. */
   readonly hash: string;
 }
 
 const root = resolve(import.meta.dirname, "..");
 
-/** Inputs of every bundle besides its sources: installed libraries and this script. */
+/** Inputs of every program file besides its sources: installed libraries and this script. */
 const sharedInputs = ["pnpm-lock.yaml", "scripts/build.ts"];
 
-/** Folders that a bundle reads at run time; they are copied beside it. */
+/** Folders that a program reads at run time; they are copied beside it. */
 const assets: Partial<Record<App, string>> = {
   "control-plane": "packages/db/migrations",
   agent: "packages/engine/migrations",
@@ -47,7 +47,7 @@ async function buildApp(app: App): Promise<BuiltApp> {
 }
 
 /**
- * Bundles a program as `dist/main.mjs` of a folder, with the native addons that it loads beside it. Does nothing when the bundle is up to
+ * Bundles a program as `dist/main.mjs` of a folder, with the native addons that it loads beside it. Does nothing when the file is up to
  * date.
  */
 export async function ensureBundle(
@@ -61,7 +61,7 @@ export async function ensureBundle(
   if (known && (await hashFiles(known.inputs)) === known.hash) {
     return { changed: false, hash: known.hash };
   }
-  // Built beside the old bundle, which running processes still read, and at the same depth, which source maps depend on.
+  // Built beside the old file, which running processes still read, and at the same depth, which source maps depend on.
   const made = join(folder, `.dist-${process.pid}`);
   try {
     const sources = await bundle(entry, made);
@@ -84,7 +84,7 @@ async function replaceFolder(folder: string, replacement: string): Promise<void>
   await rm(old, { recursive: true, force: true });
 }
 
-/** @returns the sources of the bundle, relative to the root */
+/** @returns the sources of the file, relative to the root */
 async function bundle(entry: string, outdir: string): Promise<string[]> {
   const result = await build({
     entryPoints: [entry],

@@ -41,7 +41,7 @@ export function planHosts(canSeparateNetworks: boolean): Host[] {
 
 export interface AgentsOptions {
   readonly settings: Settings;
-  readonly bundle: BuiltApp;
+  readonly program: BuiltApp;
   readonly nats: Nats;
   readonly hosts: readonly Host[];
   readonly client: Client;
@@ -58,7 +58,7 @@ export async function ensureAgents(options: AgentsOptions): Promise<string> {
       name: `${processPrefix}${host.name}`,
       command: [...enterNetwork(host.network), nodePath, ...nodeOptions, program],
       env: await environmentOf(host, options),
-      basis: [options.bundle.hash, namespaceOf(host.network)],
+      basis: [options.program.hash, namespaceOf(host.network)],
     });
     outcomes.push(`${host.name} ${outcome}`);
     if (outcome !== "running") started.push(host.name);

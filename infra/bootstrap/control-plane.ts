@@ -23,7 +23,7 @@ const program = join(root, "apps/control-plane/dist/main.mjs");
 
 export interface ControlPlaneOptions {
   readonly settings: Settings;
-  readonly bundle: BuiltApp;
+  readonly program: BuiltApp;
   readonly databaseUrl: string;
   readonly nats: Nats;
 }
@@ -44,7 +44,7 @@ export async function ensureControlPlane(options: ControlPlaneOptions): Promise<
     name: controlPlaneName,
     command: [nodePath, ...nodeOptions, program, "serve"],
     env: await environmentOf(options),
-    basis: [options.bundle.hash],
+    basis: [options.program.hash],
   });
   await waitUntilReady(controlPlaneName, async () => await isHealthy(url));
   return `${outcome} on ${url}`;

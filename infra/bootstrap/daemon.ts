@@ -22,14 +22,14 @@ export interface Daemon {
   readonly command: readonly string[];
   /** Complete environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Further inputs whose change requires a restart: hash of the bundle, id of the namespace. */
+  /** Further inputs whose change requires a restart: hash of the program file, id of the namespace. */
   readonly basis: readonly string[];
 }
 
 const pollMs = 25;
 
 /**
- * Starts a daemon that does not run, and restarts one that was started from another bundle or with other settings.
+ * Starts a daemon that does not run, and restarts one that was started from another program file or with other settings.
  */
 export async function ensureDaemon(daemon: Daemon): Promise<"running" | "started" | "restarted"> {
   const version = processVersion(daemon.basis, daemon.command, daemon.env);

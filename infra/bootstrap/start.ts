@@ -20,15 +20,15 @@ export async function start(args: readonly string[]): Promise<void> {
 
 async function bringUp(): Promise<void> {
   const settings = readSettings();
-  const { bundles } = await step("programs", build);
+  const { programs } = await step("programs", build);
   const { hosts } = await step("hosts", planAndConnectHosts);
   const { databaseUrl } = await step("Postgres", async () => await ensurePostgres(settings));
   const host = hosts[0]?.network ? bridgeAddress : "127.0.0.1";
   const nats = await step("NATS", async () => await ensureNats(settings, host));
-  const controlPlane = { settings, bundle: bundles["control-plane"], databaseUrl, nats };
+  const controlPlane = { settings, program: programs["control-plane"], databaseUrl, nats };
   await step("control plane", async () => await ensureControlPlane(controlPlane));
   const { client } = await step("API token", async () => await connectClient(controlPlane));
-  const agents = { settings, bundle: bundles.agent, nats, hosts, client };
+  const agents = { settings, program: programs.agent, nats, hosts, client };
   await step("agents", async () => await ensureAgents(agents));
   const hostNames = hosts.map(({ name }) => name);
   await step("image", async () => await ensureImage(client, hostNames));
@@ -36,12 +36,12 @@ async function bringUp(): Promise<void> {
   await showFleet(client, isFirstRun);
 }
 
-async function build(): Promise<{ line: string; bundles: Record<App, BuiltApp> }> {
+async function build(): Promise<{ line: string; programs: Record<App, BuiltApp> }> {
   const built = await buildApps();
   const changed = built.filter((app) => app.changed).map(({ app }) => app);
   return {
     line: changed.length > 0 ? `built ${changed.join(", ")}` : "up to date",
-    bundles: Object.fromEntries(built.map((app) => [app.app, app])) as Record<App, BuiltApp>,
+    programs: Object.fromEntries(built.map((app) => [app.app, app])) as Record<App, BuiltApp>,
   };
 }
 

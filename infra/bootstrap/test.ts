@@ -25,7 +25,7 @@ export async function runTests(args: readonly string[]): Promise<void> {
   console.log(`${tally.passed} passed, ${failed} failed${skipped}`);
 }
 
-/** Builds the bundles for the end-to-end tests. @returns whether that succeeded */
+/** Builds the program files for the end-to-end tests. @returns whether that succeeded */
 async function build(): Promise<boolean> {
   try {
     await step("programs", async () => {

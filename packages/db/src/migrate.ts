@@ -9,7 +9,7 @@ import { Client } from "pg";
 
 import { advisoryLockNumber } from "./advisory-lock.ts";
 
-/** Migrations are beside the bundle, or beside `src` when it runs from sources. */
+/** Migrations are beside the program file, or beside `src` when it runs from sources. */
 const folders = ["migrations", "../migrations"].map((path) => join(import.meta.dirname, path));
 
 /** The table in which drizzle's migrator records applied migrations. */

@@ -42,7 +42,7 @@ export const execRouter = router({
     return { exec: await ctx.services.exec.create(request) };
   }),
 
-  /** As `start`, of a session that `create` has made. It can be started once. */
+  /** Starts a session that `create` has created. It can be started once. */
   startCreated: procedure
     .input(startCreatedInput)
     .mutation(async ({ ctx, input: { operationId, ...rest } }) => {

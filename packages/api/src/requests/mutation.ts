@@ -17,13 +17,13 @@ const references = {
   exec: { container, exec: execIdSchema },
 } as const;
 
-/** As the caller writes it. */
+/** The input of a mutation as the caller writes it. */
 export type MutationInput<V extends PlainVerb> = Input<
   typeof mutationInput & (typeof references)[DefinitionOf<V>["on"]] & ArgumentsShape<V>
 >;
 type ArgumentsShape<V extends PlainVerb> = DefinitionOf<V>["input"] & Alone<DefinitionOf<V>>;
 
-/** As the operations take it. */
+/** The parsed mutation and its operation id. */
 interface NamedMutation {
   readonly operationId: OperationId | undefined;
   readonly mutation: Mutation;

@@ -1,16 +1,13 @@
 import type { FastifyPluginCallback } from "fastify";
 
-import { parseApiVersion } from "../http/api-version.ts";
 import { callerOf, type StreamingOptions, type VersionedRoute } from "../http/call.ts";
 import { needsUpgrade } from "../http/needs-upgrade.ts";
-import { openPlainStream } from "../http/plain-stream.ts";
 import { readQuery } from "../http/query.ts";
 import { sizeQuery } from "../http/size-query.ts";
-import { streamType } from "../stream/frames.ts";
 import { attachQuery } from "./attach-query.ts";
 import type { ContainerRoute } from "./container-route.ts";
 import { LogFrames } from "./log-frames.ts";
-import { sendLogs } from "./logs-route.ts";
+import { openLogs, sendLogs } from "./logs-route.ts";
 
 /** The attach route without an upgrade, for past output only. Live streams need an upgrade: attach-upgrade.ts. */
 export function attachRoutes(options: StreamingOptions): FastifyPluginCallback {
@@ -20,14 +17,9 @@ export function attachRoutes(options: StreamingOptions): FastifyPluginCallback {
       async (request, reply) => {
         const query = readQuery(attachQuery, request.query);
         if (query.stream) throw needsUpgrade();
-        const caller = await callerOf(options, request.headers);
-        const { container, apiVersion } = request.params;
-        const { id, spec } = await caller.api.containers.inspect({ container });
-        const isFramed = !spec.tty;
-        const contentType = streamType(parseApiVersion(apiVersion), isFramed);
-        const stream = openPlainStream(reply, { contentType, closing: options.closing });
+        const { caller, container, isFramed, stream } = await openLogs(options, request, reply);
         const frames = new LogFrames({ ...query, timestamps: false, isFramed });
-        await sendLogs(caller, { container: id }, { stream, frames });
+        await sendLogs(caller, { container }, { stream, frames });
       },
     );
 

@@ -1,4 +1,4 @@
-import type { FastifyPluginCallback } from "fastify";
+import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 
 import { parseApiVersion } from "../http/api-version.ts";
@@ -15,6 +15,8 @@ import { streamType } from "../stream/frames.ts";
 import type { ContainerRoute } from "./container-route.ts";
 import { LogFrames } from "./log-frames.ts";
 import { type LogsWish, readLogs } from "./read-logs.ts";
+
+type LogsRequest = FastifyRequest<ContainerRoute & VersionedRoute>;
 
 const off = switchSchema.default(false);
 
@@ -45,18 +47,37 @@ export function logsRoute(options: StreamingOptions): FastifyPluginCallback {
       "/containers/:container/logs",
       async (request, reply) => {
         const query = readQuery(logsQuery, request.query);
-        const caller = await callerOf(options, request.headers);
-        const { container, apiVersion } = request.params;
-        const { id, spec } = await caller.api.containers.inspect({ container });
-        const isFramed = !spec.tty;
-        const contentType = streamType(parseApiVersion(apiVersion), isFramed);
-        const stream = openPlainStream(reply, { contentType, closing: options.closing });
+        const { caller, container, isFramed, stream } = await openLogs(options, request, reply);
         const frames = new LogFrames({ ...query, isFramed });
-        await sendLogs(caller, logsRequest(id, query), { stream, frames });
+        await sendLogs(caller, logsRequest(container, query), { stream, frames });
       },
     );
     done();
   };
+}
+
+interface OpenLogs {
+  readonly caller: DockerCaller;
+  /** The container's id. */
+  readonly container: string;
+  /** False for a container with a terminal. */
+  readonly isFramed: boolean;
+  readonly stream: PlainStream;
+}
+
+/** Begins the reply to a request for a container's output. @throws PodfleetError UNAUTHENTICATED, CONTAINER_NOT_FOUND, AMBIGUOUS_ID */
+export async function openLogs(
+  options: StreamingOptions,
+  { headers, params }: LogsRequest,
+  reply: FastifyReply,
+): Promise<OpenLogs> {
+  const caller = await callerOf(options, headers);
+  const { container, apiVersion } = params;
+  const { id, spec } = await caller.api.containers.inspect({ container });
+  const isFramed = !spec.tty;
+  const contentType = streamType(parseApiVersion(apiVersion), isFramed);
+  const stream = openPlainStream(reply, { contentType, closing: options.closing });
+  return { caller, container: id, isFramed, stream };
 }
 
 /** Sends the output to its end, or until the client is gone. An error is written into the stream, which is broken off then. */
