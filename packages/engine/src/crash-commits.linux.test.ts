@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-import { actionSchema } from "@podfleet/model/action";
+import { type ActionOf, actionSchema } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpecInput } from "@podfleet/model/container/spec";
 import type { ErrorCode } from "@podfleet/model/errors";
@@ -32,6 +32,9 @@ afterAll(async () => {
   await under[Symbol.asyncDispose]();
 });
 
+/** A verb on the container, or one on the host's images. */
+type MethodVerb = Verb | ActionOf<"image.load">;
+
 interface Method {
   readonly name: string;
   /** The container is not there beforehand. */
@@ -39,11 +42,11 @@ interface Method {
   /** What is done beforehand. */
   readonly enter?: readonly Verb[];
   readonly spec?: Partial<ContainerSpecInput>;
-  readonly verb: (id: ContainerId) => Verb | Promise<Verb>;
+  readonly verb: (id: ContainerId) => MethodVerb | Promise<MethodVerb>;
   readonly container: Partial<ContainerSnapshot> | "removed";
   /** What it may fail with because nobody can tell how far it had come. */
   readonly may?: ErrorCode;
-  readonly check?: (id: ContainerId, verb: Verb) => Promise<void>;
+  readonly check?: (id: ContainerId, verb: MethodVerb) => Promise<void>;
 }
 
 const init = { verb: "container.init" } as const;
@@ -164,10 +167,9 @@ const methods: Method[] = [
   },
   {
     name: "image load",
-    // An action of its own kind: it is about no container.
     verb: async () => {
       const archive = await readFile(await busyboxArchive({ name: "localhost/again:1" }));
-      return { verb: "image.load", ...(await upload(archive)) } as unknown as Verb;
+      return { verb: "image.load", ...(await upload(archive)) };
     },
     container: { state: "configured" },
     check: async () => {
@@ -238,7 +240,8 @@ test.each(methods)("kill -9 before each commit: $name", { timeout: 60_000 }, asy
 async function crashAndCarryOn(method: Method, commit: number): Promise<boolean> {
   const id = method.isNew ? newContainerId() : await prepare(method);
   const verb = await method.verb(id);
-  const action = actionSchema.parse({ containerId: id, ...verb });
+  const target = verb.verb === "image.load" ? {} : { containerId: id };
+  const action = actionSchema.parse({ ...target, ...verb });
   const request = { operationId: newOperationId(), action };
   await under.close();
   const wasKilled = await performAndCrash({
