@@ -1,7 +1,7 @@
 /**
- * Bounds what journals take on disk. The front of one that has grown too long is given back by punching a hole into the file, so offsets
- * stay what they are. Where what is kept begins, a record boundary, is on record before the hole is made: no reader takes zeros for
- * output.
+ * Bounds the space of journals on disk. The front of a journal that has grown too long is freed by punching a hole into the file, so
+ * offsets do not change. The offset at which the kept part begins, a record boundary, is recorded before the hole is made, so no reader
+ * takes zeros for output.
  */
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 
@@ -15,22 +15,22 @@ import { punchLargeHole } from "@podfleet/oci/process/punch-hole";
 import { NEWLINE, recordBytesMax } from "../record/whole-length.ts";
 
 export const journalBytesMaxDefault = 1024 ** 3;
-/** A journal may exceed its bound by what is written in this time. */
+/** The time between checks: a journal may exceed its bound by the output of that time. */
 const intervalMs = 500;
-/** Journals whose front is given back at once. */
+/** The number of journals that are freed at the same time. */
 const punchesMax = 4;
-/** Of the bound, how much of a journal that has reached it is given up at once. */
+/** The part of the bound that is freed when a journal reaches it. */
 const givenUpPart = 1 / 16;
-/** A hole begins where a block does: it is made so much longer at its front. */
+/** The length by which a hole reaches back, since only whole blocks are freed. */
 const blockBytesMax = 64 * 1024;
 
 export interface Journal {
-  /** Of its container or exec session. */
+  /** Id of its container or exec session. */
   readonly id: string;
   readonly path: string;
 }
 
-/** Where the first kept offset of each journal is recorded durably, by the id of its container or exec session. */
+/** A durable table of the first kept offset of each journal, by the id of its container or exec session. */
 export interface KeptFromTable {
   load(): Map<string, number>;
   save(id: string, keptFrom: number): void;
@@ -39,11 +39,11 @@ export interface KeptFromTable {
 
 export interface JournalRetentionOptions {
   readonly table: KeptFromTable;
-  /** Of one journal. */
+  /** The bound of one journal. */
   readonly bytesMax: number;
-  /** Those that are written to. */
+  /** Lists the journals that are written to. */
   readonly growing: () => Journal[];
-  /** Told why journals are not bounded, such as by a file system that has no holes. */
+  /** Called when journals cannot be bounded, such as on a file system without holes. */
   readonly onFailure: (failure: LoopFailure) => void;
   readonly clock: Clock;
 }
@@ -52,9 +52,9 @@ export class JournalRetention {
   readonly loop: Loop;
   readonly #options: JournalRetentionOptions;
   readonly #keptFrom: Map<string, number>;
-  /** Where holes begin that could not be made yet. */
+  /** Offsets at which holes begin that could not be made yet. */
   readonly #unpunched = new Map<string, number>();
-  /** Those that grew when they were last looked at: what was written before the end counts too. */
+  /** The journals that grew at the last check: their monitors may have written more before they ended. */
   #grew = new Map<string, Journal>();
 
   constructor(options: JournalRetentionOptions) {
@@ -69,12 +69,12 @@ export class JournalRetention {
     });
   }
 
-  /** Offset of the first record that is kept of a journal. */
+  /** Returns the offset of the first record that is kept of a journal. */
   keptFrom(id: string): number {
     return this.#keptFrom.get(id) ?? 0;
   }
 
-  /** Forgets journals that are gone. */
+  /** Deletes the offsets of journals that do not exist any more. */
   forgetUnless(isThere: (id: string) => boolean): void {
     for (const id of this.#keptFrom.keys()) {
       if (isThere(id)) continue;
@@ -117,7 +117,7 @@ export class JournalRetention {
     }
   }
 
-  /** Gives up what is before offset `about`, and the rest of the record that is there. */
+  /** Records that the journal is kept from the first record boundary after offset `about` on. */
   #giveUp(id: string, file: number, about: number): void {
     const before = this.keptFrom(id);
     const bytes = Buffer.allocUnsafe(recordBytesMax);
@@ -131,7 +131,7 @@ export class JournalRetention {
     this.#unpunched.set(id, Math.max(0, before - blockBytesMax));
   }
 
-  /** Gives back the space of what was given up. No more is given up while that fails. */
+  /** Frees the space before the kept part. No more is given up while that fails. */
   async #punch(id: string, file: number): Promise<void> {
     const from = this.#unpunched.get(id);
     if (from === undefined) return;
