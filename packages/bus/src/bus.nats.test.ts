@@ -107,7 +107,7 @@ function agentHandlers(handlers: Partial<AgentHandlers>): AgentHandlers {
   };
 }
 
-const quick = { timeoutMs: 2_000 };
+const quick = { timeoutMs: 10_000 };
 
 describe("requests to a host", () => {
   test("reach the handler as parsed and come back as parsed", async () => {

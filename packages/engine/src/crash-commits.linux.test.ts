@@ -195,7 +195,7 @@ const methods: Method[] = [
     container: { state: "running", run: 1 },
     check: async (id) => {
       const execId = session.current as ExecId;
-      const ended = await under.engine.execs.wait({ containerId: id, execId, timeoutMs: 5_000 });
+      const ended = await under.engine.execs.wait({ containerId: id, execId, timeoutMs: 20_000 });
       expect(ended).toMatchObject({ state: "exited", exitCode: 137 });
     },
   },

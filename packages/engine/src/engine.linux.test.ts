@@ -164,8 +164,9 @@ describe("kill -9 of the engine", () => {
 
 describe("a new engine on the same directories", () => {
   test("finds running containers with the same processes, and ends that came meanwhile", async () => {
-    const id = await under.run("sleep 0.4; exit 6");
+    const id = await under.run("until [ -e /go ]; do sleep 0.02; done; exit 6");
     await under.close();
+    await under.touch(id, "/go");
     const exitFile = join(under.options.runRoot, "exits", id);
     await waitFor(() => existsSync(exitFile), { what: "the exit file" });
     await under.reopen();

@@ -2,7 +2,7 @@
  * A real engine on directories and a cgroup of its own, with the busybox image loaded. Its disposal fails when it left
  * something behind or something failed in the background.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { systemClock } from "@podfleet/base/clock";
@@ -178,6 +178,11 @@ export class EngineUnderTest implements AsyncDisposable {
   async printed(id: ContainerId, text: string): Promise<void> {
     const what = `"${text}" in the output of ${id}`;
     await waitFor(async () => (await this.output(id)).includes(text), { what });
+  }
+
+  /** Makes an empty file in the container's root filesystem, which is mounted; also while no engine is open. */
+  async touch(id: ContainerId, path: string): Promise<void> {
+    await writeFile(join(this.options.dataRoot, "containers", id, "rootfs", path), "");
   }
 
   /** Types of the events about the container, in order. */

@@ -174,7 +174,8 @@ describe("in place", () => {
 
   test("K6 O119 an established TCP connection is refused with the reason, or goes along", async () => {
     const script =
-      "nc -l -p 5000 -e cat & sleep 0.2; sleep 600 | nc 127.0.0.1 5000 & " +
+      "nc -l -p 5000 -e cat & until netstat -tln | grep -q :5000; do sleep 0.05; done; " +
+      "sleep 600 | nc 127.0.0.1 5000 & " +
       "until netstat -tn | grep -q ESTABLISHED; do sleep 0.05; done; echo connected; " +
       counter;
     const id = await engine.run(script);

@@ -1,8 +1,13 @@
 import { readdir } from "node:fs/promises";
 
-import { newContainerId, newOperationId, operationIdSchema } from "@podfleet/model/ids";
+import {
+  type ContainerId,
+  newContainerId,
+  newOperationId,
+  operationIdSchema,
+} from "@podfleet/model/ids";
 import { findLeaks } from "@podfleet/testkit/temp-root";
-import { waitFor } from "@podfleet/testkit/wait-for";
+import { eventually, waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { receive } from "../rootfs/test-transfer.ts";
@@ -230,16 +235,18 @@ describe("start", () => {
     const id = await under.create({ command, init: true, user: "app", readOnlyRoot: true });
     await under.start(id);
     await under.printed(id, "ready");
-    const { stdout } = await exec(under, id, "cat /proc/1/comm; sleep 0.2; ps -o stat,comm");
-    expect(stdout).toMatch(/^podfleet-init\n/);
-    expect(stdout).not.toMatch(/^Z/m);
+    expect((await exec(under, id, "cat /proc/1/comm")).stdout).toBe("podfleet-init\n");
+    const processes = async (of: ContainerId) => (await exec(under, of, "ps -o stat,comm")).stdout;
+    await eventually(async () => expect(await processes(id)).not.toMatch(/^Z/m));
     expect(await under.stop(id)).toMatchObject({ exitCode: 3 });
     const orphans = "sh -c '(sleep 0.01 &)'; exec sleep 600";
     const bare = await under.run(orphans);
     const reaped = await under.run(orphans, { init: true });
-    const processes = "sleep 0.2; ps -o stat,comm";
-    expect((await exec(under, bare, processes)).stdout).toMatch(/^Z +sleep$/m);
-    expect((await exec(under, reaped, processes)).stdout).not.toMatch(/^Z/m);
+    await eventually(async () => expect(await processes(bare)).toMatch(/^Z +sleep$/m));
+    // One sleeps on; the orphan has gone altogether.
+    await eventually(async () => {
+      expect((await processes(reaped)).match(/^\S+ +sleep$/gm)).toHaveLength(1);
+    });
     const changes = await receive(under, { kind: "diff", containerId: reaped });
     expect(changes.toString()).not.toContain("podfleet-init");
   });

@@ -26,7 +26,7 @@ test("W1: all waiters get the code when the process has ended, before the contai
     order.push("told");
     return answer;
   });
-  await exec(under, id, "touch /go");
+  await under.touch(id, "/go");
   for (const answer of await Promise.all(waits)) {
     expect(answer).toMatchObject({ state: "met", run: 1, exitCode: 3, exitUnknown: false });
   }
@@ -59,9 +59,11 @@ test("W3: who waits for a container that is removed by force gets 137, also when
 });
 
 test("W4: a wait that goes on after the next run began gives the code of its own run", async () => {
-  const id = await under.run("sleep 0.3; echo run >> /runs; exit $(wc -l < /runs)");
+  const script = "until [ -e /go ]; do sleep 0.02; done; echo run >> /runs; exit $(wc -l < /runs)";
+  const id = await under.run(script);
   const first = await under.engine.wait({ containerId: id, condition: "exit", timeoutMs: 0 });
   expect(first).toEqual({ state: "pending", run: 1 });
+  await under.touch(id, "/go");
   await under.exited(id);
   await under.start(id);
   await under.exited(id);
@@ -92,7 +94,7 @@ test("W5: states are waited for, and a wait that is given up leaves nothing", as
 test("O82: a wait that is open while the container is stopped gets the process's own code", async () => {
   const id = await under.run("trap 'exit 99' TERM; echo ready; while :; do sleep 0.05; done");
   await under.printed(id, "ready");
-  const waiting = under.engine.wait({ containerId: id, condition: "exit", timeoutMs: 2_000 });
+  const waiting = under.engine.wait({ containerId: id, condition: "exit", timeoutMs: 20_000 });
   await under.stop(id);
   expect(await waiting).toMatchObject({ state: "met", exitCode: 99 });
 });
@@ -105,7 +107,7 @@ test.each(["exit", "next-exit", "stopped", "exited", "removed"] as const)(
     await under.printed(id, "ready");
     const wait = { containerId: id, condition };
     expect(await under.engine.wait({ ...wait, timeoutMs: 50 })).toMatchObject({ state: "pending" });
-    const waiting = under.engine.wait({ ...wait, timeoutMs: 5_000 });
+    const waiting = under.engine.wait({ ...wait, timeoutMs: 20_000 });
     await under.kill(id, 15);
     expect(await waiting).toMatchObject({ state: "met", run: 1, exitCode: 99 });
   },

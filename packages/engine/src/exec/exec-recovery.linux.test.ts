@@ -39,8 +39,9 @@ describe("the agent ends while a session runs", () => {
   });
 
   test("an end that came meanwhile is found with its code", async () => {
-    const session = await start(under, id, "sleep 0.2; exit 8");
+    const session = await start(under, id, "until [ -e /over ]; do sleep 0.02; done; exit 8");
     await under.close();
+    await under.touch(id, "/over");
     const exit = join(under.options.runRoot, "execs", session.id, "exit", id);
     await waitFor(async () => (await readdir(join(exit, ".."))).length > 0, { what: "the exit" });
     await under.reopen();

@@ -83,11 +83,12 @@ describe("output and exit", () => {
   });
 
   test("a restart by the policy does not mix the next run's output in", async () => {
-    const id = await under.run("echo run; sleep 0.1; exit 1", {
+    const id = await under.run(`echo run; ${untilTouched("/go")}; exit 1`, {
       restartPolicy: { name: "on-failure", retriesMax: 2 },
     });
     const session = await TestSession.open(under, id, { from: "start" });
     session.onChange = () => undefined;
+    await under.touch(id, "/go");
     await waitFor(() => under.snapshot(id).restartCount === 2, { what: "the second restart" });
     await under.exited(id);
     expect(await session.ended()).toEqual(exited(1));
@@ -308,7 +309,7 @@ describe("a session's life", () => {
     const session = await TestSession.open(under, id, { execId, onDisconnect });
     session.attachment.lose();
     expect(listed(session)).toMatchObject({ end: "expired" });
-    const ended = await under.engine.execs.wait({ containerId: id, execId, timeoutMs: 5_000 });
+    const ended = await under.engine.execs.wait({ containerId: id, execId, timeoutMs: 20_000 });
     expect([ended.exitCode, under.snapshot(id).state]).toEqual([137, "running"]);
   });
 
@@ -329,10 +330,11 @@ describe("a session's life", () => {
   });
 
   test("a client that comes back after the output was dropped is told what it missed, and the exit", async () => {
-    const id = await under.run("echo one; sleep 0.2; echo two; exit 6");
+    const id = await under.run(`echo one; ${untilTouched("/go")}; echo two; exit 6`);
     const session = await TestSession.open(under, id, { from: "start" });
     await session.printed("one");
     session.attachment.lose();
+    await under.touch(id, "/go");
     await under.exited(id);
     await under.remove(id);
     await waitFor(() => listed(session).exit, { what: "the exit to be kept" });
