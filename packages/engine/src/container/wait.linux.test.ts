@@ -2,7 +2,6 @@ import { newContainerId } from "@podfleet/model/ids";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { EngineUnderTest, failureOf } from "../test-engine.ts";
-import { exec } from "../test-exec.ts";
 
 let under: EngineUnderTest;
 
