@@ -65,7 +65,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     folders: [
       ...["state", "lock", "host", "container", "exec", "output"],
       ...["session", "usage", "image", "artifact", "rootfs", "health", "checkpoint"],
-      ...["operation", "assembly"],
+      ...["operation", "housekeeping", "assembly"],
     ],
   },
   db: {

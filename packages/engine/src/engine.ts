@@ -1,15 +1,12 @@
-import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
-
-import { systemClock } from "@podfleet/base/clock";
-import type { Loop, LoopFailure, LoopStatus } from "@podfleet/base/loop";
-import type { WorkQueue } from "@podfleet/base/work-queue";
+/**
+ * A host's container engine: records in SQLite, containers by conmon and an OCI runtime, images and writable layers by overlay
+ * mounts. It needs no network and no other service. Containers outlive it; the next engine on the same directories finds
+ * them again.
+ */
+import type { LoopStatus } from "@podfleet/base/loop";
 import type { JournalPiece } from "@podfleet/journal/record/read";
 import type { Artifact } from "@podfleet/model/artifact";
-import type { HealthLog } from "@podfleet/model/container/healthcheck";
-import type { ContainerPaths } from "@podfleet/model/container/record";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
-import type { ContainerSpec } from "@podfleet/model/container/spec";
 import type { ContainerProcess, ContainerUsage } from "@podfleet/model/container/usage";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
@@ -18,109 +15,66 @@ import type { ContainerId, OperationId } from "@podfleet/model/ids";
 import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
-import { findMonitorPid } from "@podfleet/oci/monitor/pid-files";
-import { identityOf } from "@podfleet/oci/process/process-identity";
+import type { ImageStore } from "@podfleet/storage/image/image-store";
+import type { TransferPiece, TransferRead } from "@podfleet/storage/transfer/transfers";
+
+import type { ContainerArtifacts } from "./artifact/container-artifacts.ts";
+import { type OpenedEngine, openEngine } from "./assembly/opening.ts";
 import {
-  type TransferPiece,
-  type TransferRead,
-  Transfers,
-} from "@podfleet/storage/transfer/transfers";
-
-import { type Assembly, assemble, type ProblemReport } from "./assembly.ts";
-import type { EngineParts } from "./assembly/engine-parts.ts";
-import { checkpointPaths } from "./checkpoint/checkpoint-paths.ts";
-import { MonitorWatcher } from "./container/monitor-watcher.ts";
-import { type HostContinuity, reconcile } from "./container/reconcile.ts";
+  type ContainerInspection,
+  inspectContainer,
+  type InspectParts,
+} from "./container/inspect.ts";
 import { resizeContainer } from "./container/resize.ts";
-import { type WaitAnswer, type WaitRequest, waitForContainer } from "./container/wait.ts";
-import type { EngineOptions } from "./engine-options.ts";
-import { recoverExecs } from "./exec/exec-recovery.ts";
+import {
+  type WaitAnswer,
+  waitForContainer,
+  type WaitParts,
+  type WaitRequest,
+} from "./container/wait.ts";
 import type { ExecSessions } from "./exec/exec-sessions.ts";
-import { EnginePaths } from "./host/engine-paths.ts";
-import { type HostFacts, readBootId, readHostFacts } from "./host/facts.ts";
-import { endLeftovers } from "./host/leftovers.ts";
-import { Housekeeper } from "./housekeeper.ts";
-import type {
-  OperationRequest,
-  OperationRunner,
-  Settlement,
-} from "./operation/operation-runner.ts";
-import { type JournalRequest, type JournalSearch, OutputReader } from "./output/output-reader.ts";
+import type { EngineOptions } from "./host/engine-options.ts";
+import type { EnginePaths } from "./host/engine-paths.ts";
+import type { HostFacts } from "./host/facts.ts";
+import type { OperationRequest, Settlement } from "./operation/operation-runner.ts";
+import type { JournalRequest, JournalSearch } from "./output/output-reader.ts";
 import type { ContainerFiles } from "./rootfs/container-files.ts";
-import { Sessions } from "./session/sessions.ts";
-/**
- * A host's container engine: records in SQLite, containers by conmon and an OCI runtime, images and writable layers by overlay
- * mounts. It needs no network and no other service. Containers outlive it; the next engine on the same directories finds
- * them again.
- */
-import { hasProcess } from "./state/container-process.ts";
+import type { Sessions } from "./session/sessions.ts";
 import type { Outbox } from "./state/outbox.ts";
-import { StateStore } from "./state/state-store.ts";
-import { transferSource } from "./transfer-source.ts";
+import type { StateStore } from "./state/state-store.ts";
+import { transferSource, type TransferSourceParts } from "./transfer-source.ts";
+import type { UsageReader } from "./usage/usage-reader.ts";
 
-export interface ContainerInspection {
-  readonly container: ContainerSnapshot;
-  readonly spec: ContainerSpec;
-  readonly asOf: string;
-  /** Present for a container with a healthcheck. */
-  readonly healthLog?: HealthLog;
-  readonly paths: ContainerPaths;
-}
+/** What the engine's reads work with. */
+type ReadParts = InspectParts &
+  WaitParts &
+  TransferSourceParts & {
+    readonly paths: EnginePaths;
+    readonly store: StateStore;
+    readonly images: ImageStore;
+    readonly files: ContainerFiles;
+    readonly artifacts: ContainerArtifacts;
+    readonly usage: UsageReader;
+  };
 
 export class Engine {
   /** The host's events, until someone else has stored them. */
   readonly outbox: Pick<Outbox, "lastSeq" | "after" | "commit" | "onAppend">;
   readonly execs: ExecSessions;
   readonly sessions: Sessions;
-  readonly #parts: EngineParts;
-  readonly #facts: HostFacts;
-  readonly #runner: OperationRunner;
-  readonly #output: OutputReader;
-  readonly #transfers: Transfers;
-  /** What goes on beside the calls, in the order in which it is ended. */
-  readonly #activities: readonly { close(): Promise<void> }[];
-  /** Background work. */
-  readonly #loops: readonly (Loop | WorkQueue<ContainerId>)[];
-  /** Files and watches, closed after that. */
-  readonly #opened: DisposableStack;
+  readonly #reads: ReadParts;
+  readonly #opened: Pick<
+    OpenedEngine,
+    "activities" | "facts" | "loops" | "opened" | "output" | "runner" | "transfers"
+  >;
 
-  private constructor({ assembly, facts, problems, opened }: OpenEngine) {
-    const { parts, reaper, restarts, health, runner } = assembly;
+  private constructor(opened: OpenedEngine) {
+    const { parts, sessions } = opened;
     this.outbox = parts.store.outbox;
     this.execs = parts.execSessions;
-    const onLoopFailure = ({ name: loop, error }: LoopFailure): void => problems({ loop, error });
-    this.sessions = new Sessions({
-      ...{ ...parts, onLoopFailure },
-      onFailure: (error) => problems({ error }),
-    });
-    this.#parts = parts;
-    this.#facts = facts;
-    this.#runner = runner;
-    this.#output = new OutputReader(parts);
-    this.#transfers = new Transfers({
-      clock: parts.clock,
-      onFailure: (error) => problems({ error }),
-    });
+    this.sessions = sessions;
+    this.#reads = parts;
     this.#opened = opened;
-    const onGone = (id: ContainerId): void => parts.exits.wake(id);
-    const monitorWatcher = new MonitorWatcher({ ...parts, onGone, onFailure: onLoopFailure });
-    const housekeeper = new Housekeeper({ ...parts, uploads: parts.images.uploads }, onLoopFailure);
-    this.#loops = [
-      ...[this.sessions.loop, monitorWatcher.loop, parts.execWatcher.loop, housekeeper.loop],
-      ...[health.loop, restarts.queue, reaper.queue, parts.journals.loop],
-    ];
-    this.#activities = [
-      this.sessions,
-      { close: async () => await this.#transfers.closeAll() },
-      runner,
-      monitorWatcher,
-      housekeeper,
-      health,
-      restarts,
-      reaper,
-      parts.execWatcher,
-      parts.journals,
-    ];
   }
 
   /**
@@ -130,45 +84,13 @@ export class Engine {
    * it; UNSUPPORTED when the host lacks what containers need
    */
   static async open(options: EngineOptions): Promise<Engine> {
-    const problems = options.onProblem ?? (() => undefined);
-    const clock = options.clock ?? systemClock;
-    const paths = new EnginePaths(options);
-    using opened = new DisposableStack();
-    const store = StateStore.open(paths.database, clock);
-    opened.defer(() => store.close());
-    const bootId = await readBootId();
-    const continuity = continuityOf(store, paths, bootId);
-    if (continuity === "rebooted") await rm(options.runRoot, { recursive: true, force: true });
-    const assembly = await assemble({ options, clock, paths, store, problems, opened });
-    const { parts, reaper, runner } = assembly;
-    const { cgroups, checkpointSupport } = parts;
-    const [facts] = await Promise.all([
-      readHostFacts(parts.runtime, { cgroupMode: cgroups.mode, bootId, checkpointSupport }),
-      endLeftovers({
-        clock,
-        exitDirectory: paths.exits,
-        runtimeRoot: paths.runtimeRoot,
-        recordedPids: await recordedPids(store, paths),
-      }),
-    ]);
-    await recoverExecs(parts, continuity);
-    const untidy = await reconcile(parts, continuity);
-    store.saveBootId(bootId);
-    gatherMonitors(parts);
-    const engine = new Engine({ assembly, facts, problems, opened: opened.move() });
-    const resumed = runner.resume((id) => {
-      if (untidy.has(id)) reaper.cleanUp(id);
-    });
-    for (const id of untidy) if (!resumed.has(id)) reaper.cleanUp(id);
-    assembly.restarts.open();
-    for (const loop of engine.#loops) loop.start();
-    return engine;
+    return new Engine(await openEngine(options));
   }
 
   /** Ends what goes on in the engine, not the containers. Operations under way get a few seconds to end. */
   async close(): Promise<void> {
-    for (const activity of this.#activities) await activity.close();
-    this.#opened.dispose();
+    for (const activity of this.#opened.activities) await activity.close();
+    this.#opened.opened.dispose();
   }
 
   /**
@@ -178,7 +100,7 @@ export class Engine {
    */
   async perform(request: OperationRequest): Promise<OperationOutcome> {
     try {
-      return await this.#runner.perform(request);
+      return await this.#opened.runner.perform(request);
     } catch (error) {
       throw PodfleetError.from(error);
     }
@@ -186,32 +108,22 @@ export class Engine {
 
   /** What became of an operation; after `unknown` it never takes effect. */
   settle(operationId: OperationId): Settlement {
-    return this.#runner.settle(operationId);
+    return this.#opened.runner.settle(operationId);
   }
 
   /** @throws PodfleetError CONTAINER_NOT_FOUND */
   async inspect(id: ContainerId): Promise<ContainerInspection> {
-    const { clock, paths, storage, store } = this.#parts;
-    const { snapshot, spec, healthLog } = store.get(id);
-    const rootfs = storage.isMounted(id) ? { rootfs: storage.rootfsPath(id) } : {};
-    const checkpoint = checkpointPaths(paths, snapshot);
-    return {
-      container: snapshot,
-      spec,
-      asOf: new Date(clock.nowMs()).toISOString(),
-      ...(healthLog ? { healthLog } : {}),
-      paths: { bundle: paths.bundle(id), journal: paths.journal(id), ...rootfs, ...checkpoint },
-    };
+    return inspectContainer(this.#reads, id);
   }
 
   /** How the engine's background work fares. */
   loops(): LoopStatus[] {
-    return this.#loops.map(({ status }) => status);
+    return this.#opened.loops.map(({ status }) => status);
   }
 
   /** All containers as last committed. */
   containers(): ContainerSnapshot[] {
-    return this.#parts.store.list().map(({ snapshot }) => snapshot);
+    return this.#reads.store.list().map(({ snapshot }) => snapshot);
   }
 
   /**
@@ -219,17 +131,17 @@ export class Engine {
    * @throws PodfleetError CONTAINER_NOT_FOUND; CANCELLED when `signal` is aborted
    */
   async wait(request: WaitRequest, signal?: AbortSignal): Promise<WaitAnswer> {
-    return await waitForContainer(this.#parts, request, signal);
+    return await waitForContainer(this.#reads, request, signal);
   }
 
   /** See `OutputReader.locate`. */
   async locateJournal(search: JournalSearch): Promise<{ offset: number }> {
-    return await this.#output.locate(search);
+    return await this.#opened.output.locate(search);
   }
 
   /** See `OutputReader.read`. */
   async readJournal(request: JournalRequest, signal?: AbortSignal): Promise<JournalPiece> {
-    return await this.#output.read(request, signal);
+    return await this.#opened.output.read(request, signal);
   }
 
   /** Takes the next piece of an archive; returns the length that the upload has then. */
@@ -238,32 +150,32 @@ export class Engine {
     offset: number,
     bytes: Uint8Array,
   ): Promise<{ length: number }> {
-    return await this.#parts.images.uploads.append(uploadId, offset, bytes);
+    return await this.#reads.images.uploads.append(uploadId, offset, bytes);
   }
 
   /** See `ContainerFiles.stat`. */
   async statPath(request: Parameters<ContainerFiles["stat"]>[0]): Promise<FileStat | undefined> {
-    return await this.#parts.files.stat(request);
+    return await this.#reads.files.stat(request);
   }
 
   /** See `resizeContainer`. */
   async resize(id: ContainerId, size: TerminalSize): Promise<void> {
-    await resizeContainer(this.#parts, id, size);
+    await resizeContainer(this.#reads, id, size);
   }
 
   /** See `ContainerArtifacts.list`. */
   async artifacts(id: ContainerId): Promise<Artifact[]> {
-    return await this.#parts.artifacts.list(id);
+    return await this.#reads.artifacts.list(id);
   }
 
   /** See `UsageReader.processes`. */
   async processes(id: ContainerId): Promise<ContainerProcess[]> {
-    return await this.#parts.usage.processes(id);
+    return await this.#reads.usage.processes(id);
   }
 
   /** See `UsageReader.usage`. */
   async usage(id: ContainerId): Promise<ContainerUsage> {
-    return await this.#parts.usage.usage(id);
+    return await this.#reads.usage.usage(id);
   }
 
   /**
@@ -271,7 +183,7 @@ export class Engine {
    * @throws PodfleetError CONTAINER_NOT_FOUND, UNAVAILABLE, and what the kind of stream may fail with
    */
   async openTransfer(request: TransferRequest): Promise<{ transferId: TransferId }> {
-    return { transferId: await this.#transfers.open(transferSource(this.#parts, request)) };
+    return { transferId: await this.#opened.transfers.open(transferSource(this.#reads, request)) };
   }
 
   /** See `Transfers.read`. */
@@ -280,58 +192,19 @@ export class Engine {
     range: TransferRead,
     signal: AbortSignal,
   ): Promise<TransferPiece> {
-    return await this.#transfers.read(id, range, signal);
+    return await this.#opened.transfers.read(id, range, signal);
   }
 
   /** See `Transfers.close`. */
   async closeTransfer(id: TransferId): Promise<void> {
-    await this.#transfers.close(id);
+    await this.#opened.transfers.close(id);
   }
 
   images(): Image[] {
-    return this.#parts.images.list();
+    return this.#reads.images.list();
   }
 
   hostFacts(): HostFacts {
-    return this.#facts;
+    return this.#opened.facts;
   }
-}
-
-interface OpenEngine {
-  readonly assembly: Assembly;
-  readonly facts: HostFacts;
-  readonly problems: ProblemReport;
-  readonly opened: DisposableStack;
-}
-
-function continuityOf(store: StateStore, paths: EnginePaths, bootId: string): HostContinuity {
-  const last = store.findBootId();
-  if (last !== undefined && last !== bootId) return "rebooted";
-  return last === undefined || existsSync(paths.exits) ? "same" : "lost";
-}
-
-/** Moves the monitors that an earlier engine started into their cgroup, if it ended before it did. */
-function gatherMonitors({ execs, monitorCgroup, store }: EngineParts): void {
-  const running = store.list().filter(({ snapshot }) => hasProcess(snapshot));
-  const executing = execs.list().filter(({ session }) => session.state === "running");
-  const monitors = [
-    ...running.map(({ snapshot, processes }) =>
-      identityOf(snapshot.monitorPid, processes.monitorStartTicks),
-    ),
-    ...executing.map(({ processes }) =>
-      identityOf(processes.monitorPid, processes.monitorStartTicks),
-    ),
-  ];
-  for (const monitor of monitors) if (monitor) monitorCgroup.joinSoon(monitor);
-}
-
-/** Process ids of containers and monitors on record, and of monitors whose restore may have ended without a commit. */
-async function recordedPids(store: StateStore, paths: EnginePaths): Promise<Set<number>> {
-  const pids = await Promise.all(
-    store.list().map(async ({ snapshot, processes }) => {
-      if (hasProcess(snapshot)) return [snapshot.monitorPid, snapshot.pid];
-      return processes.restoring ? [await findMonitorPid(paths.bundle(snapshot.id))] : [];
-    }),
-  );
-  return new Set(pids.flat().filter((pid) => pid !== undefined));
 }

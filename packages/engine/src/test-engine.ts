@@ -20,8 +20,8 @@ import { busyboxArchive, type BusyboxArchiveOptions } from "@podfleet/testkit/bu
 import { createTempRoot, type TempRoot } from "@podfleet/testkit/temp-root";
 import { waitFor } from "@podfleet/testkit/wait-for";
 
-import type { EngineOptions, EngineProblem } from "./engine-options.ts";
 import { Engine } from "./engine.ts";
+import type { EngineOptions, EngineProblem } from "./host/engine-options.ts";
 
 export type Verb = ActionWithoutContainer;
 

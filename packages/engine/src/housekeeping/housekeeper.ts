@@ -8,12 +8,12 @@ import type { JournalRetention } from "@podfleet/journal/retention/retention";
 import { type ContainerId, containerIdSchema } from "@podfleet/model/ids";
 import type { Uploads } from "@podfleet/storage/upload/uploads";
 
-import { pruneExecs } from "./exec/exec-pruning.ts";
-import type { EnginePaths } from "./host/engine-paths.ts";
-import { idsIn } from "./host/entries.ts";
-import { outcomeKeptMs } from "./operation/operation-runner.ts";
-import type { ExecStore } from "./state/exec-store.ts";
-import type { StateStore } from "./state/state-store.ts";
+import { pruneExecs } from "../exec/exec-pruning.ts";
+import type { EnginePaths } from "../host/engine-paths.ts";
+import { idsIn } from "../host/entries.ts";
+import { outcomeKeptMs } from "../operation/operation-runner.ts";
+import type { ExecStore } from "../state/exec-store.ts";
+import type { StateStore } from "../state/state-store.ts";
 
 const intervalMs = 60_000;
 /** How long the journal of a removed container can still be read, for readers that were following it. */
