@@ -73,7 +73,7 @@ export const errorKinds = {
     retryable: false,
     trpcCode: "NOT_FOUND",
     exitCode: 125,
-    doc: "No spans of that trace are stored, or no longer",
+    doc: "No spans of that trace are stored",
   },
   CHECKPOINT_NOT_FOUND: {
     retryable: false,

@@ -177,7 +177,10 @@ export class SessionConnection {
       case "lost":
         return this.#close({ isTold: true });
       default:
-        throw new PodfleetError("INVALID_INPUT", `A client may not send "${frame.type}" here`);
+        throw new PodfleetError(
+          "INVALID_INPUT",
+          `Cannot take a frame "${frame.type}": clients do not send it`,
+        );
     }
   }
 

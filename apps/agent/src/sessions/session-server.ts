@@ -142,6 +142,6 @@ export class SessionServer {
 function noConnection(): PodfleetError {
   return new PodfleetError(
     "UNAVAILABLE",
-    "The agent has let go of the connection: open the session again to go on",
+    "The agent has closed the connection: open the session again to resume it",
   );
 }

@@ -44,7 +44,7 @@ test("a socket that a process serves stays", async () => {
   await once(other, "listening");
   await expect(serve(path)).rejects.toMatchObject({
     code: "UNAVAILABLE",
-    message: `Cannot listen at "${path}": a process serves there`,
+    message: `Cannot listen at "${path}": another process listens there`,
   });
   other.close();
   await once(other, "close");

@@ -19,7 +19,7 @@ const ownersOnly = 0o177;
 
 /**
  * Resolves when the socket is served. A socket file that another process has left behind is replaced.
- * @throws PodfleetError UNAVAILABLE when a process serves there; INVALID_INPUT when something else is there, or the folder is not
+ * @throws PodfleetError UNAVAILABLE when another process listens there; INVALID_INPUT when something else is there, or the folder is not
  */
 export async function serveDockerSocket(
   path: string,
@@ -62,7 +62,10 @@ async function removeLeftover(path: string): Promise<void> {
     throw new PodfleetError("INVALID_INPUT", `Cannot listen at "${path}": a file is there`);
   }
   if (await isServed(path)) {
-    throw new PodfleetError("UNAVAILABLE", `Cannot listen at "${path}": a process serves there`);
+    throw new PodfleetError(
+      "UNAVAILABLE",
+      `Cannot listen at "${path}": another process listens there`,
+    );
   }
   await rm(path, { force: true });
 }

@@ -8,6 +8,8 @@ export async function* archiveOf(body: IncomingMessage): AsyncGenerator<Uint8Arr
     const parts: AsyncIterable<Uint8Array> = body.iterator({ destroyOnReturn: false });
     yield* parts;
   } catch (error) {
-    throw new PodfleetError("CANCELLED", "The caller broke off the upload", { cause: error });
+    throw new PodfleetError("CANCELLED", "The caller closed the connection during the upload", {
+      cause: error,
+    });
   }
 }

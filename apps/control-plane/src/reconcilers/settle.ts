@@ -96,7 +96,7 @@ async function abandonedOperations(database: Database): Promise<AbandonedOperati
 async function giveUp(database: Database, { id, hostId }: AbandonedOperation): Promise<void> {
   const error = new PodfleetError(
     "CANCELLED",
-    "The caller was gone before everything had been sent; nothing was done",
+    "The caller went away before the upload was complete; nothing was done",
   );
   const outcome = failedOutcome(error);
   if (hostId === null) await failAbandoned(database, id, outcome);

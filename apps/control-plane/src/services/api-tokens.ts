@@ -58,7 +58,7 @@ export class Callers {
     const id = /^pf_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/.exec(token)?.[1];
     const known = id === undefined ? undefined : await this.#find(id);
     if (known && timingSafeEqual(hash, known.hash)) return known.caller;
-    throw new PodfleetError("UNAUTHENTICATED", "Cannot accept the API token: it is not known here");
+    throw new PodfleetError("UNAUTHENTICATED", "Cannot accept the API token: it is not known");
   }
 
   async #find(id: string): Promise<KnownToken | undefined> {

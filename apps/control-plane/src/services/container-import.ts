@@ -121,7 +121,10 @@ export class ContainerImports {
       case "refused":
         throw admission.error;
       case "id-taken":
-        throw new PodfleetError("CONFLICT", `Operation "${id}" is under way`);
+        throw new PodfleetError(
+          "CONFLICT",
+          `Cannot import the container: operation "${id}" is under way`,
+        );
       case "admitted":
         return { container: admission.container, host: admission.container.host };
     }

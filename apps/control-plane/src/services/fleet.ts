@@ -1,6 +1,6 @@
 import type { HostClient } from "@podfleet/bus/host-client";
 import type { Database } from "@podfleet/db/database";
-import { PodfleetError } from "@podfleet/model/errors";
+import { PodfleetError, type PodfleetErrorOptions } from "@podfleet/model/errors";
 
 import type { HostWatch } from "./host-watch.ts";
 
@@ -15,9 +15,17 @@ export interface Fleet {
 
 /** The error of a call that was cut short by its caller's signal or by the end of this process. */
 export function cutShort(fleet: Fleet, cause: unknown): PodfleetError {
-  return fleet.draining.aborted
-    ? new PodfleetError("UNAVAILABLE", "This replica of the control plane is about to end", {
-        cause,
-      })
-    : new PodfleetError("CANCELLED", "The caller gave up", { cause });
+  return fleet.draining.aborted ? replicaEnding({ cause }) : cancelled(cause);
+}
+
+export function replicaEnding(options: PodfleetErrorOptions): PodfleetError {
+  return new PodfleetError(
+    "UNAVAILABLE",
+    "This replica of the control plane is about to end",
+    options,
+  );
+}
+
+export function cancelled(cause: unknown): PodfleetError {
+  return new PodfleetError("CANCELLED", "The caller gave up", { cause });
 }

@@ -8,7 +8,7 @@ import type { OperationId } from "@podfleet/model/ids";
 
 import { chunksOf } from "./archive-chunks.ts";
 import type { DriveLease } from "./drive-lease.ts";
-import type { Fleet } from "./fleet.ts";
+import { cancelled, type Fleet } from "./fleet.ts";
 import type { WatchedHost } from "./host-watch.ts";
 import { isSilent, unreachable } from "./unreachable.ts";
 
@@ -103,10 +103,6 @@ export async function sendArchive(
     await lease?.keep();
   }
   return sizeBytes;
-}
-
-function cancelled(cause: unknown): PodfleetError {
-  return new PodfleetError("CANCELLED", "The caller gave up", { cause });
 }
 
 function lost({ name }: HostLiveness): PodfleetError {

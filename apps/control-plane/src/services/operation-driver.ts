@@ -13,11 +13,12 @@ import type { HostLiveness } from "@podfleet/db/hosts";
 import { extendDrive, getOperationRow, releaseDrive } from "@podfleet/db/operations";
 import { applyRepliedOutcome } from "@podfleet/db/projection";
 import type { Action } from "@podfleet/model/action";
-import { hasCode, PodfleetError } from "@podfleet/model/errors";
+import { hasCode, type PodfleetError } from "@podfleet/model/errors";
 import { hostSilenceMaxMs } from "@podfleet/model/host";
 import type { OperationId } from "@podfleet/model/ids";
 import { isNotDelivered, type OperationOutcome } from "@podfleet/model/operation";
 
+import { replicaEnding } from "./fleet.ts";
 import type { HostWatch, WatchedHost } from "./host-watch.ts";
 import { failedOutcome, failUndelivered, outcomePending, undelivered } from "./unreachable.ts";
 
@@ -62,7 +63,9 @@ export class OperationDriver {
       return await this.#drive(operation);
     } catch (error) {
       await releaseDrive(this.#database, operation.id);
-      if (this.#stopping.aborted) throw stopping(error);
+      if (this.#stopping.aborted) {
+        throw replicaEnding({ details: { outcome: "pending" }, cause: error });
+      }
       throw error;
     }
   }
@@ -150,10 +153,3 @@ type Answer =
   /** The request has timed out and the host is alive. */
   | { readonly type: "no-answer" }
   | { readonly type: "link-down"; readonly delivered: unknown; readonly error: PodfleetError };
-
-function stopping(cause: unknown): PodfleetError {
-  return new PodfleetError("UNAVAILABLE", "This replica of the control plane is about to end", {
-    details: { outcome: "pending" },
-    cause,
-  });
-}

@@ -34,7 +34,7 @@ export class Traces {
     if (spans.length > 0) return { traceId, spans };
     throw new PodfleetError(
       "TRACE_NOT_FOUND",
-      `Cannot find trace "${traceId}": none of its spans is stored, or no longer`,
+      `Cannot find trace "${traceId}": none of its spans is stored`,
       { details: { traceId } },
     );
   }

@@ -180,7 +180,7 @@ async function aborted(signal: AbortSignal): Promise<never> {
 }
 
 function restarted(host: string): PodfleetError {
-  return new PodfleetError("UNAVAILABLE", `The agent of host "${host}" has connected anew`, {
+  return new PodfleetError("UNAVAILABLE", `The agent of host "${host}" has reconnected`, {
     details: { host },
   });
 }

@@ -218,7 +218,7 @@ export class ResumingSession implements SessionStream {
       default:
         throw new PodfleetError(
           "INTERNAL",
-          `The agent sent a frame of the client's: "${frame.type}"`,
+          `The agent sent a frame that only clients send: "${frame.type}"`,
         );
     }
   }
@@ -290,19 +290,19 @@ function left(id: SessionId): PodfleetError {
 }
 
 function over(id: SessionId): PodfleetError {
-  return new PodfleetError("STATE_INVALID", `Cannot write: session "${id}" is over`);
+  return new PodfleetError("STATE_INVALID", `Cannot write: session "${id}" has ended`);
 }
 
 /** The error of a hole in the output. It is an outage, so the session is resumed at the hole. */
 function lostFrame(expected: number, found: number): PodfleetError {
   return new PodfleetError(
     "UNAVAILABLE",
-    `Lost output on the way: it goes on at ${found} instead of ${expected}`,
+    `Lost output in transit: the next offset is ${found}, must be ${expected}`,
   );
 }
 
 function lostInput(seq: number): PodfleetError {
-  return new PodfleetError("UNAVAILABLE", `Lost input on the way, after byte ${seq}`);
+  return new PodfleetError("UNAVAILABLE", `Lost input in transit, after byte ${seq}`);
 }
 
 function misplaced(from: number, offset: number): PodfleetError {
