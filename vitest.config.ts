@@ -20,6 +20,8 @@ export default defineConfig({
         test: {
           name: "unit",
           setupFiles,
+          // vitest's own choice on two processors is one.
+          maxWorkers: 2,
           sequence: { groupOrder: 0 },
           include: [...sources, "test/tidy"].map((root) => `${root}/**/*.test.ts`),
           exclude: [...suffixes, "**/node_modules/**"],

@@ -88,7 +88,7 @@ test("M3 O125: export, and F1: artifacts", async () => {
   expect((await readFile(back)).equals(await readFile(file))).toBe(true);
   await cli("artifact", "rm", "job", "rootfs.tar");
   expect((await fleet.cli(["artifact", "get", "job", "rootfs.tar"])).stderr).toContain(
-    "none of that",
+    "no artifact of that name",
   );
 });
 

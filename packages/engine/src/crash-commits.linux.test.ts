@@ -230,7 +230,7 @@ const methods: Method[] = [
   },
 ];
 
-test.each(methods)("kill -9 before each commit: $name", { timeout: 60_000 }, async (method) => {
+test.each(methods)("kill -9 before each commit: $name", { timeout: 240_000 }, async (method) => {
   let commits = 0;
   while (await crashAndCarryOn(method, commits + 1)) commits += 1;
   expect(commits).toBeGreaterThan(0);

@@ -98,14 +98,14 @@ async function crash(some: readonly Row[], position: 0 | 1): Promise<void> {
 async function settle({ name, at, id, request, result }: Row): Promise<void> {
   if (request) outcomes.set(id, await under.engine.perform(request));
   for (const { id: execId, containerId } of under.engine.execs.list(id)) {
-    const ended = await under.engine.execs.wait({ containerId, execId, timeoutMs: 20_000 });
+    const ended = await under.engine.execs.wait({ containerId, execId, timeoutMs: 120_000 });
     expect(ended).toMatchObject({ state: "exited" });
   }
   const expected = result === "removed" ? undefined : result.state;
   const state = () => under.engine.containers().find((found) => found.id === id)?.state;
   await waitFor(() => state() === expected, {
     what: `"${expected ?? "removed"}" after ${name}, ${at.join(", then ")}`,
-    timeoutMs: 20_000,
+    timeoutMs: 120_000,
   });
 }
 
@@ -126,7 +126,7 @@ beforeAll(async () => {
   await Promise.all([...rows, ...twice].map(settle));
   const { dataRoot, cgroupParent } = under.options;
   remains = await findLeaks(dirname(dataRoot), cgroupParent);
-}, 400_000);
+}, 600_000);
 
 afterAll(async () => {
   await under[Symbol.asyncDispose]();

@@ -30,7 +30,7 @@ import { EngineUnderTest } from "./test-engine.ts";
 
 const sequencesAtOnce = 8;
 const stepsMax = 8;
-const timeMsMax = 240_000 * testEffort;
+const timeMsMax = 600_000 * testEffort;
 /** In which sequences are played, with each runtime. */
 const rounds = { runc: 25 * testEffort, crun: 5 * testEffort } as const;
 
