@@ -9,9 +9,9 @@ import { PodfleetError } from "@podfleet/model/errors";
 import { imageIdSchema, newHostId, newOperationId } from "@podfleet/model/ids";
 import { agentInboxPrefix, controlPlaneInboxPrefix } from "@podfleet/protocol/subject";
 import { createTempRoot } from "@podfleet/testkit/temp-root";
-import { waitFor } from "@podfleet/testkit/wait-for";
+import { eventually, waitFor } from "@podfleet/testkit/wait-for";
 import { pino } from "pino";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Reporter } from "./reporter.ts";
 
@@ -85,8 +85,11 @@ class Receiver {
   }
 }
 
+/** A method of the engine that a test has fail. */
+type Method = "containers" | "after" | "commit";
+
 /** A reporter with an outbox on disk that `append` adds to, and a receiver that is not yet started. */
-async function setUp() {
+async function setUp({ fault }: { readonly fault?: (method: Method) => void } = {}) {
   const root = await createTempRoot("reporter");
   const store = StateStore.open(`${root.path}/engine.sqlite`, systemClock);
   const bus = await connectBus({
@@ -97,7 +100,25 @@ async function setUp() {
   });
   const reporter = new Reporter({
     client: new AgentClient(bus, hostId),
-    engine: { containers: () => [], images: () => [], outbox: store.outbox },
+    engine: {
+      containers: () => {
+        fault?.("containers");
+        return [];
+      },
+      images: () => [],
+      outbox: {
+        lastSeq: () => store.outbox.lastSeq(),
+        onAppend: (listener) => store.outbox.onAppend(listener),
+        after: (seq, limit) => {
+          fault?.("after");
+          return store.outbox.after(seq, limit);
+        },
+        commit: (seq) => {
+          fault?.("commit");
+          store.outbox.commit(seq);
+        },
+      },
+    },
     host,
     log: pino({ level: "silent" }),
   });
@@ -107,8 +128,11 @@ async function setUp() {
   const stopping = new AbortController();
   const running = reporter.run(stopping.signal);
   const receiver = new Receiver();
+  const statusOf = (name: string) =>
+    reporter.loops.find((loop) => loop.name === name)?.status ?? { failures: -1, runs: -1 };
   return {
     receiver,
+    statusOf,
     outbox: store.outbox,
     append: (count: number) => {
       for (let index = 0; index < count; index += 1)
@@ -206,4 +230,41 @@ test("goes on after NATS was killed, with a new hello", async () => {
   await waitFor(() => receiver.committedSeq === 4, { what: "4 events", timeoutMs: 10_000 });
   expect(receiver.seqs).toEqual(oneTo(4));
   expect(receiver.hellos).toBe(2);
+});
+
+describe("loops go on after", () => {
+  test.each([
+    ["reports", "EMFILE", "after"],
+    ["reports", "ENOSPC", "commit"],
+    ["heartbeats", "EMFILE", "containers"],
+  ] as const)("%s: %s of the engine's %s", async (name, code, faulty) => {
+    let isFaulty = true;
+    await using fixture = await setUp({
+      fault: (method) => {
+        if (isFaulty && method === faulty) throw Object.assign(new Error(code), { code });
+      },
+    });
+    const { receiver, append, statusOf } = fixture;
+    await receiver.start();
+    append(3);
+    await waitFor(() => statusOf(name).failures > 1, { what: "two failures" });
+    isFaulty = false;
+    await waitFor(() => statusOf(name).failures === 0, { what: `${name} to go on` });
+    await waitFor(() => receiver.committedSeq === 3, { what: "3 events" });
+    expect(receiver.seqs).toEqual(oneTo(3));
+    const { heartbeats } = receiver;
+    await waitFor(() => receiver.heartbeats > heartbeats, { what: "a heartbeat" });
+  });
+
+  test("reports: an unexpected reply of the control plane", async () => {
+    await using fixture = await setUp();
+    const { receiver, append, statusOf } = fixture;
+    receiver.refusal = new PodfleetError("INTERNAL", "Unexpected failure: out of memory");
+    await receiver.start();
+    append(3);
+    await waitFor(() => statusOf("reports").failures > 1, { what: "two failures" });
+    receiver.refusal = undefined;
+    await eventually(() => expect(receiver.seqs).toEqual(oneTo(3)));
+    await eventually(() => expect(statusOf("reports").failures).toBe(0));
+  });
 });

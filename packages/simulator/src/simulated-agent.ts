@@ -29,6 +29,8 @@ export class SimulatedAgent implements AsyncDisposable {
   readonly sessions = new SimulatedSessions();
   /** What it says of its background work. */
   loops: LoopStatus[] = [];
+  /** Its answer to pings, and to what became of operations, when it is set. */
+  refusal: PodfleetError | undefined;
   readonly #info: HostInfo;
   readonly #natsUrl: string;
   readonly #credentials: string;
@@ -119,7 +121,10 @@ export class SimulatedAgent implements AsyncDisposable {
   #handlers(): HostHandlers {
     const { host } = this;
     return {
-      ping: async () => ({}),
+      ping: async () => {
+        if (this.refusal) throw this.refusal;
+        return {};
+      },
       loops: async () => ({ loops: this.loops }),
       do: async ({ operationId, action }) => {
         const outcome = await host.perform(operationId, action);
@@ -141,7 +146,10 @@ export class SimulatedAgent implements AsyncDisposable {
       "session.open": async (request) => await this.sessions.open(request),
       "session.list": async (filter) => ({ sessions: this.sessions.list(filter) }),
       "session.close": async ({ sessionId }) => ({ session: this.sessions.close(sessionId) }),
-      "operation.settle": async ({ operationId }) => host.settle(operationId),
+      "operation.settle": async ({ operationId }) => {
+        if (this.refusal) throw this.refusal;
+        return host.settle(operationId);
+      },
       stat: async ({ path }) => ({ stat: host.files.get(path) }),
       top: async () => ({ processes: [] }),
       stats: async () => ({ usage: host.usage() }),

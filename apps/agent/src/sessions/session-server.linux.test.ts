@@ -9,8 +9,9 @@ import { printedSeed } from "@podfleet/testkit/seed";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import fc from "fast-check";
 import { pino } from "pino";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
+import { SessionConnection } from "./session-connection.ts";
 import { SessionServer } from "./session-server.ts";
 import { TestClient, type TestClientOptions } from "./test-client.ts";
 
@@ -267,4 +268,21 @@ describe("connections", () => {
     const again = await open(id, { sessionId: client.opened.session.id });
     expect(again.opened).toMatchObject({ offset: client.offset, input: { seq: 4 } });
   });
+});
+
+test("session-beats: EMFILE in one connection, and the others have their beats", async () => {
+  const id = await under.run("cat", { stdin: true });
+  const clients = [await open(id), await open(id)];
+  const beats = clients.map((client) => client.beats);
+  const failure = Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+  const beat = vi.spyOn(SessionConnection.prototype, "beat").mockImplementationOnce(() => {
+    throw failure;
+  });
+  await waitFor(() => server.loop.status.failures > 0, { what: "a failure" });
+  await waitFor(() => server.loop.status.failures === 0, { what: "the loop to go on" });
+  beat.mockRestore();
+  expect(server.loop.status.lastError?.message).toBe(failure.message);
+  for (const [index, client] of clients.entries()) {
+    await waitFor(() => client.beats > (beats[index] ?? 0), { what: "a beat" });
+  }
 });

@@ -30,6 +30,8 @@ export interface TestClientOptions {
 
 export class TestClient {
   readonly frames: Frame[] = [];
+  /** How many beats have come; they are not among the frames. */
+  beats = 0;
   opened!: SessionOpenReply;
   /** The offset up to which output has arrived without a hole. */
   offset = 0;
@@ -84,7 +86,8 @@ export class TestClient {
   }
 
   #take(frame: Frame, window: number | undefined): void {
-    if (frame.type !== "beat") this.frames.push(frame);
+    if (frame.type === "beat") this.beats += 1;
+    else this.frames.push(frame);
     if (frame.type === "gap") this.offset = frame.to;
     if (frame.type === "output") {
       if (frame.offset !== this.offset) throw new Error(`A hole before ${frame.offset}`);
