@@ -2,23 +2,22 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { type ContainerState, containerStates } from "@podfleet/model/container/state";
+import type { ErrorCode } from "@podfleet/model/errors";
+import type { EventType } from "@podfleet/model/event-type";
 import {
   containerCan,
   type ContainerMethod,
-  type ContainerState,
-  containerStates,
   isAllowed,
   refusalOf,
-} from "@podfleet/model/container/state";
-import type { ErrorCode } from "@podfleet/model/errors";
-import type { EventType } from "@podfleet/model/event-type";
+} from "@podfleet/model/verb/container-methods";
 
 const introduction = `# Container methods
 
 In which states a container's methods are accepted, what state it has after success, what a refusal is, what else may fail, and the
-event of success. \`scripts/method-table.ts\` makes this page from the verb table in \`packages/model/src/verb\` and the methods beside it in
-\`packages/model/src/container/state.ts\`, which the engine's guards read too; the states are described there, the errors in
-[errors.md](errors.md).
+event of success. \`scripts/method-table.ts\` makes this page from the verb table in \`packages/model/src/verb\` and the methods in
+\`container-methods.ts\` beside it, which the engine's guards read too; \`packages/model/src/container/state.ts\` describes the states,
+[errors.md](errors.md) the errors.
 
 Where there is no state after, the method leaves it as it was, or brings it back. Any method may also fail with \`CONTAINER_NOT_FOUND\`,
 \`AMBIGUOUS_ID\`, \`INVALID_INPUT\` for a request that is not well formed, \`HOST_UNREACHABLE\` and \`UNAVAILABLE\`; one that changes something with

@@ -16,7 +16,7 @@ import type { Image } from "@podfleet/model/image";
 import type { OperationOutcome } from "@podfleet/model/operation";
 import type { TransferId, TransferRequest } from "@podfleet/model/transfer";
 import type { ImageStore } from "@podfleet/storage/image/image-store";
-import type { TransferPiece, TransferRead } from "@podfleet/storage/transfer/transfers";
+import type { TransferPiece, TransferRead } from "@podfleet/storage/transfer/piece-reader";
 
 import type { ContainerArtifacts } from "./artifact/container-artifacts.ts";
 import { type OpenedEngine, openEngine } from "./assembly/opening.ts";

@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import type { CandidateHost } from "./candidate-host.ts";
-import { place, type PlacementRequest } from "./place.ts";
+import { place } from "./place.ts";
+import type { PlacementRequest } from "./placement-request.ts";
 import { findRejection } from "./rejection.ts";
 
 const GiB = 1024 ** 3;

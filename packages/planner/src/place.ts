@@ -3,23 +3,14 @@
  * A container that reserves nothing fits on every host that has its image.
  */
 import { PodfleetError } from "@podfleet/model/errors";
-import type { HostId } from "@podfleet/model/ids";
 import { matchesImage } from "@podfleet/model/image";
 import { notDelivered } from "@podfleet/model/operation";
-import type { Placement, PlacementStrategy } from "@podfleet/model/placement";
+import type { PlacementStrategy } from "@podfleet/model/placement";
 import type { Capacity } from "@podfleet/model/resources";
 
 import type { CandidateHost } from "./candidate-host.ts";
+import type { PlacementRequest } from "./placement-request.ts";
 import { findRejection, type Rejection } from "./rejection.ts";
-
-export interface PlacementRequest {
-  readonly reservation: Capacity;
-  readonly placement: Placement;
-  /** Reference in the spec. */
-  readonly image: string;
-  /** Containers that must be on the same host. */
-  readonly dependencies: readonly { readonly name: string; readonly hostId: HostId }[];
-}
 
 /**
  * The chosen host, or one of these errors:

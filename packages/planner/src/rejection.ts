@@ -5,7 +5,7 @@ import type { Capacity } from "@podfleet/model/resources";
 
 import type { CandidateHost } from "./candidate-host.ts";
 import { findViolation } from "./constraint.ts";
-import type { PlacementRequest } from "./place.ts";
+import type { PlacementRequest } from "./placement-request.ts";
 
 export type RejectionReason =
   | "unreachable"

@@ -1,15 +1,15 @@
 import type { ActionWithoutContainer } from "@podfleet/model/action";
 /** What one container does when it is told to, as a pure model: a few lines that the engine is compared with. */
-import {
-  containerCan,
-  type ContainerMethod,
-  type ContainerState,
-  isAllowed,
-  refusalOf,
-} from "@podfleet/model/container/state";
+import { type ContainerState } from "@podfleet/model/container/state";
 import type { ErrorCode } from "@podfleet/model/errors";
 import { execSpecSchema } from "@podfleet/model/exec";
 import { execIdSchema, newContainerId } from "@podfleet/model/ids";
+import {
+  containerCan,
+  type ContainerMethod,
+  isAllowed,
+  refusalOf,
+} from "@podfleet/model/verb/container-methods";
 
 export interface Modelled {
   readonly state: ContainerState | "gone";

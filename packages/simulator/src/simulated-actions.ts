@@ -2,12 +2,12 @@
 import type { Action, ActionOf } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import { isPolicyPossible } from "@podfleet/model/container/spec";
-import { assertAllowed, isAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import { successOf } from "@podfleet/model/event-type";
 import type { OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome, StepResult } from "@podfleet/model/operation";
 import { type Step, type StepVerb, stepVerbs } from "@podfleet/model/verb/batch-verb";
+import { assertAllowed, isAllowed } from "@podfleet/model/verb/container-methods";
 import type { Verb, VerbOn } from "@podfleet/model/verb/verbs";
 
 import { type SimulatedRecords, simulatedImage } from "./simulated-records.ts";

@@ -1,9 +1,9 @@
 /** What verbs make of a simulated container: the state that the verb table names, and what is more than that. */
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
-import { assertAllowed, containerCan, findMethod } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import { changeResources } from "@podfleet/model/resources";
 import type { StepOf, StepVerb } from "@podfleet/model/verb/batch-verb";
+import { assertAllowed, containerCan, findMethod } from "@podfleet/model/verb/container-methods";
 import type { Capability } from "@podfleet/model/verb/definition";
 import type { Verb } from "@podfleet/model/verb/verbs";
 

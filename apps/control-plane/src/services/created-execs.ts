@@ -17,7 +17,6 @@ import {
   resizeCreatedExec,
 } from "@podfleet/db/created-execs";
 import { getOperationRow } from "@podfleet/db/operations";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { errorKinds, hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession, TerminalSize } from "@podfleet/model/exec";
 import {
@@ -26,6 +25,7 @@ import {
   newOperationId,
   type OperationId,
 } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 
 import { execIdOf, execNotFound, inspectExec, resizeExec, runExec } from "./exec.ts";
 import type { Fleet } from "./fleet.ts";

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import { checkpointEntries } from "@podfleet/model/container/checkpoint";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import { writeCriuConfig, writeOwnNetworkConfig } from "@podfleet/oci/bundle/criu-config";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 

@@ -1,6 +1,6 @@
 import type { Clock } from "@podfleet/base/clock";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import { findStartTicks } from "@podfleet/oci/process/process-identity";
 
 import type { StartingMark } from "../state/container-record.ts";

@@ -2,9 +2,9 @@ import { rm } from "node:fs/promises";
 
 import type { ActionOf } from "@podfleet/model/action";
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
-import { assertAllowed, isAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed, isAllowed } from "@podfleet/model/verb/container-methods";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import type { EnginePaths } from "../host/engine-paths.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "@podfleet/base/clock";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 import type { ContainerLocks } from "../lock/container-locks.ts";

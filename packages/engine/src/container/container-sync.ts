@@ -1,7 +1,7 @@
 /** Brings a container's record in line with what its processes and the OCI runtime say. */
 import type { Clock } from "@podfleet/base/clock";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import { cgroupDirectories, type CgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
 import { thawCgroup } from "@podfleet/oci/cgroup/container-cgroup";
 import {

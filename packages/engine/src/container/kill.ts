@@ -1,7 +1,7 @@
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { sigkill } from "@podfleet/model/signal";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 import { hasProcess } from "../state/container-process.ts";

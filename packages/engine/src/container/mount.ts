@@ -1,7 +1,7 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import { hasProcess } from "../state/container-process.ts";

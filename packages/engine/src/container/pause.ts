@@ -1,7 +1,7 @@
 import type { ContainerState } from "@podfleet/model/container/state";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 import type { StateStore } from "../state/state-store.ts";

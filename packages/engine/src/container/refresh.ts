@@ -1,5 +1,6 @@
-import { assertAllowed, type ContainerState } from "@podfleet/model/container/state";
+import { type ContainerState } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 /**

@@ -1,6 +1,6 @@
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 
 import type { StateStore } from "../state/state-store.ts";
 import type { OperationRef } from "../state/state-store.ts";

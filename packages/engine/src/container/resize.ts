@@ -1,7 +1,7 @@
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { TerminalSize } from "@podfleet/model/exec";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import { resizeTerminal } from "@podfleet/oci/monitor/terminal";
 
 import type { EnginePaths } from "../host/engine-paths.ts";

@@ -1,6 +1,6 @@
 import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 
 import { isRestarting } from "../state/container-process.ts";
 import type { StateStore } from "../state/state-store.ts";

@@ -1,9 +1,9 @@
 import type { RestartPolicy } from "@podfleet/model/container/restart-policy";
 import { isPolicyPossible } from "@podfleet/model/container/spec";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import { changeResources, type ResourceChanges } from "@podfleet/model/resources";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 import type { HostLimits } from "@podfleet/oci/spec/host-limits";
 import { updatedResources } from "@podfleet/oci/spec/resources";

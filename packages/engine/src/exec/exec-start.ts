@@ -1,9 +1,9 @@
 import type { Clock } from "@podfleet/base/clock";
 import type { ActionOf } from "@podfleet/model/action";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";
 import type { ExecSession } from "@podfleet/model/exec";
 import type { ExecId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { HoldingCgroup } from "@podfleet/oci/cgroup/holding-cgroup";
 import type { MonitoredProcess } from "@podfleet/oci/monitor/monitor";
 import { findStartTicks } from "@podfleet/oci/process/process-identity";

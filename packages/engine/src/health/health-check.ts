@@ -1,8 +1,8 @@
 import type { Healthcheck, HealthResult } from "@podfleet/model/container/healthcheck";
 import { initialHealth } from "@podfleet/model/container/healthcheck";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
 import { sigkill } from "@podfleet/model/signal";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
 
 import type { ContainerSync } from "../container/container-sync.ts";

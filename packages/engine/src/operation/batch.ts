@@ -3,11 +3,11 @@
  * commit, so an attempt that was cut off is carried on at the step that it was at.
  */
 import type { ActionOf } from "@podfleet/model/action";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError, type WireError } from "@podfleet/model/errors";
 import type { ContainerId } from "@podfleet/model/ids";
 import type { StepResult } from "@podfleet/model/operation";
 import type { Step } from "@podfleet/model/verb/batch-verb";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import { traced } from "@podfleet/oci/process/trace";
 
 import type { ContainerSync } from "../container/container-sync.ts";

@@ -1,8 +1,8 @@
 import type { Action } from "@podfleet/model/action";
-import { assertAllowed } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { FileStat } from "@podfleet/model/file";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import { archivePath } from "@podfleet/storage/rootfs/archive-files";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 import { extractTimeoutMs, type IsolatedTar } from "@podfleet/storage/rootfs/isolated-tar";

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 
-import { assertAllowed, type ContainerMethod } from "@podfleet/model/container/state";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed, type ContainerMethod } from "@podfleet/model/verb/container-methods";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 import type { TransferSource } from "@podfleet/storage/transfer/transfers";
 

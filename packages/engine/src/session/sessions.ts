@@ -6,9 +6,9 @@ import type { ForwarderCgroup } from "@podfleet/journal/input/input-forwarder";
 import { assertBoundary } from "@podfleet/journal/record/boundary";
 import { wholeJournalLength } from "@podfleet/journal/record/whole-length";
 import type { Action } from "@podfleet/model/action";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerId, SessionId } from "@podfleet/model/ids";
 import type { CommandExit, Session, SessionSpec } from "@podfleet/model/session";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import { traced } from "@podfleet/oci/process/trace";
 
 import type { EnginePaths } from "../host/engine-paths.ts";

@@ -1,7 +1,7 @@
 import type { Clock } from "@podfleet/base/clock";
-import { assertAllowed } from "@podfleet/model/container/state";
 import type { ContainerProcess, ContainerUsage } from "@podfleet/model/container/usage";
 import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
 import type { CgroupHierarchies } from "@podfleet/oci/cgroup/cgroup";
 import { readUserNames } from "@podfleet/oci/rootfs/user";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";

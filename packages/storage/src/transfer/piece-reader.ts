@@ -4,7 +4,19 @@ import type { Clock } from "@podfleet/base/clock";
 import { PodfleetError } from "@podfleet/model/errors";
 
 import { storing } from "../file/storage-failure.ts";
-import type { TransferPiece, TransferRead } from "./transfers.ts";
+
+export interface TransferRead {
+  /** The `next` of the read before, or that read's own `offset` to repeat it. */
+  readonly offset: number;
+  readonly bytesMax: number;
+}
+
+export interface TransferPiece {
+  readonly bytes: Uint8Array;
+  readonly next: number;
+  /** Whether `next` is the end of the stream. */
+  readonly ended: boolean;
+}
 
 /** The longest wait of a read for the first bytes. */
 const patienceMs = 10_000;

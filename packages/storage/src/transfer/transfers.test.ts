@@ -5,7 +5,8 @@ import { systemClock } from "@podfleet/base/clock";
 import { waitFor } from "@podfleet/testkit/wait-for";
 import { expect, test } from "vitest";
 
-import { type TransferPiece, Transfers, type TransferSource } from "./transfers.ts";
+import type { TransferPiece } from "./piece-reader.ts";
+import { Transfers, type TransferSource } from "./transfers.ts";
 
 const never = new AbortController().signal;
 

@@ -9,7 +9,7 @@ import type { Clock } from "@podfleet/base/clock";
 import { PodfleetError } from "@podfleet/model/errors";
 import { type TransferId, transferIdSchema, transferSilenceMaxMs } from "@podfleet/model/transfer";
 
-import { PieceReader } from "./piece-reader.ts";
+import { PieceReader, type TransferPiece, type TransferRead } from "./piece-reader.ts";
 
 /** The source of a transfer's bytes. */
 export interface TransferSource {
@@ -17,19 +17,6 @@ export interface TransferSource {
   open(): Promise<Readable>;
   /** Undoes what `open` did; called once, after the stream is destroyed, whether or not it was read to its end. */
   close(): Promise<void>;
-}
-
-export interface TransferRead {
-  /** The `next` of the read before, or that read's own `offset` to repeat it. */
-  readonly offset: number;
-  readonly bytesMax: number;
-}
-
-export interface TransferPiece {
-  readonly bytes: Uint8Array;
-  readonly next: number;
-  /** Whether `next` is the end of the stream. */
-  readonly ended: boolean;
 }
 
 export interface TransfersOptions {

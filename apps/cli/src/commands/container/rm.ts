@@ -1,5 +1,5 @@
-import { containerCan } from "@podfleet/model/container/state";
 import { hasCode } from "@podfleet/model/errors";
+import { containerCan } from "@podfleet/model/verb/container-methods";
 
 import type { Command } from "../../command.ts";
 import type { Shell } from "../../shell.ts";

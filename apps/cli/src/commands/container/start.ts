@@ -1,5 +1,5 @@
-import { containerCan } from "@podfleet/model/container/state";
 import { PodfleetError } from "@podfleet/model/errors";
+import { containerCan } from "@podfleet/model/verb/container-methods";
 
 import { attachToRun } from "../../attach/attach.ts";
 import type { Command } from "../../command.ts";

@@ -1,7 +1,7 @@
-/** Commands that change the state of containers and have no flag but `--all`. */
-import { containerCan } from "@podfleet/model/container/state";
 import type { ContainerState } from "@podfleet/model/container/state";
 import { hasCode } from "@podfleet/model/errors";
+/** Commands that change the state of containers and have no flag but `--all`. */
+import { containerCan } from "@podfleet/model/verb/container-methods";
 
 import type { Command } from "../../command.ts";
 import type { Shell } from "../../shell.ts";

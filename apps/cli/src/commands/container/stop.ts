@@ -1,7 +1,7 @@
-/** `podfleet stop`, `kill` and `restart`. */
-import { containerCan } from "@podfleet/model/container/state";
 import { hasCode } from "@podfleet/model/errors";
 import { findSignalNumber } from "@podfleet/model/signal";
+/** `podfleet stop`, `kill` and `restart`. */
+import { containerCan } from "@podfleet/model/verb/container-methods";
 
 import type { Command } from "../../command.ts";
 import { flagError, parseCount } from "../../flags/values.ts";

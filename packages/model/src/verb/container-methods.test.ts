@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 
+import { isTransition } from "../container/state.ts";
 import { PodfleetError } from "../errors.ts";
 import {
   assertAllowed,
   containerCan,
   type ContainerMethod,
-  isTransition,
   refusalOf,
-} from "./state.ts";
+} from "./container-methods.ts";
 
 test.each([
   ["pause", "paused", "ALREADY_PAUSED"],
