@@ -52,6 +52,15 @@ test("comments say why, not what was changed", () => {
   expect(findLines(sources, /\p{Emoji_Presentation}/u)).toEqual([]);
 });
 
+test("a file's header comes before its imports", () => {
+  const header = /^import [^;]*;\n+\/\*\*(?:[^*]|\*(?!\/))*\*\/\n+import /m;
+  expect(outsideTidy.filter((path) => header.test(readText(path)))).toEqual([]);
+});
+
+test("comments lead with the noun or verb that they describe", () => {
+  expect(findLines(outsideTidy, /^\s*(\/\*\*|\/\/) (Of|That|Told|Those|None|Such) /)).toEqual([]);
+});
+
 function lineCount(path: string): number {
   return readText(path).split("\n").length;
 }

@@ -16,7 +16,7 @@ export interface WorkQueueOptions<Key> {
   /** Whether a piece that has failed `failures` times in a row is tried again. */
   readonly isTriedAgain: (error: unknown, failures: number) => boolean;
   readonly backoff: BackoffOptions;
-  /** Told of each failure after which the key is given up. */
+  /** Reports each failure after which the key is given up. */
   readonly onGivenUp: (error: unknown, key: Key) => void;
   readonly clock?: Clock;
 }

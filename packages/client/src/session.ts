@@ -25,7 +25,7 @@ export type { SessionOutage, SessionOutput, SessionRequest, SessionStream };
 export interface SessionOptions extends OutageOptions {
   /** Output that may be on its way or waiting to be read, in bytes of the journal: from 64 KiB to 8 MiB; 2 MiB when absent. */
   readonly windowBytes?: number;
-  /** Told when the connection is lost, and when the session goes on. */
+  /** Reports the loss of the connection, and that the session goes on. */
   readonly onOutage?: (outage: SessionOutage) => void;
 }
 

@@ -1,5 +1,5 @@
-import type { Gap } from "@podfleet/journal/record/follower";
 /** A client of the engine's sessions, for tests: it reads all output and acknowledges it. */
+import type { Gap } from "@podfleet/journal/record/follower";
 import type { PodfleetError } from "@podfleet/model/errors";
 import { type ContainerId, newSessionId, type SessionId } from "@podfleet/model/ids";
 import { type CommandExit, sessionSpecSchema } from "@podfleet/model/session";

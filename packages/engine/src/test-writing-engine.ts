@@ -38,7 +38,7 @@ export function testInput(writer: number, seq: number, length: number): Buffer {
   return bytes;
 }
 
-/** Those of the bytes that are the writer's, in order. */
+/** The bytes that are the writer's, in order. */
 export function inputOf(writer: number, bytes: Buffer): Buffer {
   return bytes.filter((byte) => byte >>> 6 === writer) as Buffer;
 }

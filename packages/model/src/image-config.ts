@@ -1,6 +1,6 @@
+/** An image's configuration, as the OCI image spec and Docker's image spec have it. Docker writes null for what is absent. */
 import { z } from "zod";
 
-/** An image's configuration, as the OCI image spec and Docker's image spec have it. Docker writes null for what is absent. */
 import { PodfleetError } from "./errors.ts";
 
 const strings = z

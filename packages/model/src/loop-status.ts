@@ -30,7 +30,7 @@ export function isInTrouble({ failures, overdueMs }: LoopStatus): boolean {
 }
 
 export interface FleetLoops {
-  /** Of the replica that was asked. */
+  /** Loops of the replica that was asked. */
   readonly controlPlane: readonly LoopStatus[];
   /** By host name: loops in trouble, of the hosts that answer and have some. */
   readonly hosts: readonly { readonly name: string; readonly loops: readonly LoopStatus[] }[];

@@ -1,5 +1,5 @@
-import { wireErrorSchema } from "@podfleet/model/errors";
 /** A JSON reply: a value or an error. A binary reply carries an error in this shape too, with the header `error`. */
+import { wireErrorSchema } from "@podfleet/model/errors";
 import { z } from "zod";
 
 export const errorReplySchema = z.object({ error: wireErrorSchema });

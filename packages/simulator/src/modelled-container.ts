@@ -1,5 +1,5 @@
-import type { ActionWithoutContainer } from "@podfleet/model/action";
 /** What one container does when it is told to, as a pure model: a few lines that the engine is compared with. */
+import type { ActionWithoutContainer } from "@podfleet/model/action";
 import { type ContainerState } from "@podfleet/model/container/state";
 import type { ErrorCode } from "@podfleet/model/errors";
 import { execSpecSchema } from "@podfleet/model/exec";
@@ -20,7 +20,7 @@ export interface Modelled {
 export const created: Modelled = { state: "configured", run: 0 };
 export const gone: Modelled = { state: "gone", run: 0 };
 
-/** Those whose effect is there when they return. */
+/** Commands whose effect is there when they return. */
 export const verbs = [
   "init",
   "start",
@@ -63,7 +63,7 @@ export function react(before: Modelled, command: Command, ran = hasProcess(befor
       after: state === "running" ? { ...before, state: "exited" } : before,
     };
   }
-  // Of two stops at once, the later finds it stopped and is content.
+  // The later of two stops at once finds it stopped and succeeds.
   if (command === "stop" && ran && (state === "exited" || state === "stopped")) {
     return { code: undefined, after: before };
   }

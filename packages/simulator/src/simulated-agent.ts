@@ -45,7 +45,7 @@ export class SimulatedAgent implements AsyncDisposable {
     this.#credentials = credentials;
   }
 
-  /** Of a new host. */
+  /** Facts of a new host. */
   static async start(options: SimulatedAgentOptions): Promise<SimulatedAgent> {
     const id = newHostId();
     const credentials = await options.nats.agentCredentials(id);

@@ -1,5 +1,5 @@
-import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 /** What a simulated host keeps: its containers, their exec sessions and artifacts, and its log of events. */
+import type { ContainerSnapshot } from "@podfleet/model/container/snapshot";
 import type { ContainerSpec } from "@podfleet/model/container/spec";
 import { PodfleetError } from "@podfleet/model/errors";
 import type { AgentEvent } from "@podfleet/model/event";

@@ -1,4 +1,3 @@
-import { PodfleetError } from "@podfleet/model/errors";
 /**
  * The file of `podfleet batch`, YAML or JSON:
  *
@@ -11,6 +10,7 @@ import { PodfleetError } from "@podfleet/model/errors";
  *
  * A step is a verb, or a verb with its arguments in the API.
  */
+import { PodfleetError } from "@podfleet/model/errors";
 import { stepsSchema } from "@podfleet/model/verb/batch-verb";
 import { parse, YAMLParseError } from "yaml";
 import { z } from "zod";

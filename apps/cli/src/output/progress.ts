@@ -1,5 +1,5 @@
-import type { Output } from "./output.ts";
 /** Progress of a transfer: a progress bar on a terminal, else one line at the start and one at the end. */
+import type { Output } from "./output.ts";
 import { humanSize } from "./quantity.ts";
 
 const redrawMs = 100;

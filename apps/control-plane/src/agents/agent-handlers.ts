@@ -1,5 +1,5 @@
-import type { Loop } from "@podfleet/base/loop";
 /** Handlers of the messages that agents send: they put hosts, events and heartbeats on record. */
+import type { Loop } from "@podfleet/base/loop";
 import type { AgentHandlers } from "@podfleet/bus/agent-server";
 import type { Database } from "@podfleet/db/database";
 import { findDatabaseError } from "@podfleet/db/database-error";

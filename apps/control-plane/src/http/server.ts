@@ -1,7 +1,7 @@
+/** The HTTP server. Every route but `/healthz` needs a token. */
 import { httpStatusOf } from "@podfleet/api/procedures/error-shape";
 import { type AppRouter, appRouter } from "@podfleet/api/router";
 import type { Services } from "@podfleet/api/services/services";
-/** The HTTP server. Every route but `/healthz` needs a token. */
 import type { DockerApi } from "@podfleet/docker-api/docker-api";
 import { fastifyTRPCPlugin, type FastifyTRPCPluginOptions } from "@trpc/server/adapters/fastify";
 import fastify, { type FastifyInstance } from "fastify";

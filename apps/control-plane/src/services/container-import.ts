@@ -1,10 +1,10 @@
-import type { MutationResult } from "@podfleet/api/services/operations";
-import { findContainerById, summaryOf } from "@podfleet/db/containers";
 /**
  * Creates a container from a checkpoint archive. The spec in the archive decides where it may run; its name and its
  * resources are reserved before the upload, and freed when the upload fails. A caller that is cut off by the end of this process
  * presents the same id again and sends the archive from its start.
  */
+import type { MutationResult } from "@podfleet/api/services/operations";
+import { findContainerById, summaryOf } from "@podfleet/db/containers";
 import type { Database } from "@podfleet/db/database";
 import type { HostLiveness } from "@podfleet/db/hosts";
 import {

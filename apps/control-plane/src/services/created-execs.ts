@@ -1,11 +1,11 @@
-import { isDeepStrictEqual } from "node:util";
-
-import type { CreatedExecStart, NewExec, StartedExec } from "@podfleet/api/services/exec";
 /**
  * Exec sessions that are created first and started later, as in libpod and Docker. Any replica can start one, and only once: the first
  * start claims the session for its operation, and the operation takes effect once. A resize before the start sets the size that its
  * terminal begins with.
  */
+import { isDeepStrictEqual } from "node:util";
+
+import type { CreatedExecStart, NewExec, StartedExec } from "@podfleet/api/services/exec";
 import { systemClock } from "@podfleet/base/clock";
 import { pause } from "@podfleet/base/pause";
 import {

@@ -1,8 +1,8 @@
-import type { LogsRequest } from "@podfleet/api/services/containers";
 /**
  * Passes the journal of a container or of an exec session from the agent to the caller, unparsed. Reads are long polls by offset, so a reader that
  * is cut off resumes at its offset, and at most one read is buffered.
  */
+import type { LogsRequest } from "@podfleet/api/services/containers";
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import type { JournalChunk } from "@podfleet/bus/host-client";

@@ -1,6 +1,6 @@
+/** Sessions. Only their host's agent has records of them, so it is asked each time. */
 import type { SessionCloseRequest, SessionListRequest } from "@podfleet/api/requests/sessions";
 import type { SessionList } from "@podfleet/api/services/sessions";
-/** Sessions. Only their host's agent has records of them, so it is asked each time. */
 import { findContainerNames } from "@podfleet/db/containers";
 import { type HostLiveness, listHostLiveness } from "@podfleet/db/hosts";
 import { hasCode, PodfleetError } from "@podfleet/model/errors";

@@ -1,5 +1,5 @@
-import type { StatsRequest } from "@podfleet/api/requests/containers";
 /** Samples the usage of containers periodically. Rates are between two samples; those of the first are since the start of the run. */
+import type { StatsRequest } from "@podfleet/api/requests/containers";
 import { pause } from "@podfleet/base/pause";
 import { getContainer, listContainers } from "@podfleet/db/containers";
 import type { ContainerStats, ContainerUsage } from "@podfleet/model/container/usage";

@@ -1,9 +1,9 @@
-import type { MutationResult, OperationRequest } from "@podfleet/api/services/operations";
 /**
  * Mutations with an upload: the bytes are sent first, as an upload with the operation's id, and then the operation that uses
  * them. A caller that is cut off before the last byte has changed nothing, and presents the same id again with the bytes from
  * their start.
  */
+import type { MutationResult, OperationRequest } from "@podfleet/api/services/operations";
 import { getContainer } from "@podfleet/db/containers";
 import type { HostLiveness } from "@podfleet/db/hosts";
 import { newOperationId, type OperationId } from "@podfleet/model/ids";

@@ -1,8 +1,8 @@
-import type { WaitRequest } from "@podfleet/api/requests/containers";
 /**
  * Waits for a container. The agent is asked by long polls that all name the same run, so restarts of the agent, of NATS and of
  * the control plane cannot make a waiter miss an exit. While the host does not answer, the record may answer.
  */
+import type { WaitRequest } from "@podfleet/api/requests/containers";
 import { backoffMs } from "@podfleet/base/backoff";
 import { pause } from "@podfleet/base/pause";
 import { type ContainerRow, findContainerById, summaryOf } from "@podfleet/db/containers";

@@ -1,8 +1,8 @@
-import type { PodfleetError } from "@podfleet/model/errors";
 /**
  * The port of this package: the procedures call these services and the control plane implements them. A method that takes a signal ends
  * with CANCELLED when it is aborted; every method fails with UNAVAILABLE when its process is about to end.
  */
+import type { PodfleetError } from "@podfleet/model/errors";
 import type { HostInspection, HostRecord } from "@podfleet/model/host";
 import type { ImageRecord } from "@podfleet/model/image";
 import type { FleetLoops } from "@podfleet/model/loop-status";

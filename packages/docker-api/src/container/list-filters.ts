@@ -1,8 +1,8 @@
-import { healthStates } from "@podfleet/model/container/healthcheck";
 /**
  * The filters of `GET /containers/json`: a JSON object of lists, `{"status": ["running"]}`, or in Docker's newer form of objects,
  * `{"status": {"running": true}}`. Values of one filter are alternatives, but for labels, of which a container has all.
  */
+import { healthStates } from "@podfleet/model/container/healthcheck";
 import type { ContainerSummary } from "@podfleet/model/container/record";
 import { PodfleetError } from "@podfleet/model/errors";
 import { fullImageName, matchesImage } from "@podfleet/model/image";

@@ -8,7 +8,7 @@ export function readQuery<Schema extends z.ZodType>(
   query: unknown,
 ): z.output<Schema> {
   const given = Object.entries(query as Record<string, string | string[]>);
-  // Of a repeated parameter the first value counts, as in Go.
+  // The first value of a repeated parameter counts, as in Go.
   const values = given.map(([name, value]) => [name, Array.isArray(value) ? value[0] : value]);
   return parseInput(schema, Object.fromEntries(values));
 }

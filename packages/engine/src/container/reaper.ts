@@ -1,3 +1,9 @@
+/**
+ * What happens to a container whose process ends by itself: the exit is committed at once, and the clean-up follows, a few
+ * containers at a time; then it is removed if that was asked for. A clean-up that fails is tried again with growing
+ * delays, and given up after `attemptsMax`; the container then stays `stopped`, and its next start, stop,
+ * removal or sync tries again.
+ */
 import type { Clock } from "@podfleet/base/clock";
 import { isSystemError } from "@podfleet/base/errno";
 import { WorkQueue } from "@podfleet/base/work-queue";
@@ -6,12 +12,6 @@ import type { ContainerId } from "@podfleet/model/ids";
 import { traced } from "@podfleet/oci/process/trace";
 
 import type { ContainerLocks } from "../lock/container-locks.ts";
-/**
- * What happens to a container whose process ends by itself: the exit is committed at once, and the clean-up follows, a few
- * containers at a time; then it is removed if that was asked for. A clean-up that fails is tried again with growing
- * delays, and given up after `attemptsMax`; the container then stays `stopped`, and its next start, stop,
- * removal or sync tries again.
- */
 import { hasProcess, isRemovedAfterRun } from "../state/container-process.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { ContainerCleanup } from "./container-cleanup.ts";
@@ -38,7 +38,7 @@ export interface ReaperParts {
 
 export interface ReaperOptions {
   readonly parts: ReaperParts;
-  /** Told of what failed for good. */
+  /** Reports what failed for good. */
   readonly onFailure: (error: unknown, containerId: ContainerId) => void;
 }
 

@@ -1,10 +1,10 @@
+/** What an engine does with the containers it finds when it opens. */
 import type { ContainerId } from "@podfleet/model/ids";
 import type { OciRuntime, RuntimeStatus } from "@podfleet/oci/runtime/runtime";
 import type { ContainerStorage } from "@podfleet/storage/rootfs/container-storage";
 
 import type { ContainerLocks } from "../lock/container-locks.ts";
 import { hasProcess, isRemovedAfterRun } from "../state/container-process.ts";
-/** What an engine does with the containers it finds when it opens. */
 import type { StateStore } from "../state/state-store.ts";
 import type { ContainerSync } from "./container-sync.ts";
 import type { RunRecords } from "./run-records.ts";

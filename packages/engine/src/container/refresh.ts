@@ -1,8 +1,3 @@
-import { type ContainerState } from "@podfleet/model/container/state";
-import type { ContainerId } from "@podfleet/model/ids";
-import { assertAllowed } from "@podfleet/model/verb/container-methods";
-import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
-
 /**
  * Making a container anew in the OCI runtime: it is taken down to `configured`, and brought back to what it was.
  *
@@ -10,6 +5,11 @@ import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
  *
  * What it was is on record before anything is done, so that an attempt that was cut off is carried on and not begun anew.
  */
+import { type ContainerState } from "@podfleet/model/container/state";
+import type { ContainerId } from "@podfleet/model/ids";
+import { assertAllowed } from "@podfleet/model/verb/container-methods";
+import type { OciRuntime } from "@podfleet/oci/runtime/runtime";
+
 import { hasProcess } from "../state/container-process.ts";
 import type { OperationProgress } from "../state/operation-progress.ts";
 import type { StateStore } from "../state/state-store.ts";

@@ -1,3 +1,7 @@
+/**
+ * Starts containers again when their restart policy says so. What is due, and when, is on record (`restartAt`), so an engine that
+ * opens carries on where the one before it ended. A start that fails is one more end of a run: the policy decides again.
+ */
 import type { Clock } from "@podfleet/base/clock";
 import { isSystemError } from "@podfleet/base/errno";
 import { WorkQueue } from "@podfleet/base/work-queue";
@@ -6,10 +10,6 @@ import type { ContainerId } from "@podfleet/model/ids";
 import { traced } from "@podfleet/oci/process/trace";
 
 import type { ContainerLocks } from "../lock/container-locks.ts";
-/**
- * Starts containers again when their restart policy says so. What is due, and when, is on record (`restartAt`), so an engine that
- * opens carries on where the one before it ended. A start that fails is one more end of a run: the policy decides again.
- */
 import { isRestarting } from "../state/container-process.ts";
 import type { StateStore } from "../state/state-store.ts";
 import { initializeMsMax } from "./container-init.ts";
@@ -32,7 +32,7 @@ export interface RestartParts {
 
 export interface RestartSchedulerOptions {
   readonly parts: RestartParts;
-  /** Told of defects; the container is left alone then. */
+  /** Reports defects; the container is left alone then. */
   readonly onFailure: (error: unknown, containerId: ContainerId) => void;
 }
 

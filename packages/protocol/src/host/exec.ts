@@ -1,10 +1,10 @@
-import { execSessionSchema, terminalSizeSchema } from "@podfleet/model/exec";
-import { containerIdSchema, execIdSchema } from "@podfleet/model/ids";
 /**
  * `exec.*`: a container's exec sessions as last committed. These requests take no lock of the container, and also work for a container
  * that was removed not long ago. Starting, killing and removing a session are operations (`do`); its output is read with
  * `journal.locate` and `journal.read`.
  */
+import { execSessionSchema, terminalSizeSchema } from "@podfleet/model/exec";
+import { containerIdSchema, execIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
 
 export const execListRequestSchema = z.object({ containerId: containerIdSchema });

@@ -1,9 +1,9 @@
+/** `inspect`: the last committed snapshot and spec. It takes no lock, so it answers during an operation on the container. */
 import { healthLogSchema } from "@podfleet/model/container/healthcheck";
 import { containerPathsSchema } from "@podfleet/model/container/record";
 import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
 import { containerSpecSchema } from "@podfleet/model/container/spec";
 import { containerIdSchema } from "@podfleet/model/ids";
-/** `inspect`: the last committed snapshot and spec. It takes no lock, so it answers during an operation on the container. */
 import { z } from "zod";
 
 export const inspectRequestSchema = z.object({ containerId: containerIdSchema });

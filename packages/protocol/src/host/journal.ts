@@ -1,10 +1,10 @@
-import { firstExtraDescriptor } from "@podfleet/model/exec";
-import { containerIdSchema, execIdSchema } from "@podfleet/model/ids";
 /**
  * `journal.locate` and `journal.read`: the journal of a container, or of an exec session in it, by offset. `journal.locate` finds the
  * offset to begin at; `journal.read` returns whole records of the journal file unchanged (format: base/journal-record), so that nothing
  * between the file and the reader re-encodes output. The payload of the reply is the records' bytes, with these headers.
  */
+import { firstExtraDescriptor } from "@podfleet/model/exec";
+import { containerIdSchema, execIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
 
 export const journalLocateRequestSchema = z.object({

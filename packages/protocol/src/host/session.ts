@@ -1,9 +1,9 @@
-import { connectionIdSchema, containerIdSchema, sessionIdSchema } from "@podfleet/model/ids";
 /**
  * `session.*`: the sessions of a host (model/session). `session.open` makes a session or resumes the one with that id. `connectionId`
  * becomes its only connection; an earlier one is told so and dropped. The agent sends frames (stream/frame) on the connection's subject
  * only after it has replied; from then on they go in both directions.
  */
+import { connectionIdSchema, containerIdSchema, sessionIdSchema } from "@podfleet/model/ids";
 import { commandExitSchema, sessionSchema, sessionSpecSchema } from "@podfleet/model/session";
 import { z } from "zod";
 

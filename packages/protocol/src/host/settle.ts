@@ -1,9 +1,9 @@
-import { operationIdSchema } from "@podfleet/model/ids";
-import { operationOutcomeSchema } from "@podfleet/model/operation";
 /**
  * `operation.settle`: asks for the outcome of an operation whose reply was lost. `unknown` is final: the agent records the id as refused
  * before it replies, so a request that is still under way on the network never takes effect afterwards.
  */
+import { operationIdSchema } from "@podfleet/model/ids";
+import { operationOutcomeSchema } from "@podfleet/model/operation";
 import { z } from "zod";
 
 export const settleRequestSchema = z.object({ operationId: operationIdSchema });

@@ -1,9 +1,9 @@
-import { operationIdSchema } from "@podfleet/model/ids";
 /**
  * `upload.chunk`: one piece of an archive that a later operation names; the payload is its bytes. The agent appends a chunk whose
  * `offset` is the length that it has, ignores one that it has already, and replies with the length that it has then. Chunks use the
  * bulk link. An upload that gets no chunk for ten minutes is dropped.
  */
+import { operationIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
 
 export const uploadChunkHeadersSchema = z.object({

@@ -1,10 +1,10 @@
-import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
-import { waitConditionSchema } from "@podfleet/model/container/wait";
-import { containerIdSchema } from "@podfleet/model/ids";
 /**
  * `wait`: a long poll for the end of a run, or for a state. The agent replies when the condition is met, or with `pending` after
  * `timeoutMs`. The caller then asks again with the same `run`, so that it does not miss the end when the container is restarted.
  */
+import { containerSnapshotSchema } from "@podfleet/model/container/snapshot";
+import { waitConditionSchema } from "@podfleet/model/container/wait";
+import { containerIdSchema } from "@podfleet/model/ids";
 import { z } from "zod";
 
 export const waitRequestSchema = z.object({

@@ -1,6 +1,6 @@
+/** Commands that change the state of containers and have no flag but `--all`. */
 import type { ContainerState } from "@podfleet/model/container/state";
 import { hasCode } from "@podfleet/model/errors";
-/** Commands that change the state of containers and have no flag but `--all`. */
 import { containerCan } from "@podfleet/model/verb/container-methods";
 
 import type { Command } from "../../command.ts";

@@ -1,6 +1,6 @@
+/** `podfleet stop`, `kill` and `restart`. */
 import { hasCode } from "@podfleet/model/errors";
 import { findSignalNumber } from "@podfleet/model/signal";
-/** `podfleet stop`, `kill` and `restart`. */
 import { containerCan } from "@podfleet/model/verb/container-methods";
 
 import type { Command } from "../../command.ts";
