@@ -45,7 +45,8 @@ export async function assemble({ options, opened, ...base }: Foundation) {
   const host = await openHost({ options, clock, paths, problems });
   const { images } = host;
   const onExit = (id: ContainerId): void => reaper.exited(id);
-  const exits = new ExitWatcher({ directory: paths.exits, clock, onExit });
+  const onError = (error: unknown): void => problems({ error });
+  const exits = new ExitWatcher({ directory: paths.exits, clock, onExit, onFailure: onError });
   opened.defer(() => exits.close());
   const execs = new ExecStore(store);
   const onLoopFailure = ({ name: loop, error }: LoopFailure): void => problems({ loop, error });
@@ -65,7 +66,8 @@ export async function assemble({ options, opened, ...base }: Foundation) {
     terminalSizes: sessions,
     restartLater: (id) => restarts.schedule(id),
   });
-  const healthProbe = new HealthProbe({ ...ground, ...containers, directory: paths.health });
+  const healthParts = { ...ground, ...containers, onFailure: onError };
+  const healthProbe = new HealthProbe({ ...healthParts, directory: paths.health });
   const performLater = (action: Action): void => {
     const operationId = newOperationId();
     runner
@@ -87,12 +89,11 @@ export async function assemble({ options, opened, ...base }: Foundation) {
       uploads: images.uploads,
     }),
     cleanUpLater: (id: ContainerId) => reaper.cleanUp(id),
-    healthCheck: new HealthCheck({ ...ground, ...containers, healthProbe, performLater }),
+    healthCheck: new HealthCheck({ ...healthParts, healthProbe, performLater }),
     healthProbe,
     performLater,
   };
-  const onFailure = (error: unknown, containerId: ContainerId): void =>
-    problems({ error, containerId });
+  const onFailure = (error: unknown, containerId: ContainerId) => problems({ error, containerId });
   const reaper = new Reaper({ parts, onFailure });
   const restarts = new RestartScheduler({ parts, onFailure });
   const steps = new Steps(stepMethods(parts), store);

@@ -32,6 +32,8 @@ export interface ExitWatcherOptions {
   readonly clock: Clock;
   /** Called when a file appears, and when `wake` is. */
   readonly onExit: (id: ContainerId) => void;
+  /** Called when new files are not noticed any more: only `wake` ends a wait then. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 export class ExitWatcher {
@@ -50,6 +52,7 @@ export class ExitWatcher {
       const id = containerIdSchema.safeParse(name);
       if (id.success && existsSync(join(options.directory, id.data))) this.wake(id.data);
     });
+    this.#watcher.on("error", options.onFailure);
   }
 
   close(): void {

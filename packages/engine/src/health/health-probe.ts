@@ -45,6 +45,7 @@ export interface HealthProbeParts extends ExecProcessSources {
   readonly monitorProgram: string;
   /** The cgroup that monitors run in. */
   readonly monitorCgroup: HoldingCgroup;
+  readonly onFailure: (error: unknown) => void;
 }
 
 export class HealthProbe {
@@ -56,7 +57,7 @@ export class HealthProbe {
   readonly #closing = new AbortController();
 
   constructor(parts: HealthProbeParts) {
-    const { directory, clock } = parts;
+    const { directory, clock, onFailure } = parts;
     this.#parts = parts;
     rmSync(directory, { recursive: true, force: true });
     this.#directory = join(directory, randomUUID());
@@ -66,6 +67,7 @@ export class HealthProbe {
       directory: this.#exitDirectory,
       clock,
       onExit: () => undefined,
+      onFailure,
     });
   }
 
