@@ -32,7 +32,7 @@ export interface HostUnderTest extends AsyncDisposable {
   wait(request: WaitRequest, signal: AbortSignal): Promise<WaitReply>;
   /** All that have not been reported, oldest first. */
   events(): readonly AgentEvent[];
-  /** Spec of a container whose process `end` can end. */
+  /** Command of a container whose process `end` can end. */
   readonly command: readonly string[];
   /** The process of a running container ends by itself. */
   end(id: ContainerId, exitCode: number): Promise<void>;

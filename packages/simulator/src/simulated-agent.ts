@@ -45,7 +45,7 @@ export class SimulatedAgent implements AsyncDisposable {
     this.#credentials = credentials;
   }
 
-  /** Facts of a new host. */
+  /** Connects to NATS as the agent of a new host. */
   static async start(options: SimulatedAgentOptions): Promise<SimulatedAgent> {
     const id = newHostId();
     const credentials = await options.nats.agentCredentials(id);
