@@ -3,8 +3,9 @@ import { join } from "node:path";
 
 import { invariant } from "@podfleet/base/invariant";
 import type { ContainerId } from "@podfleet/model/ids";
-import { findStartTicks, isAlive } from "@podfleet/oci/process/process-identity";
+import { findStartTicks, identityOf, isAlive } from "@podfleet/oci/process/process-identity";
 import { findTool, runCommand } from "@podfleet/oci/process/run-command";
+import { waitFor } from "@podfleet/testkit/wait-for";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { EngineUnderTest } from "../test-engine.ts";
@@ -36,8 +37,10 @@ function eventTypes(id: ContainerId): string[] {
 
 test("Y1: a process killed behind the engine's back is found, with its exit code, once", async () => {
   const id = await under.create();
-  await under.start(id);
+  const { pid } = await under.start(id);
+  const process = identityOf(pid, findStartTicks(pid ?? 0));
   await runc("kill", id, "KILL");
+  await waitFor(() => !process || !isAlive(process), { what: "the end of the process" });
   const synced = await under.do(id, sync);
   expect(synced).toMatchObject({ state: "exited", exitCode: 137, exitUnknown: false });
   expect(synced.stoppedByUser).toBe(false);
