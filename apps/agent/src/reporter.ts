@@ -103,27 +103,24 @@ export class Reporter {
 
   async #report(signal: AbortSignal): Promise<LoopResult> {
     try {
-      return { events: await this.#sendAll(signal) };
+      return { events: await this.#sendNext(signal) };
     } catch (error) {
       if (hasCode(error, "HOST_NOT_FOUND")) this.#isGreeted = false;
       throw error;
     }
   }
 
-  /** Sends the outbox. Events that are appended meanwhile wait for the next run. @returns the number of events sent */
-  async #sendAll(signal: AbortSignal): Promise<number> {
-    for (let count = 0; ;) {
-      if (!this.#isGreeted) await this.#greet(signal);
-      const events = this.#options.engine.outbox.after(this.#committedSeq, batchEventsMax);
-      if (events.length > 0) count += await this.#send(events, signal);
-      const isAll = events.length === 0 || this.#committedSeq === events.at(-1)?.seq;
-      if (isAll && events.length < batchEventsMax) {
-        if (this.#reports.status.failures >= failuresUntilWarning) {
-          this.#options.log.info("Reporting again");
-        }
-        return count;
-      }
+  /** Sends a batch of the outbox and has the next one follow, so that a batch that was taken ends a back-off. @returns its length */
+  async #sendNext(signal: AbortSignal): Promise<number> {
+    if (!this.#isGreeted) await this.#greet(signal);
+    const events = this.#options.engine.outbox.after(this.#committedSeq, batchEventsMax);
+    const count = events.length > 0 ? await this.#send(events, signal) : 0;
+    if (this.#reports.status.failures >= failuresUntilWarning) {
+      this.#options.log.info("Reporting again");
     }
+    const isAll = events.length === 0 || this.#committedSeq === events.at(-1)?.seq;
+    if (!isAll || events.length === batchEventsMax || !this.#isGreeted) this.#reports.trigger();
+    return count;
   }
 
   async #greet(signal: AbortSignal): Promise<void> {

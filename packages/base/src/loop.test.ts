@@ -128,6 +128,29 @@ describe("a run that fails", () => {
     throw new Error("too many open files");
   };
 
+  test("is tried again in time though the system's clock was set back in the back-off", async () => {
+    const backoff = { minMs: 1_000, maxMs: 1_000 };
+    const { loop, counts } = startLoop({ backoff, run: failing });
+    await pass(0);
+    vi.setSystemTime(-3_600_000);
+    loop.trigger();
+    await pass(1_000);
+    expect(counts.runs).toBe(2);
+    expect(loop.status.lastDurationMs).toBe(0);
+  });
+
+  test("is tried again at once when that was asked for while it was under way", async () => {
+    const first = Promise.withResolvers<void>();
+    const { loop, counts } = startLoop({
+      run: async (_signal, count) => (count === 1 ? await first.promise : undefined),
+    });
+    await pass(0);
+    loop.retry();
+    first.reject(new Error("connection lost"));
+    await pass(0);
+    expect(counts.runs).toBe(2);
+  });
+
   test("is tried again with growing delays, up to a bound", async () => {
     const { counts } = startLoop({ intervalMs: 400, run: failing });
     const gaps: number[] = [];

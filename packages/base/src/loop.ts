@@ -59,6 +59,8 @@ export class Loop {
   #wake = new AbortController();
   #running: Promise<void> | undefined;
   #dueMs: number;
+  /** A run was asked for in spite of a back-off, since the last run began. */
+  #isRetryAsked = false;
   /** A back-off ends then. */
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #current: { readonly dueMs: number; readonly startedMs: number } | undefined;
@@ -100,6 +102,7 @@ export class Loop {
 
   /** Has it run now, in spite of a back-off: what failed may work again. */
   retry(): void {
+    this.#isRetryAsked = true;
     this.#notBeforeMs = Number.NEGATIVE_INFINITY;
     this.trigger();
     this.#wake.abort();
@@ -125,7 +128,10 @@ export class Loop {
 
   async #loop(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      const waitMs = Math.max(this.#dueMs, this.#notBeforeMs) - this.#clock.nowMs();
+      const nowMs = this.#clock.nowMs();
+      // A clock that was set back must not make a back-off longer than the longest.
+      const backoffLeftMs = Math.min(this.#notBeforeMs - nowMs, this.#backoff.maxMs);
+      const waitMs = Math.max(this.#dueMs - nowMs, backoffLeftMs);
       if (waitMs <= 0 || (await this.#sleep(waitMs)) === "elapsed") await this.#runNow();
     }
   }
@@ -148,6 +154,7 @@ export class Loop {
     const startedMs = this.#clock.nowMs();
     this.#current = { dueMs: this.#dueMs, startedMs };
     this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#isRetryAsked = false;
     try {
       const result = await this.#options.run(signal);
       this.#succeeded(startedMs, result ?? undefined);
@@ -182,7 +189,7 @@ export class Loop {
       lastError: lastErrorOf(error, nowMs),
     };
     this.#dueMs = dueMs;
-    this.#notBeforeMs = nowMs + backoffMs(failures - 1, this.#backoff);
+    if (!this.#isRetryAsked) this.#notBeforeMs = nowMs + backoffMs(failures - 1, this.#backoff);
     if (!isPowerOfTwo(failures)) return;
     try {
       this.#options.onFailure({ name: this.name, error, failures });
@@ -194,7 +201,7 @@ export class Loop {
 
 function ended(runs: number, startedMs: number, nowMs: number) {
   const lastRunAt = new Date(startedMs).toISOString();
-  return { runs: runs + 1, lastRunAt, lastDurationMs: Math.round(nowMs - startedMs) };
+  return { runs: runs + 1, lastRunAt, lastDurationMs: Math.max(0, Math.round(nowMs - startedMs)) };
 }
 
 function backoffFor({ intervalMs = 1_000 }: LoopOptions): BackoffOptions {

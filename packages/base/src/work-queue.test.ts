@@ -117,19 +117,6 @@ test("work that fails holds no place while it waits for its next attempt", async
   ]);
 });
 
-test("an attempt is not hurried when its key is added again", async () => {
-  const { queue, begun } = startQueue({
-    run: async () => {
-      throw new Error("device busy");
-    },
-  });
-  queue.add("a");
-  await pass(10);
-  queue.add("a");
-  await pass(900);
-  expect(begun).toEqual(["0 a"]);
-});
-
 test("what is not tried again is given up, and may be added anew", async () => {
   const { queue, begun, givenUp } = startQueue({
     isTriedAgain: (_error, failures) => failures < 2,
@@ -173,4 +160,33 @@ test("stop waits for what is under way, and drops what is not begun", async () =
   await pass(1_000);
   expect(begun).toEqual(["0 a"]);
   expect(ended).toEqual(["a"]);
+});
+
+test("a request made during a back-off is done at once, and failures before it do not count", async () => {
+  const failures: number[] = [];
+  const { queue, begun } = startQueue({
+    run: async () => await Promise.reject(new Error("no space left")),
+    isTriedAgain: (_error, count) => failures.push(count) > 0,
+  });
+  queue.add("a");
+  await pass(500);
+  queue.add("a");
+  await pass(100);
+  expect(begun).toEqual(["0 a", "500 a"]);
+  expect(failures).toEqual([1, 1]);
+});
+
+test("a request made while the key's work is under way is done after it, also when that is given up", async () => {
+  const first = Promise.withResolvers<number | undefined>();
+  const { queue, begun, givenUp } = startQueue({
+    run: async () => (begun.length === 1 ? await first.promise : undefined),
+    isTriedAgain: () => false,
+  });
+  queue.add("a");
+  await pass(100);
+  queue.add("a");
+  first.reject(new Error("no space left"));
+  await pass(0);
+  expect(givenUp).toEqual(["a"]);
+  expect(begun).toEqual(["0 a", "100 a"]);
 });

@@ -27,6 +27,8 @@ interface Piece {
   sinceMs: number;
   dueMs: number;
   failures: number;
+  /** It was asked for again while it was under way. */
+  isAskedAgain: boolean;
 }
 
 export class WorkQueue<Key> {
@@ -77,15 +79,21 @@ export class WorkQueue<Key> {
     this.#loop.start();
   }
 
-  /** Has the key's work done after `delayMs`, or when it is due before that; once more when it is under way. */
+  /**
+   * Has the key's work done after `delayMs`, or when it is due before that; once more when it is under way. It is a request of its own: the
+   * failures of earlier ones do not count.
+   */
   add(key: Key, delayMs = 0): void {
     if (this.#stopping.signal.aborted) return;
     const sinceMs = this.#clock.nowMs();
     const piece = this.#pieces.get(key) ?? {
       ...{ state: "waiting", sinceMs, dueMs: Number.POSITIVE_INFINITY, failures: 0 },
+      isAskedAgain: false,
     };
     this.#pieces.set(key, piece);
-    if (piece.failures === 0) this.#postpone(piece, delayMs);
+    if (piece.state === "underWay") piece.isAskedAgain = true;
+    else piece.failures = 0;
+    this.#postpone(piece, delayMs);
   }
 
   /** Lets what is under way end. */
@@ -126,6 +134,7 @@ export class WorkQueue<Key> {
     if (signal.aborted) return;
     piece.state = "underWay";
     piece.dueMs = Number.POSITIVE_INFINITY;
+    piece.isAskedAgain = false;
     const startedMs = this.#clock.nowMs();
     try {
       const delayMs = await this.#options.run(key, signal);
@@ -135,7 +144,7 @@ export class WorkQueue<Key> {
       if (!signal.aborted) this.#failed(key, piece, error);
     }
     const lastRunAt = new Date(startedMs).toISOString();
-    const lastDurationMs = Math.round(this.#clock.nowMs() - startedMs);
+    const lastDurationMs = Math.max(0, Math.round(this.#clock.nowMs() - startedMs));
     this.#last = { ...this.#last, lastRunAt, lastDurationMs };
     this.#runs += 1;
     piece.state = "waiting";
@@ -147,11 +156,9 @@ export class WorkQueue<Key> {
     const nowMs = this.#clock.nowMs();
     this.#last = { ...this.#last, lastError: lastErrorOf(error, nowMs) };
     piece.failures += 1;
-    if (this.#options.isTriedAgain(error, piece.failures)) {
-      piece.dueMs = Number.POSITIVE_INFINITY;
-      return this.#postpone(piece, backoffMs(piece.failures - 1, this.#options.backoff));
-    }
-    piece.failures = 0;
-    this.#options.onGivenUp(error, key);
+    const isTriedAgain = this.#options.isTriedAgain(error, piece.failures);
+    if (!isTriedAgain) this.#options.onGivenUp(error, key);
+    if (piece.isAskedAgain || !isTriedAgain) piece.failures = 0;
+    else this.#postpone(piece, backoffMs(piece.failures - 1, this.#options.backoff));
   }
 }

@@ -34,6 +34,23 @@ async function ask(method: "GET" | "POST" | "HEAD" | "DELETE", path: string, pay
   return { status: response.statusCode, message, headers: response.headers };
 }
 
+test("a defect in the lookup of a token is reported, and its details stay in the process", async () => {
+  const reported: unknown[] = [];
+  const error = new Error('Failed query: select "hash" from "api_tokens"');
+  const api = createDockerApi({
+    contextOf: async () => await Promise.reject(error),
+    version: "1.2.3",
+    onDefect: (defect) => reported.push(defect),
+  });
+  const broken = fastify();
+  void broken.register(api.routes);
+  const response = await broken.inject({ method: "GET", url: "/v1.47/info" });
+  await broken.close();
+  expect(response.statusCode).toBe(500);
+  expect(response.json().message).toBe("Internal failure: the control plane's log says why");
+  expect(reported).toContain(error);
+});
+
 test("each answer tells the versions, and an error's type is spelled as Docker's CLI wants it", async () => {
   const { status, headers, message } = await ask("GET", "/v1.47/containers/json");
   expect(status).toBe(503);

@@ -16,6 +16,7 @@ import {
 } from "@podfleet/db/operations";
 import { applyOutcome } from "@podfleet/db/projection";
 import { hasCode, isUnreachable, PodfleetError } from "@podfleet/model/errors";
+import type { OperationId } from "@podfleet/model/ids";
 import type { OperationOutcome } from "@podfleet/model/operation";
 
 import { failedOutcome, undelivered } from "../services/unreachable.ts";
@@ -66,11 +67,19 @@ async function settle(
     return reply.state;
   } catch (error) {
     if (isUnreachable(error) || hasCode(error, "CANCELLED")) return "unanswered";
-    // Its lease is extended, so that the next run takes the operations after it.
-    await extendDrive(database, id);
+    await postpone(database, id);
     throw new Error(`Cannot settle operation "${id}" on host "${host.name}": ${reasonOf(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** Extends the operation's lease, so that the next run takes the operations after it. */
+async function postpone(database: Database, id: OperationId): Promise<void> {
+  try {
+    await extendDrive(database, id);
+  } catch {
+    // Safe to ignore: the error of the operation itself is reported, and the next run finds it again.
   }
 }
 

@@ -63,6 +63,7 @@ export async function relaySession(services: RelayServices, peer: RelayedClient)
   const { client } = peer;
   const { gone } = client;
   const drain = (): void => client.fail(cutShort(fleet, undefined).toWire());
+  if (fleet.draining.aborted) return drain();
   fleet.draining.addEventListener("abort", drain, { signal: gone });
   try {
     await hold(services, peer, await client.opening());

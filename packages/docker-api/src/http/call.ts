@@ -3,6 +3,8 @@ import type { IncomingHttpHeaders } from "node:http";
 
 import { createLocalApi, type LocalApi } from "@podfleet/api/local-api";
 import type { ApiContext } from "@podfleet/api/procedures/context";
+import { wireErrorOf } from "@podfleet/api/procedures/error-shape";
+import { PodfleetError } from "@podfleet/model/errors";
 import type { SessionRequest } from "@podfleet/protocol/session/session-request";
 import type { SessionStream } from "@podfleet/protocol/session/session-stream";
 
@@ -40,7 +42,9 @@ export async function callerOf(
   { contextOf, onDefect }: CallerOptions,
   headers: IncomingHttpHeaders,
 ): Promise<DockerCaller> {
-  const context = await contextOf(headers);
+  const context = await contextOf(headers).catch((error: unknown) => {
+    throw asFailure(error, onDefect);
+  });
   const { services, ...origin } = context;
   return {
     api: createLocalApi(context, { onDefect }),
@@ -48,4 +52,11 @@ export async function callerOf(
     openSession: async (request, signal) =>
       await services.sessions.open({ ...request, ...origin }, signal),
   };
+}
+
+/** The failure that the caller is told; a defect is reported, and its details stay in the process. */
+function asFailure(error: unknown, onDefect: CallerOptions["onDefect"]): PodfleetError {
+  if (error instanceof PodfleetError) return error;
+  onDefect(error, undefined);
+  return PodfleetError.fromWire(wireErrorOf(error, {}));
 }

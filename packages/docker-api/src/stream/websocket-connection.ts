@@ -23,6 +23,7 @@ export class WebSocketConnection implements ClientConnection {
     this.#stream.on("error", () => undefined);
     const terminate = (): void => webSocket.terminate();
     closing.addEventListener("abort", terminate);
+    if (closing.aborted) terminate();
     webSocket.once("close", () => {
       closing.removeEventListener("abort", terminate);
       gone.abort();

@@ -90,9 +90,17 @@ export class JournalRetention {
 
   async #boundAll(): Promise<void> {
     const growing = new Map(this.#options.growing().map((journal) => [journal.id, journal]));
-    const journals = new Map([...this.#grew, ...growing]).values();
-    this.#grew = growing;
-    await attemptAll(journals, async (journal) => await this.#bound(journal), punchesMax);
+    const journals = new Map([...this.#grew, ...growing]);
+    try {
+      await attemptAll(
+        journals.values(),
+        async (journal) => await this.#bound(journal),
+        punchesMax,
+      );
+    } finally {
+      const isLookedAtAgain = (id: string): boolean => growing.has(id) || this.#unpunched.has(id);
+      this.#grew = new Map([...journals].filter(([id]) => isLookedAtAgain(id)));
+    }
   }
 
   async #bound(journal: Journal): Promise<void> {
