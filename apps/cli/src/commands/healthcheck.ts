@@ -18,7 +18,7 @@ export function healthcheckRunCommand(shell: Shell): Command {
             await api.containers.healthcheck.mutate({ operationId, container: name }),
         );
         if (health?.exitCode === 0) return 0;
-        // As podman: every failure after the start period is reported as unhealthy.
+        // Every failure after the start period is reported as unhealthy, as podman does.
         await shell.stdout.print(container.health === "starting" ? "starting" : "unhealthy");
         return 1;
       }),

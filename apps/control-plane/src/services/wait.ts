@@ -109,7 +109,7 @@ async function resultOf(
   };
 }
 
-/** What the record alone can tell. */
+/** Answers from the record alone, where it can. */
 export function metByRecord(
   row: ContainerRow,
   condition: WaitCondition,

@@ -21,7 +21,7 @@ export const containersRouter = router({
     .input(resizeInput)
     .mutation(async ({ ctx, input }) => await ctx.services.containers.resize(input)),
 
-  /** What is at a path in the container, symbolic links followed; null when there is nothing. */
+  /** Describes the file at a path in the container, symbolic links followed; null when there is none. */
   stat: procedure
     .input(statInput)
     .query(async ({ ctx, input }) => await ctx.services.containers.stat(input)),
@@ -39,7 +39,7 @@ export const containersRouter = router({
     .input(oneContainerInput)
     .query(async ({ ctx, input }) => await ctx.services.containers.top(input.container)),
 
-  /** What containers use, each time of all of them. */
+  /** Samples of the resources that containers use; each holds all of them. */
   stats: procedure.input(statsInput).subscription(async function* ({ ctx, input, signal = never }) {
     const { lastEventId: _, ...request } = input;
     let count = 0;

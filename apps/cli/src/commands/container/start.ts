@@ -53,7 +53,7 @@ async function startAttached(
   return await attachToRun(shell, {
     ...session,
     container: id,
-    // As podman: attach to a container that runs already.
+    // Attaches to a container that runs already, as podman does.
     starts: state !== "running",
     tty: spec.tty,
     input: flags.interactive,

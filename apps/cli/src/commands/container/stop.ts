@@ -34,7 +34,7 @@ export function stopCommand(shell: Shell): Command {
           mutate: async (api, input) =>
             await api.containers.stop.mutate({ ...input, timeoutSeconds }),
           ignores: (error) =>
-            // As podman: a container that does not run is stopped.
+            // A container that does not run counts as stopped, as with podman.
             hasCode(error, "ALREADY_STOPPED") ||
             hasNeverRun(error) ||
             (flags.ignore && hasCode(error, "CONTAINER_NOT_FOUND")),
